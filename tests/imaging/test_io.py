@@ -82,6 +82,23 @@ def test_every_cut_is_found_or_loses_no_pixel(name):
         assert kind in {"ok", "truncated", "unreadable"}
 
 
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
+@pytest.mark.parametrize("name", ENCODINGS)
+def test_damaged_bytes_give_pixels_or_an_image_error(name):
+    data = encode(PIXELS, name)
+    random = np.random.default_rng(1)
+    for _ in range(150):
+        damaged = bytearray(data)
+        for place in random.integers(0, min(len(data), 400), 6):
+            damaged[place] = random.integers(256)
+        try:
+            shape = decode_image(bytes(damaged)).shape
+        except ImageError as error:
+            shape = error.kind
+        assert shape in {"truncated", "unreadable", "not_an_image"} or shape[2] == 3
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning:PIL")
 @pytest.mark.parametrize("name", ENCODINGS)
 def test_half_a_file_is_truncated(name):
     data = encode(PIXELS, name)
@@ -149,6 +166,8 @@ def test_mask_thresholds(tmp_path):
 def test_hidden_colours_of_a_munich_file(data_root):
     """EBO_0011 has alpha 0 over a fifth of the picture; its colours are there and must not turn black."""
     path = data_root / "munich/AML-Cytomorphology_LMU/AML-Cytomorphology/EBO/EBO_0011.tiff"
+    if not path.is_file():
+        pytest.skip(f"no {path.name} in this part of the release")
     pixels, alpha = read_image(path), np.asarray(Image.open(path))[..., 3]
     assert pixels.shape == (400, 400, 3)
     assert np.mean(alpha == 0) == pytest.approx(0.214, abs=0.001)

@@ -1,0 +1,119 @@
+"""Barcelona: normal peripheral blood cells, the file name's prefix being the finer label."""
+
+import csv
+
+from leukobench.datasets.card import DatasetCard, Record, image_files, subfolders
+
+LAYOUT = "PBC_dataset_normal_DIB"
+FOLDERS = {  # prefix of the file name to the class folder it belongs in
+    "BA": "basophil",
+    "EO": "eosinophil",
+    "ERB": "erythroblast",
+    "IG": "ig",
+    "MMY": "ig",
+    "MY": "ig",
+    "PMY": "ig",
+    "LY": "lymphocyte",
+    "MO": "monocyte",
+    "NEUTROPHIL": "neutrophil",
+    "SNE": "neutrophil",
+    "BNE": "neutrophil",
+    "PLATELET": "platelet",
+}
+
+card = DatasetCard(
+    name="barcelona",
+    title="PBC Barcelona: peripheral blood cells of healthy donors",
+    folder="barcelona",
+    labels={
+        "BA": "BA",
+        "EO": "EO",
+        "ERB": "ERB",
+        "IG": "IG",
+        "MMY": "MMY",
+        "MY": "MY",
+        "PMY": "PMY",
+        "LY": "LY",
+        "MO": "MO",
+        "NEUTROPHIL": "NE",
+        "SNE": "SNE",
+        "BNE": "BNE",
+        "PLATELET": "PLT",
+    },
+    counts={
+        "BA": 1218,
+        "EO": 3117,
+        "ERB": 1551,
+        "IG": 151,
+        "MMY": 1015,
+        "MY": 1137,
+        "PMY": 592,
+        "LY": 1214,
+        "MO": 1420,
+        "NEUTROPHIL": 50,
+        "SNE": 1646,
+        "BNE": 1633,
+        "PLATELET": 2348,
+    },
+    url="https://data.mendeley.com/datasets/snkd93bnjr/1",
+    doi="10.17632/snkd93bnjr.1",
+    licence="CC BY 4.0",
+    citation="Acevedo et al. 2020, Data in Brief 30:105474, doi 10.1016/j.dib.2020.105474",
+    um_per_px=0.100,
+    stain="May-Grünwald-Giemsa",
+    camera="CellaVision DM96",
+    magnification="100x",
+    notes=(
+        "8 classes as folders (L8), 13 prefixes of file names, 11 of which are classes at L11",
+        "the release holds byte-identical files, one pair with two labels (EO_225902 = BNE_191112), and a hidden file "
+        "neutrophil/.DS_169665.jpg that is no image",
+        "most files are 360x363; 366x369 and 360x360 come from a second acquisition that is not spread evenly over "
+        "the classes",
+        "no patient or smear is known: scores within this dataset are optimistic",
+        "`split` is the train/val/test list of WBCAtt (10,298 of the images) where its CSV files are present",
+        "BloodMNIST (Zenodo 10519652) is this dataset at 28 to 224 px",
+    ),
+    checksums={
+        "bloodmnist.npz": "md5:7053d0359d879ad8a5505303e11de1dc",
+        "bloodmnist_64.npz": "md5:2b94928a2ae4916078ca51e05b6b800b",
+        "bloodmnist_128.npz": "md5:adace1e0ed228fccda1f39692059dd4c",
+        "bloodmnist_224.npz": "md5:b718ff6835fcbdb22ba9eacccd7b2601",
+    },
+)
+
+
+def read(root):
+    """List the files of the release, or of a part of it.
+
+    Parameters
+    ----------
+    root : Path
+        The data root.
+
+    Returns
+    -------
+    list of Record
+        One record per file; the native label is the prefix of the file name.
+    """
+    splits = read_splits(root / card.folder / "WBCAtt")
+    records = []
+    for folder in subfolders(root / card.folder / LAYOUT):
+        for path in image_files(folder):
+            prefix = path.name.rpartition("_")[0]
+            expected, doubt = FOLDERS.get(prefix), ""
+            if expected and expected != folder.name:
+                doubt = f"prefix {prefix}_ belongs in folder {expected!r}, the file lies in {folder.name!r}"
+            split = splits.get(f"{folder.name}/{path.name}")
+            records.append(Record(path, prefix or None, split=split, doubt=doubt))
+    return records
+
+
+def read_splits(folder):
+    """Read the lists of WBCAtt, a dict of "<class folder>/<file name>" to train, val or test; empty without them."""
+    splits = {}
+    for name in ("train", "val", "test"):
+        path = folder / f"pbc_attr_v1_{name}.csv"
+        if path.is_file():
+            with path.open(newline="", encoding="utf-8") as lines:
+                splits |= {row["path"].split("/", 1)[1]: name for row in csv.DictReader(lines)}
+    return splits

@@ -1,0 +1,151 @@
+"""What is known of a dataset (its card), and what its reader says of each file (a record)."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+
+
+@dataclass(frozen=True)
+class DatasetCard:
+    """The facts of one source of images.
+
+    Parameters
+    ----------
+    name : str
+        Name on the command line and in every table.
+    title : str
+        The dataset in words.
+    folder : str
+        Its folder below the data root.
+    labels : dict of str to str
+        Native label to the code of a cell type.
+    counts : dict of str to int
+        Native label to the number of images in the full release; empty where there is no release.
+    split_counts : dict of str to dict
+        The same for each split that the release itself makes.
+    url, doi, licence, citation : str
+        Where it comes from, on what terms, and what to cite.
+    downloads : tuple of str
+        Addresses of the files to download, where they are known.
+    um_per_px : float or None
+        Micrometres per pixel; None where unknown.
+    stain, camera, magnification : str
+        How the pictures were made; "unknown" where nobody says.
+    groups : str
+        What a group is (the slide, the patient); empty where nothing is known.
+    masks : bool
+        Whether expert masks of nucleus and cytoplasm come with it.
+    checksums : dict of str to str
+        File name to its checksum, as "sha256:..." or "md5:...".
+    notes : tuple of str
+        Traps and other things worth knowing.
+
+    Examples
+    --------
+    >>> DatasetCard(name="x", title="X", folder="x", labels={"n": "NE"}, counts={"n": 1200}).total
+    1200
+    """
+
+    name: str
+    title: str
+    folder: str
+    labels: dict
+    counts: dict = field(default_factory=dict)
+    split_counts: dict = field(default_factory=dict)
+    url: str = ""
+    doi: str = ""
+    licence: str = "unknown"
+    citation: str = ""
+    downloads: tuple = ()
+    um_per_px: float | None = None
+    stain: str = "unknown"
+    camera: str = "unknown"
+    magnification: str = "unknown"
+    groups: str = ""
+    masks: bool = False
+    checksums: dict = field(default_factory=dict)
+    notes: tuple = ()
+
+    @property
+    def total(self):
+        """Number of images in the full release; None where there is no release."""
+        return sum(self.counts.values()) or None
+
+    def code_counts(self):
+        """Give the number of images of each cell type in the full release, as a dict of code to int."""
+        totals = {}
+        for label, count in self.counts.items():
+            totals[self.labels[label]] = totals.get(self.labels[label], 0) + count
+        return totals
+
+
+class Record(NamedTuple):
+    """One image file as its source describes it.
+
+    Parameters
+    ----------
+    path : Path
+        The file, below the data root.
+    native_label : str or None
+        The source's own label.
+    group : str or None
+        Slide or patient: images of one group are never split between training and test.
+    split : str or None
+        The part of the release (or of a companion release) that the file belongs to.
+    field : str or None
+        Microscope field.
+    mask : Path or None
+        Expert mask of the image.
+    second_label, second_label_repeat : str or None
+        Native labels by a second annotator, and by the same annotator again.
+    doubt : str
+        Why the label cannot be used; empty if it can.
+    """
+
+    path: Path
+    native_label: str | None
+    group: str | None = None
+    split: str | None = None
+    field: str | None = None
+    mask: Path | None = None
+    second_label: str | None = None
+    second_label_repeat: str | None = None
+    doubt: str = ""
+
+
+def image_files(folder):
+    """List the files in a folder that are named like images, hidden ones among them, in sorted order.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder; a missing one counts as empty.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
+
+
+def subfolders(folder):
+    """List the folders in a folder, but for the hidden ones, in sorted order.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder; a missing one counts as empty.
+
+    Returns
+    -------
+    list of Path
+        The folders.
+    """
+    if not folder.is_dir():
+        return []
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

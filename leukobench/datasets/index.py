@@ -1,0 +1,191 @@
+"""The index: one row per image file, with its label, its group, its size and whether it can be used."""
+
+import hashlib
+import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pandas as pd
+
+from leukobench.datasets.audit import examine, mark_repeats
+from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
+from leukobench.datasets.taxonomy import LEVELS, to_level
+from leukobench.errors import UsageError
+
+COLUMNS = {
+    "dataset": "str",
+    "path": "str",
+    "native_label": "str",
+    "code": "str",
+    **dict.fromkeys(LEVELS, "str"),
+    "group": "str",
+    "split": "str",
+    "height": "Int64",
+    "width": "Int64",
+    "mean_brightness": "float64",
+    "mean_luminance": "float64",
+    "sha256": "str",
+    "status": "str",
+    "reason": "str",
+    "um_per_px": "float64",
+    "synthetic": "bool",
+    "folder": "str",
+    "field": "str",
+    "mask": "str",
+    "second_label": "str",
+    "second_label_repeat": "str",
+}
+STATUSES = ("ok", "not_an_image", "truncated", "unreadable", "duplicate", "conflicting_label", "unlabelled")
+PHANTOM_FILE = "PHANTOM.json"  # marks a data root whose images are rendered
+FORMATS = {
+    "csv": lambda index, path: index.to_csv(path, index=False),
+    "parquet": lambda index, path: index.to_parquet(path, index=False),
+    "pkl": lambda index, path: index.to_pickle(path),
+}
+
+
+def build_index(root, names=None, progress=None, jobs=None):
+    """Read every image file of the datasets below a data root.
+
+    Each file is read once: checksum, decoding, size and brightness come from the same bytes. One bad file never
+    stops the rest; it gets a status and a reason.
+
+    Parameters
+    ----------
+    root : str or Path
+        The data root, which holds one folder per dataset.
+    names : sequence of str, optional
+        The datasets to read; all that are there by default.
+    progress : callable, optional
+        Called as `progress(done, total)` after each file.
+    jobs : int, optional
+        Number of threads; as many as there are cores by default. The result does not depend on it.
+
+    Returns
+    -------
+    DataFrame
+        One row per file, sorted by dataset and path, with the columns and dtypes of `COLUMNS`. `path` and `mask` are
+        relative to the root, with forward slashes. `status` is one of `STATUSES`; rows that are not "ok" have a
+        `reason`. Byte-identical files are looked for over all datasets read. Unknown labels, groups and the like are
+        missing values. `synthetic` is true where the root holds a file `PHANTOM.json`.
+
+    Raises
+    ------
+    UsageError
+        The root is missing, a dataset is unknown or not there, or no image is found.
+    """
+    root = Path(root)
+    pairs = _records(root, names)
+    facts = []
+    with ThreadPoolExecutor(jobs or joblib.cpu_count()) as pool:
+        for done, each in enumerate(pool.map(examine, [record.path for _, record in pairs]), start=1):
+            facts.append(each)
+            if progress:
+                progress(done, len(pairs))
+    synthetic = (root / PHANTOM_FILE).is_file()
+    index = pd.DataFrame(
+        [_row(root, card, record, each, synthetic) for (card, record), each in zip(pairs, facts, strict=True)],
+        columns=list(COLUMNS),
+    )
+    index = index.astype(COLUMNS)
+    mark_repeats(index)
+    return index
+
+
+def index_hash(index):
+    """Give a checksum of what an index says of its images, to tell whether two runs saw the same data.
+
+    Parameters
+    ----------
+    index : DataFrame
+        As `build_index` gives it.
+
+    Returns
+    -------
+    str
+        SHA-256, in hexadecimal, over dataset, path, sha256, code, group and status of all rows in sorted order.
+    """
+    rows = index[["dataset", "path", "sha256", "code", "group", "status"]].astype(object)
+    lines = sorted(json.dumps([None if value != value else value for value in row]) for row in rows.to_numpy())
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def write_index(index, path, format=None):
+    """Write an index to a file, completely or not at all.
+
+    Parameters
+    ----------
+    index : DataFrame
+        As `build_index` gives it.
+    path : str or Path
+        The file to write.
+    format : {"csv", "parquet", "pkl"}, optional
+        Taken from the file name by default.
+
+    Returns
+    -------
+    Path
+        The file written.
+
+    Raises
+    ------
+    UsageError
+        The format is unknown, or there is no such folder.
+    """
+    path = Path(path)
+    format = format or path.suffix.lstrip(".").lower()
+    if format not in FORMATS:
+        raise UsageError(f"unknown index format {format!r}", f"formats are {', '.join(FORMATS)}")
+    if not path.parent.is_dir():
+        raise UsageError(f"no folder {path.parent} to write {path.name} into")
+    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    FORMATS[format](index, beside)
+    beside.replace(path)
+    return path
+
+
+def _records(root, names):
+    """List what the readers find, as sorted pairs of card and record."""
+    if not root.is_dir():
+        raise UsageError(f"no data root {root}", "give --data DIR, or set LEUKOBENCH_DATA")
+    sources = [get_dataset(name, root) for name in dict.fromkeys(present_datasets(root) if names is None else names)]
+    found = {source.card.name: [(source.card, record) for record in source.read(root)] for source in sources}
+    empty = [name for name, pairs in found.items() if not pairs]
+    if names is not None and empty:
+        raise UsageError(
+            f"no images of {', '.join(empty)} under {root}",
+            "`leukobench data ls` shows what is there and where the rest is to be had",
+        )
+    pairs = [pair for each in found.values() for pair in each]
+    if not pairs:
+        raise UsageError(
+            f"no images under {root}",
+            f"it should hold a folder such as {', '.join(DATASETS)}, or <name>/<class>/<images>",
+        )
+    return sorted(pairs, key=lambda pair: (pair[0].name, pair[1].path.relative_to(root).as_posix()))
+
+
+def _row(root, card, record, facts, synthetic):
+    """Put together what the card, the reader and the file itself say of one image."""
+    code = None if record.doubt else card.labels.get(record.native_label)
+    status, reason = facts["status"], facts["reason"]
+    if status == "ok" and code is None:
+        known = ", ".join(card.labels)
+        status, reason = "unlabelled", record.doubt or f"label {record.native_label!r} is none of {known}"
+    return {
+        **record._asdict(),
+        **facts,
+        **{level: to_level(code, level) for level in LEVELS},
+        "dataset": card.name,
+        "path": record.path.relative_to(root).as_posix(),
+        "code": code,
+        "status": status,
+        "reason": reason,
+        "um_per_px": np.nan if card.um_per_px is None else card.um_per_px,
+        "synthetic": synthetic,
+        "folder": record.path.parent.name,
+        "mask": record.mask.relative_to(root).as_posix() if record.mask else None,
+    }

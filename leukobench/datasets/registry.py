@@ -1,0 +1,86 @@
+"""The datasets that leukobench knows, and the way from a name to a dataset."""
+
+import difflib
+from pathlib import Path
+
+from leukobench.datasets import barcelona, cvb, folder, jiangxi, munich, raabin
+from leukobench.datasets.card import subfolders
+from leukobench.errors import UsageError
+
+DATASETS = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
+
+
+def get_dataset(name, root=None):
+    """Give a dataset by its name.
+
+    Parameters
+    ----------
+    name : str
+        A registered name, or the name of a laboratory's own folder below the data root.
+    root : str or Path, optional
+        The data root; without it only registered names are known.
+
+    Returns
+    -------
+    object
+        Has `card`, a `DatasetCard`, and `read(root)`, which gives a list of `Record`.
+
+    Raises
+    ------
+    UsageError
+        No dataset has that name.
+
+    Examples
+    --------
+    >>> get_dataset("munich").card.total
+    18365
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    if root is not None and name in {path.name for path in subfolders(Path(root))} - _taken():
+        return folder.open_dataset(Path(root) / name)
+    known = [*DATASETS, *(own_datasets(root) if root is not None else [])]
+    close = difflib.get_close_matches(name.lower(), known, n=1)
+    meant = f"did you mean {close[0]!r}? " if close else ""
+    raise UsageError(f"unknown dataset {name!r}", f"{meant}known are {', '.join(known)}")
+
+
+def own_datasets(root):
+    """List a laboratory's own datasets below the data root.
+
+    A folder counts when its subfolders hold images and one of them is named like a cell type, or when it has a
+    `dataset.toml`. Folders of registered datasets never count.
+
+    Parameters
+    ----------
+    root : str or Path
+        The data root.
+
+    Returns
+    -------
+    list of str
+        Their names in sorted order.
+    """
+    return [path.name for path in folder.candidates(Path(root)) if path.name not in _taken()]
+
+
+def present_datasets(root):
+    """List the datasets that have a folder below the data root.
+
+    Parameters
+    ----------
+    root : str or Path
+        The data root.
+
+    Returns
+    -------
+    list of str
+        Registered names in the registry's order, then a laboratory's own.
+    """
+    registered = [name for name, source in DATASETS.items() if (Path(root) / source.card.folder).is_dir()]
+    return registered + own_datasets(root)
+
+
+def _taken():
+    """Give the folder names that are never a laboratory's own dataset."""
+    return set(DATASETS) | {source.card.folder for source in DATASETS.values()}
