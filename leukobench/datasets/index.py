@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-import os
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import joblib
@@ -14,6 +14,7 @@ from leukobench.datasets.audit import examine, mark_repeats
 from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.taxonomy import LEVELS, to_level
 from leukobench.errors import UsageError
+from leukobench.files import atomic_write
 
 COLUMNS = {
     "dataset": "str",
@@ -121,7 +122,7 @@ def write_index(index, path, format=None):
     index : DataFrame
         As `build_index` gives it.
     path : str or Path
-        The file to write.
+        The file to write; its folder is made where it is missing.
     format : {"csv", "parquet", "pkl"}, optional
         Taken from the file name by default.
 
@@ -133,17 +134,16 @@ def write_index(index, path, format=None):
     Raises
     ------
     UsageError
-        The format is unknown, or there is no such folder.
+        The format is unknown, or the file cannot be written.
     """
     path = Path(path)
     format = format or path.suffix.lstrip(".").lower()
     if format not in FORMATS:
         raise UsageError(f"unknown index format {format!r}", f"formats are {', '.join(FORMATS)}")
-    if not path.parent.is_dir():
-        raise UsageError(f"no folder {path.parent} to write {path.name} into")
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    FORMATS[format](index, beside)
-    beside.replace(path)
+    try:
+        atomic_write(path, partial(FORMATS[format], index))
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
     return path
 
 

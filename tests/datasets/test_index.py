@@ -161,8 +161,9 @@ def test_write_errors(trapped, tmp_path):
     index = build_index(trapped, ["cvb"])
     with pytest.raises(UsageError, match="formats are csv, parquet, pkl"):
         write_index(index, tmp_path / "index.xlsx")
-    with pytest.raises(UsageError, match="no folder"):
-        write_index(index, tmp_path / "none/index.csv")
+    (tmp_path / "taken").write_text("a file, no folder")
+    with pytest.raises(UsageError, match=r"cannot write .*index.csv"):
+        write_index(index, tmp_path / "taken/index.csv")
 
 
 def test_a_missing_or_empty_root_is_explained(tmp_path, official):
