@@ -1,0 +1,114 @@
+"""Tables that are computed once: rows keyed by content, kept as immutable parquet shards."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import pandas as pd
+import platformdirs
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from leukobench.files import atomic_write, content_hash
+
+log = logging.getLogger(__name__)
+
+
+def cache_folder():
+    """Folder of everything that can be computed again: `LEUKOBENCH_CACHE`, else the user's cache directory.
+
+    Returns
+    -------
+    pathlib.Path
+        The folder; it need not exist yet.
+
+    Examples
+    --------
+    >>> isinstance(cache_folder(), Path)
+    True
+    """
+    return Path(os.environ.get("LEUKOBENCH_CACHE") or platformdirs.user_cache_dir("leukobench"))
+
+
+class TableCache:
+    """Rows of numbers under content keys, shared safely by any number of processes.
+
+    A table is named by a key, a dictionary of everything its numbers depend on (component versions, parameters).
+    Its rows are named by ids, such as the sha256 of an image. Each `save` adds one shard and changes none, so two
+    writers never meet; a shard that cannot be read is named in the log, removed and thereby computed again.
+
+    Parameters
+    ----------
+    folder : path-like, optional
+        Where the tables live; default `cache_folder() / "tables"`.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> cache = TableCache(tempfile.mkdtemp())
+    >>> cache.save({"name": "area", "version": 1}, pd.DataFrame({"area": [7.0]}, index=["cell-a"]))
+    >>> cache.load({"name": "area", "version": 1}, ["cell-a", "cell-b"])
+            area
+    cell-a   7.0
+    """
+
+    def __init__(self, folder=None):
+        self.folder = Path(folder) if folder else cache_folder() / "tables"
+
+    def table_folder(self, key):
+        """Folder of one table: its name, made safe for a file system, and the fingerprint of its key."""
+        name = "".join(c if c.isalnum() or c in "._-" else "-" for c in str(key["name"]))
+        return self.folder / f"{name}-{content_hash(key)}"
+
+    def save(self, key, table):
+        """Add rows to a table.
+
+        Parameters
+        ----------
+        key : dict
+            What the numbers depend on; must have a "name".
+        table : pandas.DataFrame
+            The rows, indexed by id.
+        """
+        if table.empty:
+            return
+        folder = self.table_folder(key)
+        if not (folder / "key.json").exists():
+            atomic_write(folder / "key.json", json.dumps(key, indent=1, sort_keys=True))
+        shard = pa.Table.from_pandas(table.rename_axis(index="id"))
+        name = f"{content_hash(sorted(table.index), 24)}.parquet"
+        atomic_write(folder / name, lambda path: pq.write_table(shard, path, write_page_checksum=True))
+
+    def load(self, key, ids):
+        """Rows of a table that are there, in the order asked for.
+
+        Parameters
+        ----------
+        key : dict
+            What the numbers depend on.
+        ids : sequence of str
+            The rows wanted.
+
+        Returns
+        -------
+        pandas.DataFrame
+            The rows found, indexed by id; rows that are missing are left out.
+        """
+        shards = [self._read(path) for path in sorted(self.table_folder(key).glob("*.parquet"))]
+        shards = [shard for shard in shards if shard is not None]
+        if not shards:
+            return pd.DataFrame()
+        table = pd.concat(shards)
+        table = table[~table.index.duplicated()]
+        return table.reindex([i for i in ids if i in table.index]).rename_axis(index=None)
+
+    def _read(self, path):
+        try:
+            return pq.read_table(path, page_checksum_verification=True).to_pandas()
+        except FileNotFoundError:  # another process found it corrupt first
+            return None
+        except (OSError, pa.ArrowException) as error:
+            log.warning("cache shard %s is corrupt (%s): removed, its rows are computed again", path, error)
+            path.unlink(missing_ok=True)
+            return None
