@@ -1,17 +1,22 @@
 """`segment`: images in, label masks out, one for one and never fewer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 
 import cv2
 import numpy as np
+from threadpoolctl import ThreadpoolController
 
 from leukobench.errors import UsageError
-from leukobench.segmentation.clustering import label_by_clustering
+from leukobench.segmentation import network
+from leukobench.segmentation.adaptation import adapt
 
-VERSION = "1"
-WORKING_SIDE = 128  # px of the longer side that the cell is searched at
-PLAUSIBLE_CELL = (0.01, 0.95)  # share of the image that a cell may fill
+VERSION = "2"
+PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
+CENTRED = 0.25  # how fast the weight of a part falls with its distance from the centre, in image sides
+LEAST_QUALITY = 0.5  # a cell less certain than this is not believed
 FALLBACK_AXES = (0.30, 0.18)  # of the fallback cell and nucleus, as shares of the image's sides
+LEAST_SIDE = 8  # px below which nothing is searched
 
 
 def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
@@ -22,7 +27,7 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
     images : sequence of uint8 arrays, shape (H, W, 3)
         RGB images; their sizes may differ.
     um_per_px : float, sequence of float or None, default=None
-        Accepted for a uniform interface; this version needs no scale.
+        Accepted for a uniform interface; masks do not depend on it.
     return_quality : bool, default=False
         Also return how far each mask can be trusted.
     n_jobs : int, default=1
@@ -31,9 +36,10 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
     Returns
     -------
     masks : list of uint8 arrays, shape (H, W)
-        0 background, 1 cytoplasm, 2 nucleus. Where no cell is found the mask is a centred ellipse.
+        0 background, 1 cytoplasm, 2 nucleus. A mask may lack cytoplasm or nucleus (a platelet has none).
+        Where no cell is found the mask is a centred ellipse.
     quality : float array, shape (n,), only with `return_quality`
-        0 (fallback) to 1.
+        0 for a fallback mask, else above 0 to 1: the Dice coefficient that the network itself expects of the cell.
 
     Raises
     ------
@@ -42,62 +48,80 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
 
     Examples
     --------
-    >>> import numpy as np
-    >>> image = np.full((64, 64, 3), 230, np.uint8)
-    >>> image[24:40, 24:40] = (90, 40, 130)
+    >>> import cv2, numpy as np
+    >>> image = np.full((120, 120, 3), 230, np.uint8)
+    >>> image = cv2.circle(image, (60, 60), 32, (190, 180, 215), -1)
+    >>> image = cv2.circle(image, (56, 60), 20, (90, 40, 130), -1)
     >>> masks, quality = segment([image], return_quality=True)
-    >>> bool(masks[0][32, 32] == 2), bool(masks[0][0, 0] == 0), bool(quality[0] > 0)
-    (True, True, True)
+    >>> masks[0][60, [5, 86, 56]].tolist(), bool(quality[0] > 0)
+    ([0, 1, 2], True)
     """
     images = list(images)
     for position, image in enumerate(images):
         _check(image, position)
-    if n_jobs > 1 and len(images) > 1:
-        with ThreadPoolExecutor(n_jobs) as pool:
-            results = list(pool.map(_segment_one, images))
-    else:
-        results = [_segment_one(image) for image in images]
+    network.load_weights()
+    with _blas().limit(limits=1, user_api="blas"):  # the threads are one per image
+        if n_jobs > 1 and len(images) > 1:
+            with ThreadPoolExecutor(n_jobs) as pool:
+                results = list(pool.map(_segment_one, images))
+        else:
+            results = [_segment_one(image) for image in images]
     masks = [mask for mask, _ in results]
     if return_quality:
         return masks, np.array([quality for _, quality in results], dtype=float)
     return masks
 
 
+@cache
+def _blas():
+    return ThreadpoolController()
+
+
 def _check(image, position):
     if not (isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8):
-        found = getattr(image, "shape", type(image).__name__)
+        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
         raise UsageError(f"image {position} is no RGB image: {found}", "give uint8 arrays of shape (height, width, 3)")
 
 
 def _segment_one(image):
     height, width = image.shape[:2]
-    scale = WORKING_SIDE / max(height, width, 1)
-    if min(height, width) * scale < 16:
+    if min(height, width) < LEAST_SIDE:
         return _fallback(height, width), 0.0
-    small = cv2.resize(
-        image,
-        (round(width * scale), round(height * scale)),
-        interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR,
-    )
-    labels = label_by_clustering(small)
-    quality = _quality(labels)
+    small = network.shrink(image)
+    logits = network.predict(network.normalise(small))
+    top, left = ((network.SIDE - side) // 2 for side in small.shape[:2])
+    logits = adapt(small, logits[:, top : top + small.shape[0], left : left + small.shape[1]])
+    # logits are enlarged, not labels, so that outlines fall between the small picture's pixels
+    cell, nucleus = (cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for level in logits)
+    cell = _central_part(cell | nucleus)
+    quality = _quality(logits[0], cell)
     if quality == 0:
         return _fallback(height, width), 0.0
-    # each level is enlarged as a smooth surface, so that edges are no staircase
-    cell, nucleus = (
-        cv2.resize((labels >= level).astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR) > 0.5
-        for level in (1, 2)
-    )
     return cell.astype(np.uint8) + (nucleus & cell), quality
 
 
-def _quality(labels):
-    """0 where the mask cannot be a cell, else 1 less the share of its outline on the image's border."""
-    cell = labels > 0
-    if not PLAUSIBLE_CELL[0] <= cell.mean() <= PLAUSIBLE_CELL[1] or not (labels == 2).any():
+def _central_part(mask):
+    """The part that is large and near the centre, its holes closed."""
+    height, width = mask.shape
+    count, parts, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    if count < 2:
+        return mask
+    away = np.hypot(centroids[1:, 0] - width / 2, centroids[1:, 1] - height / 2) / min(height, width)
+    chosen = 1 + (stats[1:, cv2.CC_STAT_AREA] * np.exp(-((away / CENTRED) ** 2))).argmax()
+    outlines, _ = cv2.findContours((parts == chosen).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    filled = np.zeros((height, width), np.uint8)
+    cv2.drawContours(filled, outlines, -1, 1, -1)
+    return filled > 0
+
+
+def _quality(logits, cell):
+    """Expected Dice coefficient of the cell, were each pixel's logit right; 0 where the mask cannot be a cell."""
+    if not PLAUSIBLE_CELL[0] <= cell.mean() <= PLAUSIBLE_CELL[1]:
         return 0.0
-    border = np.concatenate([cell[0], cell[-1], cell[:, 0], cell[:, -1]])
-    return float(1 - border.mean())
+    chance = 1 / (1 + np.exp(-logits))
+    inside = cv2.resize(cell.astype(np.float32), logits.shape[::-1], interpolation=cv2.INTER_AREA)
+    quality = 2 * (chance * inside).sum() / (chance.sum() + inside.sum())
+    return float(quality) if quality >= LEAST_QUALITY else 0.0
 
 
 def _fallback(height, width):
