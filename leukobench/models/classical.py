@@ -1,0 +1,196 @@
+"""Classical models on hand-crafted features: one builder, one search space and one good first trial each.
+
+Every model weighs the classes equally (balanced accuracy is what the suites tune for), fills gaps with training
+medians and runs on one thread. Ranges were set by what fits within seconds, never by scores on a target.
+"""
+
+from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.linear_model import LogisticRegression
+from xgboost import XGBClassifier
+
+from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors
+from leukobench.models.pipeline import imputed, scaled, threads
+from leukobench.models.recipe import Recipe
+from leukobench.models.svm import PairwiseSVC
+
+
+def build_logistic_regression(params, seed):
+    return scaled(LogisticRegression(**params, class_weight="balanced", max_iter=300, tol=1e-3, random_state=seed))
+
+
+def build_lda(params, seed):
+    return scaled(BalancedLDA(solver="lsqr", **params))
+
+
+def build_knn(params, seed):
+    return scaled(CappedNeighbors(**params, n_jobs=threads()))
+
+
+def build_svm(params, seed):
+    return scaled(PairwiseSVC(**params, random_state=seed))
+
+
+def build_polynomial_svm(params, seed):
+    return scaled(PairwiseSVC(kernel="poly", **params, random_state=seed))
+
+
+def build_random_forest(params, seed):
+    return imputed(RandomForestClassifier(200, **params, class_weight="balanced", n_jobs=threads(), random_state=seed))
+
+
+def build_extra_trees(params, seed):
+    return imputed(ExtraTreesClassifier(300, **params, class_weight="balanced", n_jobs=threads(), random_state=seed))
+
+
+def build_hist_gradient_boosting(params, seed):
+    # no early stopping: its validation split fails for classes with a single image
+    return imputed(
+        HistGradientBoostingClassifier(
+            max_iter=60, **params, class_weight="balanced", early_stopping=False, max_bins=63, random_state=seed
+        )
+    )
+
+
+def build_xgboost(params, seed):
+    trees = XGBClassifier(
+        n_estimators=100, **params, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed
+    )
+    return imputed(Balanced(trees))
+
+
+LDA = {"space": {"shrinkage": FloatDistribution(1e-3, 0.9, log=True)}, "defaults": {"shrinkage": 0.05}}
+EXTRA_TREES = {
+    "space": {
+        "max_features": FloatDistribution(0.03, 0.5, log=True),
+        "min_samples_leaf": IntDistribution(1, 5),
+    },
+    "defaults": {"max_features": 0.1, "min_samples_leaf": 1},
+}
+SVM = {
+    "space": {"C": FloatDistribution(0.1, 300, log=True), "gamma": FloatDistribution(1e-5, 3e-2, log=True)},
+    "defaults": {"C": 10.0, "gamma": 1e-3},
+}
+LOGISTIC_REGRESSION = {"space": {"C": FloatDistribution(1e-4, 10, log=True)}, "defaults": {"C": 0.05}}
+
+
+RECIPES = (
+    Recipe(
+        name="logistic_regression",
+        family="classical",
+        representation="features:core",
+        build=build_logistic_regression,
+        **LOGISTIC_REGRESSION,
+        description="Multinomial logistic regression with an L2 penalty.",
+    ),
+    Recipe(
+        name="lda",
+        family="classical",
+        representation="features:core",
+        build=build_lda,
+        **LDA,
+        description="Linear discriminant analysis with a shrunk covariance and equal priors.",
+    ),
+    Recipe(
+        name="knn",
+        family="classical",
+        representation="features:core",
+        build=build_knn,
+        space={
+            "n_neighbors": IntDistribution(1, 31, log=True),
+            "metric": CategoricalDistribution(("euclidean", "manhattan", "cosine")),
+        },
+        defaults={"n_neighbors": 7, "metric": "manhattan"},
+        description="Nearest neighbours, weighted by distance.",
+    ),
+    Recipe(
+        name="svm_rbf",
+        family="classical",
+        representation="features:core",
+        build=build_svm,
+        **SVM,
+        description="Support vector machine with a Gaussian kernel; probabilities by pairwise coupling.",
+    ),
+    Recipe(
+        name="random_forest",
+        family="classical",
+        representation="features:core",
+        build=build_random_forest,
+        space={
+            "max_features": FloatDistribution(0.03, 0.2, log=True),
+            "min_samples_leaf": IntDistribution(1, 5),
+        },
+        defaults={"max_features": 0.07, "min_samples_leaf": 1},
+        description="200 bagged trees.",
+        source="Breiman 2001, doi 10.1023/A:1010933404324",
+    ),
+    Recipe(
+        name="extra_trees",
+        family="classical",
+        representation="features:core",
+        build=build_extra_trees,
+        **EXTRA_TREES,
+        description="300 trees with random cuts.",
+        source="Geurts 2006, doi 10.1007/s10994-006-6226-1",
+    ),
+    Recipe(
+        name="hist_gradient_boosting",
+        family="classical",
+        representation="features:core",
+        build=build_hist_gradient_boosting,
+        space={
+            "learning_rate": FloatDistribution(0.03, 0.4, log=True),
+            "max_leaf_nodes": IntDistribution(4, 16),
+            "min_samples_leaf": IntDistribution(2, 30, log=True),
+            "l2_regularization": FloatDistribution(1e-3, 10, log=True),
+            "max_features": FloatDistribution(0.05, 0.5, log=True),
+        },
+        defaults={
+            "learning_rate": 0.15,
+            "max_leaf_nodes": 8,
+            "min_samples_leaf": 5,
+            "l2_regularization": 0.1,
+            "max_features": 0.2,
+        },
+        description="60 rounds of scikit-learn's histogram gradient boosting.",
+    ),
+    Recipe(
+        name="xgboost",
+        family="classical",
+        representation="features:core",
+        build=build_xgboost,
+        space={
+            "learning_rate": FloatDistribution(0.03, 0.5, log=True),
+            "max_depth": IntDistribution(2, 5),
+            "min_child_weight": FloatDistribution(0.1, 10, log=True),
+            "reg_lambda": FloatDistribution(0.1, 10, log=True),
+            "subsample": FloatDistribution(0.5, 1.0),
+            "colsample_bytree": FloatDistribution(0.1, 0.5),
+        },
+        defaults={
+            "learning_rate": 0.15,
+            "max_depth": 3,
+            "min_child_weight": 0.5,
+            "reg_lambda": 1.0,
+            "subsample": 0.8,
+            "colsample_bytree": 0.2,
+        },
+        description="100 rounds of XGBoost.",
+        source="Chen 2016, doi 10.1145/2939672.2939785",
+    ),
+    Recipe(
+        name="tavakoli2021",
+        family="classical",
+        representation="features:tavakoli2021",
+        build=build_polynomial_svm,
+        space={
+            "C": FloatDistribution(1e-2, 100, log=True),
+            "degree": IntDistribution(2, 4),
+            "gamma": FloatDistribution(1e-3, 0.3, log=True),
+            "coef0": FloatDistribution(0.0, 2.0),
+        },
+        defaults={"C": 1.0, "degree": 3, "gamma": 0.02, "coef0": 1.0},
+        description="Shape of the nucleus and colour ratios to its hull, with a polynomial support vector machine.",
+        source="Tavakoli 2021, doi 10.1038/s41598-021-98599-0",
+    ),
+)

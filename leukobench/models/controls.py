@@ -1,0 +1,42 @@
+"""Controls: what a score means is read against them."""
+
+from sklearn.dummy import DummyClassifier
+
+from leukobench.models.classical import EXTRA_TREES, LDA, build_extra_trees, build_lda
+from leukobench.models.estimators import ShuffledLabels
+from leukobench.models.recipe import Recipe
+
+
+def build_prior(params, seed):
+    return DummyClassifier(strategy="prior")
+
+
+def build_shuffled_labels(params, seed):
+    return ShuffledLabels(build_lda(params, seed), random_state=seed)
+
+
+RECIPES = (
+    Recipe(
+        name="prior",
+        family="control",
+        representation="features:core",
+        build=build_prior,
+        description="Class frequencies of the source, whatever the image.",
+    ),
+    Recipe(
+        name="background_only",
+        family="control",
+        representation="features:background",
+        build=build_extra_trees,
+        **EXTRA_TREES,
+        description="Extra trees on colours from outside the cell: above chance, the smear gives the class away.",
+    ),
+    Recipe(
+        name="shuffled_labels",
+        family="control",
+        representation="features:core",
+        build=build_shuffled_labels,
+        **LDA,
+        description="Linear discriminant analysis on permuted labels: above chance, the protocol leaks.",
+    ),
+)

@@ -1,0 +1,131 @@
+"""What every model has in front of its estimator: gaps filled, columns on one scale."""
+
+import os
+
+import numpy as np
+from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils.validation import validate_data
+
+
+def threads():
+    """Threads of one estimator: `LEUKOBENCH_MODEL_THREADS`, else 1, as the runner spreads whole cells over cores.
+
+    Returns
+    -------
+    int
+        Number of threads; -1 is all cores.
+
+    Examples
+    --------
+    >>> threads()
+    1
+    """
+    return int(os.environ.get("LEUKOBENCH_MODEL_THREADS", 1))
+
+
+class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Limit every value to [-limit, limit].
+
+    After standardising, a value of 20 says that a cell of another laboratory lies far outside what was trained on,
+    and no more; left alone it would outvote all the other columns in a linear or distance-based model.
+
+    Parameters
+    ----------
+    limit : float, default 4.0
+        Largest absolute value let through.
+
+    Examples
+    --------
+    >>> Clip(limit=3).fit_transform([[-7.0, 2.0]]).tolist()
+    [[-3.0, 2.0]]
+    """
+
+    def __init__(self, limit=4.0):
+        self.limit = limit
+
+    def fit(self, X, y=None):
+        """Check the table; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            The table.
+        y : ignored
+
+        Returns
+        -------
+        Clip
+            The transformer itself.
+        """
+        validate_data(self, X)
+        return self
+
+    def transform(self, X):
+        """Limit the values.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, p)
+            The table.
+
+        Returns
+        -------
+        ndarray of shape (n, p)
+            The limited values.
+        """
+        return np.clip(validate_data(self, X, reset=False), -self.limit, self.limit)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        return tags
+
+
+def imputed(*steps):
+    """Put the imputer in front of some steps: medians of the training images stand in for NaN.
+
+    A column that is NaN throughout becomes 0 rather than vanish, so the table keeps its width.
+
+    Parameters
+    ----------
+    *steps : transformers, then one classifier
+        What follows.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        The unfitted pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> [name for name, _ in imputed(GaussianNB()).steps]
+    ['simpleimputer', 'gaussiannb']
+    """
+    chain = (SimpleImputer(strategy="median", keep_empty_features=True), *steps)
+    return Pipeline([(type(step).__name__.lower(), step) for step in chain])
+
+
+def scaled(*steps):
+    """Put imputer, standardiser and clip in front of some steps, for models that add columns up.
+
+    Parameters
+    ----------
+    *steps : transformers, then one classifier
+        What follows.
+
+    Returns
+    -------
+    sklearn.pipeline.Pipeline
+        The unfitted pipeline.
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> [name for name, _ in scaled(GaussianNB()).steps]
+    ['simpleimputer', 'standardscaler', 'clip', 'gaussiannb']
+    """
+    return imputed(StandardScaler(), Clip(), *steps)
