@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 
+from leukobench.segmentation.segmenter import segment
+
 PARTS = {"nucleus": 2, "cell": 1}  # lowest label that belongs to the part
 POOR = 0.7  # a Dice below this is a failure
 ALL = "all"
@@ -21,8 +23,28 @@ def dice(found, truth):
     return float(2 * np.count_nonzero(found & truth) / together) if together else 1.0
 
 
-def bench(masks, truths, labels):
-    """Table of Dice coefficients.
+def bench(images, truths, labels, n_jobs=1):
+    """Segment images and compare with expert masks.
+
+    Parameters
+    ----------
+    images : sequence of uint8 arrays, shape (H, W, 3)
+        RGB.
+    truths, labels
+        As for `dice_table`.
+    n_jobs : int, default=1
+        Threads.
+
+    Returns
+    -------
+    DataFrame
+        As `dice_table` returns it.
+    """
+    return dice_table(segment(images, n_jobs=n_jobs), truths, labels)
+
+
+def dice_table(masks, truths, labels):
+    """Dice coefficients by class and part.
 
     Parameters
     ----------
@@ -43,7 +65,7 @@ def bench(masks, truths, labels):
     --------
     >>> import numpy as np
     >>> truth = np.pad(np.full((4, 4), 2, np.uint8), 2, constant_values=1)
-    >>> bench([truth], [truth], ["LY"])["mean"].tolist()
+    >>> dice_table([truth], [truth], ["LY"])["mean"].tolist()
     [1.0, 1.0, 1.0, 1.0]
     """
     scores = pd.DataFrame(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leukobench.segmentation.bench import bench, dice
+from leukobench.segmentation.bench import bench, dice, dice_table
 
 
 def square(side, label=2):
@@ -22,7 +22,7 @@ def test_dice_of_known_squares():
 def test_table_counts_classes_and_failures():
     truths = [square(10)] * 4
     masks = [square(10), square(10, label=1), square(10), square(20)]
-    table = bench(masks, truths, ["LY", "LY", "MO", "MO"]).set_index(["class", "part"])
+    table = dice_table(masks, truths, ["LY", "LY", "MO", "MO"]).set_index(["class", "part"])
     assert table.loc[("all", "nucleus"), "n"] == 4
     assert table.loc[("LY", "nucleus"), "mean"] == 0.5
     assert table.loc[("LY", "nucleus"), "share_poor"] == 0.5
@@ -33,4 +33,11 @@ def test_table_counts_classes_and_failures():
 
 def test_lists_of_different_length_are_refused():
     with pytest.raises(ValueError, match="zip"):
-        bench([square(1)], [square(1), square(2)], ["LY"])
+        dice_table([square(1)], [square(1), square(2)], ["LY"])
+
+
+def test_bench_segments_the_images_itself(drawn):
+    pairs = [drawn(120, seed=seed) for seed in range(2)]
+    table = bench([image for image, _ in pairs], [truth for _, truth in pairs], ["LY", "LY"])
+    assert (table["mean"] > 0.9).all()
+    assert (table["n"] == 2).all()
