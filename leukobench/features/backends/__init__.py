@@ -1,0 +1,48 @@
+"""The catalogue's numbers three ways: `reference` (NumPy), `cpu` (Numba), `cuda` (CuPy).
+
+A backend is a function ``compute(batches, parts)`` that takes an iterable of :class:`~leukobench.features.batch.Batch`
+and yields, batch by batch, float64 values of shape (cells, columns of the parts), lengths in pixels.
+"""
+
+from leukobench.errors import UsageError
+
+DEVICES = ("auto", "cpu", "cuda", "reference")
+
+
+def get_backend(device="auto"):
+    """The ``compute`` function of a device.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+        ``auto`` is CUDA where there is a device, else the CPU.
+
+    Returns
+    -------
+    callable
+
+    Raises
+    ------
+    UsageError
+        For an unknown device, or ``cuda`` on a machine without one.
+    """
+    if device not in DEVICES:
+        raise UsageError(f"unknown device {device!r}", f"choose one of {', '.join(DEVICES)}")
+    if device == "reference":
+        from leukobench.features.backends.reference import compute
+    elif device == "cuda" or (device == "auto" and cuda_is_available()):
+        if not cuda_is_available():
+            raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
+        from leukobench.features.backends.cuda import compute
+    else:
+        from leukobench.features.backends.cpu import compute
+    return compute
+
+
+def cuda_is_available():
+    """Whether CuPy is installed and finds a device."""
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return cupy.cuda.is_available()

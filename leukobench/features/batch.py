@@ -1,0 +1,116 @@
+"""Ragged batches: cells of any size side by side in one flat buffer, streamed so that memory stays bounded."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from leukobench.errors import UsageError
+
+BATCH_BYTES = 16 << 20
+"""Default size of a batch: images and masks that are packed and computed together."""
+
+
+@dataclass
+class Batch:
+    """Cells in flat buffers.
+
+    Parameters
+    ----------
+    pixels : ndarray of uint8, shape (3 * total,)
+        RGB values of all images, one image after the other, row by row.
+    labels : ndarray of uint8, shape (total,)
+        Their label masks, each starting at a multiple of eight.
+    offsets : ndarray of int64, shape (n,)
+        First pixel of each image.
+    shapes : ndarray of int64, shape (n, 2)
+        Height and width of each image.
+    """
+
+    pixels: np.ndarray
+    labels: np.ndarray
+    offsets: np.ndarray
+    shapes: np.ndarray
+
+    def __len__(self):
+        return len(self.offsets)
+
+    def cells(self):
+        """Views (image, mask), cell by cell."""
+        for offset, (height, width) in zip(self.offsets, self.shapes, strict=True):
+            end = offset + height * width
+            image = self.pixels[3 * offset : 3 * end].reshape(height, width, 3)
+            yield image, self.labels[offset:end].reshape(height, width)
+
+
+def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2):
+    """Pack images and masks into batches of bounded size.
+
+    Parameters
+    ----------
+    images : iterable of uint8 array, shape (H, W, 3)
+    masks : iterable of uint8 array, shape (H, W)
+        0 background, 1 cytoplasm, 2 nucleus.
+    batch_bytes : int, default 16 MiB
+        A batch grows to at most this, or to a single cell that is larger.
+    buffers : int, default 2
+        Batches alive at a time: a batch's memory is used again for the one `buffers` later.
+
+    Yields
+    ------
+    Batch
+
+    Raises
+    ------
+    UsageError
+        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
+    """
+    ring = [(np.empty(0, np.uint8), np.empty(0, np.uint8))] * buffers
+    cells, total, turn, first = [], 0, 0, 0
+
+    def pack():
+        nonlocal cells, total, turn, first
+        pixels, labels = ring[turn]
+        if len(labels) < total:
+            ring[turn] = pixels, labels = np.empty(3 * total, np.uint8), np.empty(total, np.uint8)
+        batch = _pack(cells, pixels[: 3 * total], labels[:total], first)
+        first += len(cells)
+        cells, total, turn = [], 0, (turn + 1) % buffers
+        return batch
+
+    for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
+        image, mask = np.asarray(image), np.asarray(mask)
+        _check(k, image, mask)
+        size = -(-mask.size // 8) * 8
+        if cells and 4 * (total + size) > batch_bytes:
+            yield pack()
+        cells.append((image, mask))
+        total += size
+    if cells:
+        yield pack()
+
+
+def _pack(cells, pixels, labels, first):
+    shapes = np.array([mask.shape for _, mask in cells], np.int64)
+    sizes = -(-shapes.prod(1) // 8) * 8
+    offsets = np.cumsum(sizes) - sizes
+    for (image, mask), offset in zip(cells, offsets.tolist(), strict=True):
+        end = offset + mask.size
+        pixels[3 * offset : 3 * end].reshape(image.shape)[...] = image
+        labels[offset:end].reshape(mask.shape)[...] = mask
+        labels[end : end + (-mask.size) % 8] = 0
+    if labels.max(initial=0) > 2:
+        bad = next(k for k, (_, mask) in enumerate(cells) if mask.max(initial=0) > 2)
+        raise UsageError(
+            f"mask {first + bad} has a label above 2", "0 is background, 1 cytoplasm, 2 nucleus; see imaging.read_mask"
+        )
+    return Batch(pixels, labels, offsets, shapes)
+
+
+def _check(k, image, mask):
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+        raise UsageError(f"image {k} is {image.dtype} {image.shape}", "an image is uint8 of shape (H, W, 3), RGB")
+    if mask.dtype not in (np.uint8, bool) or mask.shape != image.shape[:2]:
+        raise UsageError(
+            f"mask {k} is {mask.dtype} {mask.shape}, its image {image.shape[:2]}",
+            "a label mask is uint8 and as large as its image",
+        )

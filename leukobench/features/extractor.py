@@ -1,0 +1,81 @@
+"""From images and masks to a table of features, on whichever backend."""
+
+import numpy as np
+import pandas as pd
+
+from leukobench.errors import UsageError
+from leukobench.features.backends import get_backend
+from leukobench.features.batch import BATCH_BYTES, stream
+from leukobench.features.catalogue import PART_NAMES, PARTS_OF_SET, feature_names, features_of
+
+
+def extract_features(
+    images, masks, *, um_per_px=None, device="auto", feature_set="core", batch_bytes=BATCH_BYTES, progress=None
+):
+    """Hand-crafted features of single cells.
+
+    Parameters
+    ----------
+    images : iterable of ndarray of uint8, shape (H, W, 3)
+        RGB, each of its own size.
+    masks : iterable of ndarray of uint8, shape (H, W)
+        Label masks: 0 background, 1 cytoplasm, 2 nucleus.
+    um_per_px : float, sequence of float or None, default None
+        Micrometres per pixel, of all or of each image. Where it is None or NaN lengths and areas are in pixels.
+    device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+        Backend; ``auto`` takes CUDA where there is a device.
+    feature_set : {"core", "full", "extended", "background", "tavakoli2021"}, default "core"
+    batch_bytes : int, default 16 MiB
+        Memory that a batch of images and masks may take.
+    progress : callable or None, default None
+        Called with the number of cells done after each batch.
+
+    Returns
+    -------
+    DataFrame of float64, shape (n, number of features)
+        Columns as in :func:`feature_names`. NaN where a feature cannot be computed, never infinite.
+
+    Raises
+    ------
+    UsageError
+        For an unknown device or feature set, a device that is not there, and input of wrong type or shape.
+
+    Examples
+    --------
+    >>> image, mask = np.full((9, 9, 3), 200, np.uint8), np.zeros((9, 9), np.uint8)
+    >>> mask[2:7, 2:7], mask[3:6, 3:6] = 1, 2
+    >>> table = extract_features([image], [mask], um_per_px=0.5, device="reference")
+    >>> float(table.loc[0, "nucleus_area"]), float(table.loc[0, "nc_area_ratio"])
+    (2.25, 0.36)
+    """
+    names, parts = feature_names(feature_set), PARTS_OF_SET[feature_set]
+    compute = get_backend(device)
+    blocks, done = [], 0
+    for batch_values in compute(stream(images, masks, batch_bytes), parts):
+        blocks.append(batch_values)
+        done += len(batch_values)
+        if progress is not None:
+            progress(done)
+    columns = [name for part in parts for name in PART_NAMES[part]]
+    values = np.concatenate(blocks) if blocks else np.empty((0, len(columns)))
+    if columns != names:
+        position = {name: k for k, name in enumerate(columns)}
+        values = values[:, [position[name] for name in names]]
+    values[np.isinf(values)] = np.nan
+    _to_micrometres(values, um_per_px, [f.unit for f in features_of(feature_set)])
+    return pd.DataFrame(values, columns=names)
+
+
+def _to_micrometres(values, um_per_px, units):
+    """Scale lengths and areas in place, row by row; the one place where pixels become micrometres."""
+    if um_per_px is None:
+        return
+    scale = np.array([np.nan if s is None else s for s in np.atleast_1d(um_per_px)], dtype=float)
+    if scale.shape not in {(1,), (len(values),)}:
+        raise UsageError(f"{scale.size} pixel sizes for {len(values)} images", "give one number, or one per image")
+    if (scale <= 0).any():
+        raise UsageError("um_per_px must be positive", "use None or NaN where the pixel size is unknown")
+    scale = np.where(np.isnan(scale), 1.0, scale)[:, None]
+    units = np.array(units)
+    values[:, units == "um"] *= scale
+    values[:, units == "um2"] *= scale**2

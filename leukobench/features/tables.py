@@ -1,0 +1,49 @@
+"""Numbers that every backend shares: colour matrices, look-up tables over one byte, integer weights.
+
+The CPU kernels hold them as constants, the CUDA kernels get them uploaded, the reference uses those that fix a
+definition (grey value, grey levels, LBP weights).
+"""
+
+import numpy as np
+
+GREY_WEIGHTS = (13926, 46885, 4725)
+"""Luma of ITU-R BT.709 as scikit-image has it, in 1/65536: grey = (w . rgb + 32768) >> 16."""
+
+GLCM_LEVELS = 32
+GLCM_SHIFT = 3
+"""Grey level of the co-occurrence matrix = grey >> 3."""
+
+LBP_SIDE, LBP_DIAGONAL = 29, 70
+"""A diagonal neighbour at radius 1 lies at (cos 45, sin 45); bilinear interpolation compares it with the centre c by
+(sqrt(2) - 1) ((h - c) + (v - c)) + (d - c) >= 0, h, v, d the pixels beside, above and across. 29/70 is sqrt(2) - 1 to
+7e-5, and makes the comparison one of integers that fit 16 bits: the same on every machine."""
+
+PERCENTILE_BINS = 512
+PERCENTILE_RANGES = ((0.0, 100.0), (-128.0, 128.0), (-128.0, 128.0), (0.0, 1.0))
+"""Ranges of lab_l, lab_a, lab_b and hsv_s that the bins cover."""
+
+_unit = np.arange(256) / 255.0
+
+SRGB_TO_LINEAR = np.where(_unit > 0.04045, ((_unit + 0.055) / 1.055) ** 2.4, _unit / 12.92).astype(np.float32)
+OPTICAL_DENSITY = (np.log(np.maximum(_unit, 1e-6)) / np.log(1e-6)).astype(np.float32)
+
+D65 = np.array([0.95047, 1.0, 1.08883])
+XYZ_FROM_RGB = (
+    np.array([[0.412453, 0.357580, 0.180423], [0.212671, 0.715160, 0.072169], [0.019334, 0.119193, 0.950227]])
+    / D65[:, None]
+).astype(np.float32)
+"""Linear sRGB to X/Xn, Y/Yn, Z/Zn."""
+
+_RGB_FROM_HED = np.array([[0.65, 0.70, 0.29], [0.07, 0.99, 0.11], [0.27, 0.57, 0.78]])
+HED_FROM_OD = np.linalg.inv(_RGB_FROM_HED).astype(np.float32)
+"""Ruifrok and Johnston's stain separation: row vector of optical densities times this."""
+
+
+def _uniform_patterns():
+    """Byte of eight comparisons -> number of neighbours up if at most two changes around the circle, else 9."""
+    bits = (np.arange(256)[:, None] >> np.arange(8)) & 1
+    changes = (bits != np.roll(bits, 1, axis=1)).sum(1)
+    return np.where(changes <= 2, bits.sum(1), 9).astype(np.uint8)
+
+
+LBP_RIU2 = _uniform_patterns()
