@@ -1,0 +1,29 @@
+# Two commands on a fresh machine with Python >= 3.11, git and make: `make run` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+STAMP := $(VENV)/.installed
+# The real images, where they lie beside the project; otherwise the user's data directory, otherwise phantoms.
+ifneq ($(wildcard ../shared/data/barcelona),)
+export LEUKOBENCH_DATA ?= $(abspath ../shared/data)
+endif
+
+.PHONY: run test lint clean
+
+run: $(STAMP)
+	$(VENV)/bin/python -m leukobench run --suite cross-dataset --budget quick
+
+test: $(STAMP)
+	$(VENV)/bin/python -m pytest
+
+lint: $(STAMP)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+
+$(STAMP): setup.cfg constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 --constraint constraints.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[deep,gpu-cuda12,report,test,dev]' --constraint constraints.txt
+	touch $@
+
+clean:
+	rm -rf $(VENV) build *.egg-info

@@ -1,0 +1,120 @@
+"""One run cell: tune and fit on the sources, predict every target."""
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
+from leukobench.models import MODELS
+
+
+def run_cell(cell, samples, rows, head, left_out, open_storage):
+    """Run one cell of the plan.
+
+    The target is never seen before scoring: tuning, imputing, scaling and fitting use source rows alone. In `within`
+    and `merged` every image is predicted by a model that was tuned and fitted without it.
+
+    Parameters
+    ----------
+    cell : RunCell
+        What to run.
+    samples : pandas.DataFrame
+        Images of all datasets, of `select_samples`.
+    rows : array of shape (len(samples), p)
+        Their representation.
+    head : list of str
+        Classes that the model is trained on.
+    left_out : dict of str to int
+        Source classes that are too rare for the head.
+    open_storage : callable
+        Name of a tuning (one per outer fold) to an Optuna storage.
+
+    Returns
+    -------
+    record : dict
+        Plain values: parameters per fit, times, sizes.
+    predictions : pandas.DataFrame
+        test, sha256, group, true and one probability column `p_<class>` per class of the head.
+    """
+    recipe = MODELS[cell.model]
+    outer, inner = cell.inputs["folds"]
+    is_source = samples["dataset"].isin(cell.sources).to_numpy()
+    in_head = samples["class"].isin(head).to_numpy()
+    strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)
+    groups = group_ids(samples)
+    classes = samples["class"].to_numpy(dtype=str)
+
+    if cell.protocol in ("within", "merged"):
+        own = np.flatnonzero(is_source)
+        seed = derive_seed(cell.seed, "outer folds", cell.protocol, cell.train)  # the same folds for every model
+        splits = [(own[a], own[b]) for a, b in make_folds(strata[own], groups[own], outer, seed)]
+    else:
+        splits = [(np.flatnonzero(is_source), np.flatnonzero(samples["dataset"].isin(cell.targets)))]
+
+    probabilities = np.full((len(samples), len(head)), np.nan)
+    times = {"tune_s": 0.0, "fit_s": 0.0, "predict_s": 0.0}
+    chosen, n_predicted = [], 0
+    for number, (train, test) in enumerate(splits):
+        train = train[in_head[train]]
+        seed = derive_seed(*cell.identity, number)
+        start = time.perf_counter()
+        params = tune(
+            recipe,
+            rows[train],
+            classes[train],
+            groups[train],
+            strata=strata[train],
+            trials=cell.inputs["trials"],
+            n_folds=inner,
+            seed=seed,
+            storage=open_storage(number),
+        )
+        tuned = time.perf_counter()
+        fitted = Fitted(recipe, params, seed, rows[train], classes[train])
+        ready = time.perf_counter()
+        probabilities[test] = fitted.predict_proba(rows[test], head)
+        n_predicted += len(test)
+        times["predict_s"] += time.perf_counter() - ready
+        times["tune_s"] += tuned - start
+        times["fit_s"] += ready - tuned
+        chosen.append(params)
+
+    scored = np.flatnonzero(samples["dataset"].isin(cell.targets))
+    predictions = pd.DataFrame(
+        {
+            "test": samples["dataset"].to_numpy()[scored],
+            "sha256": samples["sha256"].to_numpy()[scored],
+            "group": samples["group"].to_numpy()[scored],
+            "true": classes[scored],
+        }
+    )
+    for column, name in enumerate(head):
+        predictions[f"p_{name}"] = probabilities[scored, column]
+    times["predict_ms_per_image"] = 1000 * times.pop("predict_s") / n_predicted
+    record = {
+        "n_train": int((is_source & in_head).sum()),
+        "head_classes": list(head),
+        "left_out_classes": left_out,
+        "params": chosen,
+        "times": {name: round(value, 4) for name, value in times.items()},
+    }
+    return record, predictions
+
+
+def group_ids(samples):
+    """What must stay on one side of a split: the known group, within its dataset, else the image itself.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        With dataset, group (None where unknown) and sha256.
+
+    Returns
+    -------
+    numpy.ndarray of int of shape (n,)
+        One number per group.
+    """
+    known = samples["group"].notna()
+    names = np.where(known, samples["dataset"] + "/" + samples["group"].astype(str), samples["sha256"])
+    return np.unique(names.astype(str), return_inverse=True)[1]

@@ -1,0 +1,235 @@
+"""The plan: which run cells a suite asks for, checked against the data before the first fit."""
+
+import dataclasses
+
+import pandas as pd
+
+from leukobench.datasets.taxonomy import apply_preset
+from leukobench.errors import UsageError
+from leukobench.evaluation.representations import representation_key
+from leukobench.files import content_hash
+from leukobench.models import MODELS
+
+# Raised whenever folds, tuning or scoring inputs change what a record means.
+PROTOCOL_VERSION = "1"
+# Rough seconds of one fit per 1,000 training images on one core, for the estimate that `plan` prints.
+SECONDS_PER_FIT = {"light": 0.3, "medium": 1.5, "heavy": 6.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class RunCell:
+    """One fit of one model, scored on every target.
+
+    Parameters
+    ----------
+    protocol : {"within", "pairwise", "lodo", "merged"}
+        How source and targets are split.
+    train : str
+        Name of the source: a dataset, "all-<target>" (leave one dataset out) or "merged".
+    model : str
+        Name of the recipe.
+    seed : int
+        Seed of the suite; every random choice in the cell is derived from it by hashing.
+    sources, targets : tuple of str
+        Datasets that are trained on and scored.
+    inputs : dict
+        Everything that the record depends on, for the fingerprint and to say what changed.
+    """
+
+    protocol: str
+    train: str
+    model: str
+    seed: int
+    sources: tuple
+    targets: tuple
+    inputs: dict = dataclasses.field(hash=False, compare=False)
+
+    @property
+    def identity(self):
+        """What the cell is called in tables: protocol, source, model and seed."""
+        return (self.protocol, self.train, self.model, self.seed)
+
+    @property
+    def fingerprint(self):
+        """Content hash of the identity and of all inputs."""
+        return content_hash([*self.identity, self.inputs])
+
+    def as_dict(self):
+        """The cell as plain values, for `plan.json`."""
+        return dataclasses.asdict(self) | {"fingerprint": self.fingerprint}
+
+
+def select_samples(index, suite):
+    """Images that take part in a suite, with their class at its level.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Of `leukobench.datasets.build_index`.
+    suite : Suite
+        Gives datasets, level and preset.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per usable image: dataset, path, sha256, class, group (text or None), um_per_px.
+
+    Raises
+    ------
+    UsageError
+        Where a dataset has no usable image at that level.
+    """
+    index = apply_preset(index, suite.preset) if suite.preset else index
+    usable = index[(index["status"] == "ok") & index[suite.level].notna()]
+    empty = [name for name in suite.datasets if not (usable["dataset"] == name).any()]
+    if empty:
+        raise UsageError(
+            f"no usable image of {', '.join(empty)} at level {suite.level}",
+            "see `leukobench data index` for what was found, and narrow the run with --datasets",
+        )
+    usable = usable[usable["dataset"].isin(suite.datasets)]
+    group = usable["group"].astype(object).where(usable["group"].notna(), None)
+    samples = usable[["dataset", "path", "sha256", "um_per_px"]].assign(group=group)
+    return samples.assign(**{"class": usable[suite.level].astype(str)}).reset_index(drop=True)
+
+
+def head_of(samples, sources, suite):
+    """Classes that a source is trained on, and those it has too few images of.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        Of `select_samples`.
+    sources : sequence of str
+        Datasets that are trained on.
+    suite : Suite
+        Gives the limit.
+
+    Returns
+    -------
+    head : list of str
+        Classes with at least `min_source_images` images, sorted.
+    left_out : dict of str to int
+        The others, with their counts.
+    """
+    counts = samples.loc[samples["dataset"].isin(sources), "class"].value_counts().sort_index()
+    enough = counts >= suite.min_source_images
+    return list(counts.index[enough]), {name: int(n) for name, n in counts[~enough].items()}
+
+
+def combinations(suite):
+    """Protocol, name of the source, sources and targets of every fit that a suite asks for.
+
+    Parameters
+    ----------
+    suite : Suite
+        Gives protocols and datasets.
+
+    Yields
+    ------
+    tuple
+        (protocol, train, sources, targets).
+
+    Raises
+    ------
+    UsageError
+        Where a protocol needs more than one dataset.
+    """
+    names = suite.datasets
+    if len(names) < 2 and set(suite.protocols) - {"within"}:
+        raise UsageError(
+            f"{', '.join(sorted(set(suite.protocols) - {'within'}))} needs two datasets or more, not {len(names)}",
+            "add datasets, or take --protocols within",
+        )
+    for protocol in suite.protocols:
+        if protocol == "merged":
+            yield protocol, "merged", names, names
+            continue
+        for name in names:
+            others = tuple(other for other in names if other != name)
+            match protocol:
+                case "within":
+                    yield protocol, name, (name,), (name,)
+                case "pairwise":
+                    yield protocol, name, (name,), others
+                case "lodo":
+                    yield protocol, f"all-{name}", others, (name,)
+
+
+def build_plan(suite, samples):
+    """Every run cell of a suite, in a fixed order.
+
+    Parameters
+    ----------
+    suite : Suite
+        What is asked for.
+    samples : pandas.DataFrame
+        Of `select_samples`.
+
+    Returns
+    -------
+    list of RunCell
+        The cells.
+
+    Raises
+    ------
+    UsageError
+        Where a source has fewer than two classes to train on, or shares fewer than two with a target.
+    """
+    rows = samples[["dataset", "sha256", "class", "group", "um_per_px"]]
+    data = {name: content_hash(table.astype(str).values.tolist()) for name, table in rows.groupby("dataset")}
+    classes = {name: set(table["class"]) for name, table in rows.groupby("dataset")}
+    budget = suite.budget
+    cells = []
+    for protocol, train, sources, targets in combinations(suite):
+        head, _ = head_of(samples, sources, suite)
+        for target in targets:
+            shared = sorted(set(head) & classes[target])
+            if len(shared) < 2:
+                raise UsageError(
+                    f"{train} and {target} share {len(shared)} class(es) at {suite.level} ({', '.join(shared) or 'none'})"
+                    f" with at least {suite.min_source_images} source images",
+                    "leave one of them out with --datasets, or choose another --level",
+                )
+        for model in suite.models:
+            recipe = MODELS[model]
+            inputs = {
+                "protocol_version": PROTOCOL_VERSION,
+                "level": suite.level,
+                "data": {name: data[name] for name in sorted({*sources, *targets})},
+                "limits": [suite.min_source_images, suite.min_test_images],
+                "folds": [budget.outer_folds, budget.inner_folds],
+                "trials": budget.trials[recipe.cost] if recipe.space else 0,
+                "model_version": recipe.version,
+                "representation": representation_key(recipe.representation),
+            }
+            cells += [RunCell(protocol, train, model, seed, sources, targets, inputs) for seed in suite.seeds]
+    return cells
+
+
+def summarise_plan(cells, samples):
+    """What a plan costs, by protocol.
+
+    Parameters
+    ----------
+    cells : list of RunCell
+        Of `build_plan`.
+    samples : pandas.DataFrame
+        Of `select_samples`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per protocol: run cells, scored cells (with every target), fits, and a rough estimate of core minutes.
+    """
+    sizes = samples["dataset"].value_counts()
+    rows = []
+    for cell in cells:
+        outer, inner = cell.inputs["folds"]
+        repeats, share = (outer, 1 - 1 / outer) if cell.protocol in ("within", "merged") else (1, 1.0)
+        images = share * sizes[list(cell.sources)].sum()
+        tuning = cell.inputs["trials"] * inner
+        seconds = SECONDS_PER_FIT[MODELS[cell.model].cost] * images / 1000 * (tuning * (1 - 1 / inner) + 1)
+        rows.append((cell.protocol, 1, len(cell.targets), repeats * (tuning + 1), repeats * seconds / 60))
+    table = pd.DataFrame(rows, columns=["protocol", "run cells", "scored cells", "fits", "core minutes"])
+    return table.groupby("protocol", sort=False).sum()

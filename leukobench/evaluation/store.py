@@ -1,0 +1,136 @@
+"""The result store: the folder that holds a run, written so that a kill loses nothing that was finished."""
+
+import json
+import logging
+from pathlib import Path
+
+import optuna
+import pandas as pd
+from optuna.storages import InMemoryStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+
+from leukobench.files import atomic_write, locked
+
+log = logging.getLogger(__name__)
+
+
+class RunFolder:
+    """A run on disk.
+
+    `plan.json` and `environment.json` say what was asked for and where it ran; `samples.parquet` holds the images;
+    `cells/<fingerprint>.json` and `predictions/<fingerprint>.parquet` hold one record each per run cell; `journal/`
+    keeps the Optuna trials of cells that are not finished.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder; it is made where it is missing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = RunFolder(tempfile.mkdtemp())
+    >>> folder.read_record("0123") is None
+    True
+    """
+
+    def __init__(self, path):
+        self.path = Path(path)
+        self.path.mkdir(parents=True, exist_ok=True)
+
+    def write_json(self, name, content):
+        """Write a JSON file of the run folder atomically."""
+        atomic_write(self.path / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def read_json(self, name):
+        """Content of a JSON file of the run folder, or None where there is none.
+
+        Raises
+        ------
+        ValueError
+            Where the file is there but truncated.
+        """
+        try:
+            return json.loads((self.path / name).read_text())
+        except FileNotFoundError:
+            return None
+
+    def write_samples(self, samples):
+        """Write the images of the run."""
+        atomic_write(self.path / "samples.parquet", samples.to_parquet)
+
+    def read_samples(self):
+        """The images of the run."""
+        return pd.read_parquet(self.path / "samples.parquet")
+
+    def cell_lock(self, fingerprint):
+        """Lock of one run cell, not waited for: a process that does not get it leaves the cell alone."""
+        return locked(self.path / "locks" / fingerprint, wait=False)
+
+    def read_record(self, fingerprint):
+        """Record of a run cell, or None where it has none.
+
+        A record that cannot be read, or that lacks its predictions, is named in the log and counts as none.
+        """
+        try:
+            record = self.read_json(f"cells/{fingerprint}.json")
+        except ValueError as error:
+            log.warning("record cells/%s.json is damaged (%s): the cell is run again", fingerprint, error)
+            return None
+        if record and record["status"] == "ok" and not (self.path / "predictions" / f"{fingerprint}.parquet").exists():
+            log.warning("predictions/%s.parquet is missing: the cell is run again", fingerprint)
+            return None
+        return record
+
+    def write_record(self, record, predictions=None):
+        """Write what a run cell gave: predictions first, so that a record means that all is there.
+
+        Parameters
+        ----------
+        record : dict
+            With its "fingerprint".
+        predictions : pandas.DataFrame, optional
+            Of a cell that went well.
+        """
+        fingerprint = record["fingerprint"]
+        if predictions is not None:
+            atomic_write(self.path / "predictions" / f"{fingerprint}.parquet", predictions.to_parquet)
+        self.write_json(f"cells/{fingerprint}.json", record)
+        for journal in self.path.glob(f"journal/{fingerprint}-*"):
+            journal.unlink()
+
+    def open_storage(self, fingerprint, number, keep=True):
+        """Optuna storage of one tuning.
+
+        Parameters
+        ----------
+        fingerprint : str
+            Of the run cell, whose lock the caller holds.
+        number : int
+            Outer fold.
+        keep : bool, default True
+            Keep trials in a journal file that survives a kill, else in memory.
+
+        Returns
+        -------
+        optuna.storages.BaseStorage
+            The storage. A journal that cannot be read is named in the log and begun again.
+        """
+        if not keep:
+            return InMemoryStorage()
+        path = self.path / "journal" / f"{fingerprint}-{number}.log"
+        path.parent.mkdir(exist_ok=True)
+        for lock in path.parent.glob(f"{path.name}.lock*"):  # of a process that was killed: the cell lock is ours
+            lock.unlink()
+        try:
+            storage = _journal(path)
+            optuna.get_all_study_names(storage)
+        except (ValueError, KeyError, TypeError) as error:
+            log.warning("journal %s is damaged (%s): its tuning starts again", path.name, error)
+            path.unlink()
+            storage = _journal(path)
+        return storage
+
+
+def _journal(path):
+    return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))

@@ -1,0 +1,171 @@
+"""Folds, seeds and Optuna tuning: all inside the source, the same whatever interrupted them."""
+
+import hashlib
+import warnings
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState, create_trial
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+def derive_seed(*parts):
+    """Seed of one random choice, by hashing what it is for.
+
+    Parameters
+    ----------
+    *parts : int or str
+        The suite's seed and the names that tell this choice from every other.
+
+    Returns
+    -------
+    int
+        In 0 .. 2**31 - 1.
+
+    Examples
+    --------
+    >>> derive_seed(0, "fold", "barcelona") == derive_seed(0, "fold", "barcelona")
+    True
+    """
+    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:4], "big") >> 1
+
+
+def make_folds(labels, groups, n_folds, seed):
+    """Stratified folds that keep a group together.
+
+    Parameters
+    ----------
+    labels : array of shape (n,)
+        What to stratify by.
+    groups : array of shape (n,)
+        Images with the same value stay on one side.
+    n_folds : int
+        Number of folds.
+    seed : int
+        Of the shuffle.
+
+    Returns
+    -------
+    list of (train, test)
+        Index arrays.
+    """
+    labels, groups = np.asarray(labels), np.asarray(groups)
+    alone = len(np.unique(groups)) == len(groups)
+    splitter, given = (StratifiedKFold, None) if alone else (StratifiedGroupKFold, groups)
+    with warnings.catch_warnings():  # a class rarer than the folds is known here: it is left out of the head
+        warnings.filterwarnings("ignore", message="The least populated class")
+        return list(splitter(n_folds, shuffle=True, random_state=seed).split(labels, labels, given))
+
+
+class Fitted:
+    """An estimator with the classes of its source, whatever subset of them a fold held.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How to build the estimator.
+    params : dict
+        Its parameters.
+    seed : int
+        Of the estimator.
+    X : array of shape (n, p)
+        Training rows.
+    y : array of str of shape (n,)
+        Their classes.
+    """
+
+    def __init__(self, recipe, params, seed, X, y):
+        self.classes, codes = np.unique(y, return_inverse=True)
+        if len(self.classes) < 2:
+            raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
+        self.estimator = recipe.build(params, seed).fit(X, codes)
+
+    def predict(self, X):
+        """Classes of rows of shape (n, p)."""
+        return self.classes[np.asarray(self.estimator.predict(X), dtype=int)]
+
+    def predict_proba(self, X, head):
+        """Probabilities of shape (n, len(head)); zero for a class of the head that the training rows lacked.
+
+        Raises
+        ------
+        ValueError
+            Where the model returns something that is no probability.
+        """
+        given = self.estimator.predict_proba(X)
+        if not np.isfinite(given).all():
+            raise ValueError(f"the model returned {np.sum(~np.isfinite(given))} probabilities that are not finite")
+        probabilities = np.zeros((len(X), len(head)))
+        probabilities[:, [list(head).index(name) for name in self.classes]] = given
+        return probabilities
+
+
+def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage):
+    """Choose a model's parameters by cross-validation on the source.
+
+    The first trial takes the recipe's defaults. Each further one draws from its own seed, so that a study that goes
+    on after a kill chooses what an undisturbed one would have chosen.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the search space and builds the estimator.
+    X, y, groups, strata : arrays with n rows
+        Source rows, their classes, what must stay together in a fold and what to stratify by.
+    trials, n_folds : int
+        Budget; no trials, or no search space, gives the defaults.
+    seed : int
+        Of folds, sampler and estimators.
+    storage : optuna.storages.BaseStorage
+        Where trials are kept.
+
+    Returns
+    -------
+    dict
+        The parameters with the best mean balanced accuracy, the earliest where two are equal.
+    """
+    if not recipe.space or trials < 1:
+        return dict(recipe.defaults)
+    folds = make_folds(strata, groups, n_folds, derive_seed(seed, "inner folds"))
+
+    def objective(params):
+        scores = []
+        for train, test in folds:
+            fitted = Fitted(recipe, params, seed, X[train], y[train])
+            with warnings.catch_warnings():  # a rare class may be absent from a fold's true or predicted labels
+                warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+                scores.append(balanced_accuracy_score(y[test], fitted.predict(X[test])))
+        return float(np.mean(scores))
+
+    study = optuna.create_study(
+        study_name="tuning",
+        direction="maximize",
+        storage=storage,
+        load_if_exists=True,
+        sampler=_sampler(recipe, seed, 0),
+    )
+    for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):  # of a process that was killed
+        study.tell(stale.number, state=TrialState.FAIL)
+    if not _finished(study):
+        first = dict(recipe.defaults)
+        value = objective(first)
+        searched = {name: first[name] for name in recipe.space}
+        study.add_trial(create_trial(params=searched, distributions=recipe.space, value=value))
+    while (done := len(_finished(study))) < trials:
+        study.sampler = _sampler(recipe, seed, done)
+        trial = study.ask(recipe.space)
+        study.tell(trial, objective(recipe.defaults | trial.params))
+    best = max(_finished(study)[:trials], key=lambda trial: (trial.value, -trial.number))
+    return recipe.defaults | best.params
+
+
+def _finished(study):
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+
+
+def _sampler(recipe, seed, number):
+    return optuna.samplers.TPESampler(seed=derive_seed(seed, recipe.name, "trial", number), n_startup_trials=5)

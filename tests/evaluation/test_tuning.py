@@ -1,0 +1,86 @@
+import numpy as np
+import optuna
+import pytest
+from optuna.storages import InMemoryStorage
+from sklearn.neighbors import KNeighborsClassifier
+
+from leukobench.evaluation.store import RunFolder
+from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
+from leukobench.models.recipe import Recipe
+
+
+def knn_recipe(seen=None, fail_at=None):
+    def build(params, seed):
+        if seen is not None:
+            seen.append(params["n_neighbors"])
+            if fail_at is not None and len(seen) == fail_at:
+                raise KeyboardInterrupt
+        return KNeighborsClassifier(**params)
+
+    space = {"n_neighbors": optuna.distributions.IntDistribution(1, 30)}
+    return Recipe("knn", "classical", "features:core", build, space, {"n_neighbors": 5})
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(1)
+    y = np.repeat(["LY", "MO", "NE"], 20)
+    X = rng.normal(size=(60, 2)) + 1.5 * np.array([[0, 0], [1, 1], [0, 2]]).repeat(20, axis=0)
+    return X, y, np.arange(60)
+
+
+def run(recipe, problem, storage, trials=6):
+    X, y, groups = problem
+    return tune(recipe, X, y, groups, strata=y, trials=trials, n_folds=3, seed=4, storage=storage)
+
+
+def test_seed_depends_on_every_part():
+    assert derive_seed(0, "a", "bc") != derive_seed(0, "ab", "c")
+
+
+def test_folds_keep_groups_together_and_cover_all():
+    y, groups = np.repeat([0, 1], 30), np.repeat(np.arange(12), 5)
+    folds = make_folds(y, groups, 3, 0)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(60))
+    assert all(not set(groups[train]) & set(groups[test]) for train, test in folds)
+
+
+def test_first_trial_takes_the_defaults_and_all_trials_are_spent(problem):
+    seen = []
+    run(knn_recipe(seen), problem, InMemoryStorage())
+    assert len(seen) == 6 * 3
+    assert seen[:3] == [5, 5, 5]
+
+
+def test_tuning_repeats_exactly(problem):
+    assert run(knn_recipe(), problem, InMemoryStorage()) == run(knn_recipe(), problem, InMemoryStorage())
+
+
+@pytest.mark.parametrize("fail_at", [2, 5, 9, 14, 18])
+def test_a_killed_study_goes_on_to_the_same_choice(problem, tmp_path, fail_at):
+    undisturbed, resumed = [], []
+    expected = run(knn_recipe(undisturbed), problem, InMemoryStorage())
+    store = RunFolder(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(knn_recipe([], fail_at), problem, store.open_storage("cell", 0))
+    assert run(knn_recipe(resumed), problem, store.open_storage("cell", 0)) == expected
+    assert len(resumed) == 18 - 3 * ((fail_at - 1) // 3)
+    assert resumed == undisturbed[-len(resumed) :]
+
+
+def test_no_trials_give_the_defaults(problem):
+    assert run(knn_recipe(), problem, InMemoryStorage(), trials=0) == {"n_neighbors": 5}
+
+
+def test_class_missing_from_a_fold_has_probability_zero(problem):
+    X, y, _ = problem
+    fitted = Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:40], y[:40])
+    probabilities = fitted.predict_proba(X, ["LY", "MO", "NE"])
+    assert (probabilities[:, 2] == 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_one_class_is_an_error_that_says_so(problem):
+    X, y, _ = problem
+    with pytest.raises(ValueError, match="only the class LY"):
+        Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:20], y[:20])

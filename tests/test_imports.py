@@ -1,0 +1,46 @@
+"""Imports point one way, as docs/architecture.md draws it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).resolve().parents[1] / "leukobench"
+BASE = {"errors", "files", "cache"}
+MAY_IMPORT = {
+    "imaging": BASE,
+    "datasets": BASE | {"imaging"},
+    "segmentation": BASE | {"imaging"},
+    "features": BASE | {"imaging", "segmentation"},
+    "models": BASE | {"imaging", "segmentation", "features"},
+    "evaluation": BASE | {"imaging", "datasets", "segmentation", "features", "models"},
+    "report": BASE | {"evaluation"},
+}
+REPORT_MAY_KNOW = {"metrics", "statistics"}  # the report reads the store and knows no runner
+
+
+def imported(path):
+    """Dotted names below `leukobench` that a file imports, wherever in the file."""
+    package = path.relative_to(PACKAGE.parent).with_suffix("").parts
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = ".".join(package[: len(package) - node.level]) + "." if node.level else ""
+            names = [f"{base}{node.module or ''}".rstrip(".") + f".{alias.name}" for alias in node.names]
+        else:
+            continue
+        yield from (name.split(".")[1:] for name in names if name.split(".")[0] == "leukobench")
+
+
+@pytest.mark.parametrize("package", sorted(MAY_IMPORT))
+def test_imports_point_one_way(package):
+    files = list((PACKAGE / package).rglob("*.py"))
+    assert files
+    for path in files:
+        for target in imported(path):
+            if not target or target[0] in (package, "__version__"):
+                continue
+            assert target[0] in MAY_IMPORT[package], f"{path.relative_to(PACKAGE)} imports {'.'.join(target)}"
+            if package == "report" and target[0] == "evaluation":
+                assert target[1] in REPORT_MAY_KNOW, f"{path.relative_to(PACKAGE)} imports {'.'.join(target)}"
