@@ -1,0 +1,182 @@
+"""What a run says in words: classical against deep, and everything a reader must know beside the figures."""
+
+import numpy as np
+
+from leukobench.evaluation.statistics import LEVEL
+from leukobench.report.leaderboard import combinations, headline_protocol
+
+SIDES = {"classical": ("classical",), "deep": ("embedding", "fine-tuned")}
+WHERE = {
+    "pairwise": "Out of domain (pairwise)",
+    "lodo": "Out of domain (leave one dataset out)",
+    "merged": "On the merged set, by origin",
+    "within": "Within a dataset",
+}
+# Reported as a finding when a control beats chance by more than this within a dataset.
+CONTROL_MARGIN = 0.05
+
+
+def compare_families(board, cells, scores):
+    """Classical against deep, two ways, neither of which looks at a target to choose a model.
+
+    Only complete, inductive models take part. *mean*: over all models of a side. *chosen*: on each source the side's
+    model that scores best within that source; picking the best out-of-domain model instead would be selection on the
+    targets.
+
+    Parameters
+    ----------
+    board : DataFrame
+        See `leaderboard.leaderboard`.
+    cells : DataFrame
+        See `cells.cells_table`.
+    scores : statistics.Scores
+        Bootstrap of the protocol that ranks.
+
+    Returns
+    -------
+    dict
+        `models` (side -> list), `left_out` (incomplete or transductive models of either side), and `mean` and `chosen`,
+        each a dict with the Interval of `classical`, `deep` and `difference` (deep minus classical); `chosen` also has
+        `models` (side -> source -> model). `mean` is None unless both sides have a model, `chosen` is None also unless
+        the run holds within and pairwise.
+    """
+    fit = (board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")
+    sides = {side: sorted(board["model"][fit & board["family"].isin(families)]) for side, families in SIDES.items()}
+    either = board["family"].isin([family for families in SIDES.values() for family in families])
+    result = {"models": sides, "left_out": sorted(board["model"][either & ~fit]), "mean": None, "chosen": None}
+    if not all(sides.values()):
+        return result
+    models = scores.keys.get_level_values("model")
+    result["mean"] = _difference(scores, {side: models.isin(members) for side, members in sides.items()})
+    means = combinations(cells)["score"]
+    if headline_protocol(set(cells["protocol"])) == "pairwise" and "within" in means.index.get_level_values("protocol"):
+        within = means.xs("within", level="protocol").droplevel("test").unstack("model")
+        if within[sides["classical"] + sides["deep"]].notna().all(axis=None):
+            best = {side: within[members].idxmax(axis=1).to_dict() for side, members in sides.items()}
+            sources = scores.keys.get_level_values("train")
+            picked = {side: models == sources.map(choice) for side, choice in best.items()}
+            result["chosen"] = _difference(scores, picked) | {"models": best}
+    return result
+
+
+def conclusion(families, headline, synthetic):
+    """One paragraph: classical against deep.
+
+    Parameters
+    ----------
+    families : dict
+        See `compare_families`.
+    headline : str
+        Protocol that ranks.
+    synthetic : bool
+        The images are drawn, not real.
+
+    Returns
+    -------
+    str
+    """
+    opening = "SYNTHETIC (phantom) images, so nothing here is about real laboratories. " if synthetic else ""
+    missing = [side for side, members in families["models"].items() if not members]
+    if missing:
+        return (
+            f"{opening}No comparison of classical and deep: the run holds no complete {' and no '.join(missing)} model."
+        )
+    counts = {side: len(members) for side, members in families["models"].items()}
+    mean, chosen = families["mean"], families["chosen"]
+    text = (
+        f"{opening}{WHERE[headline]}, deep networks reach a mean balanced accuracy of {_plain(mean['deep'])} "
+        f"(mean of {counts['deep']}) and classical models on hand-crafted features {_plain(mean['classical'])} "
+        f"(mean of {counts['classical']}): deep minus classical is {_signed(mean['difference'])}. "
+    )
+    if chosen:
+        text += (
+            "Taking on each source the model of either side that is best within that source, without a look at any "
+            f"target, it is {_plain(chosen['deep'])} against {_plain(chosen['classical'])}: "
+            f"{_signed(chosen['difference'])}. "
+        )
+    return (
+        text
+        + _verdict(mean, chosen)
+        + (f" Brackets: {LEVEL:.0%} paired bootstrap over the test images; they say nothing about other laboratories.")
+    )
+
+
+def notes(run, cells, board):
+    """What must stand beside every table, one line each.
+
+    Parameters
+    ----------
+    run : reader.Run
+    cells, board : DataFrame
+        See `cells.cells_table` and `leaderboard.leaderboard`.
+
+    Returns
+    -------
+    list of str
+    """
+    limits, lines = run.suite, []
+    if run.plan["synthetic"]:
+        lines.append("SYNTHETIC: phantom images, drawn by a program; not a result about real laboratories")
+    if unknown := run.plan["groups_unknown"]:
+        lines.append(f"groups unknown: {', '.join(sorted(unknown))} (scores within them are optimistic)")
+    fitted = cells[cells["status"] == "ok"]
+    if rare := _named(fitted, "test", "rare_classes"):
+        lines.append(f"rare, out of the class means (fewer than {limits['min_test_images']} test images): {rare}")
+    if left := _named(cells, "train", "left_out_classes"):
+        lines.append(f"left out of the head (fewer than {limits['min_source_images']} source images): {left}")
+    if undefined := sorted(set(_undefined(fitted))):
+        lines.append(f"undefined, in no mean (fewer than two classes to average): {', '.join(undefined)}")
+    for _, row in board[board["marks"].str.contains("incomplete")].iterrows():
+        lost = cells[(cells["model"] == row["model"]) & (cells["status"] != "ok")].drop_duplicates("fingerprint")
+        kinds = ", ".join(f"{n} {status}" for status, n in lost["status"].value_counts().sort_index().items())
+        lines.append(f"incomplete: {row['model']} has {row['coverage']} run cells ({kinds}); its means leave them out")
+    return lines + _findings(fitted, board)
+
+
+def _findings(fitted, board):
+    own = fitted[fitted["protocol"] == "within"].drop_duplicates("train")
+    if own.empty:
+        return []
+    averaged = own["classes"].str.split().str.len() - own["rare_classes"].str.split().str.len()
+    chance = float(np.mean(1 / averaged))
+    controls = board[(board["section"] == "control") & (board["within"] > chance + CONTROL_MARGIN)]
+    return [
+        f"finding: the control {row['model']} scores {row['within']:.3f} within, chance is {chance:.3f}: "
+        "something other than the cell gives the class away"
+        for _, row in controls.iterrows()
+    ]
+
+
+def _named(cells, dataset, column):
+    pairs = cells[cells[column].fillna("") != ""][[dataset, column]].drop_duplicates().sort_values([dataset, column])
+    return "; ".join(f"{name} {classes}" for name, classes in pairs.itertuples(index=False))
+
+
+def _undefined(fitted):
+    rows = fitted[fitted["balanced_accuracy"].isna()]
+    return (f"{protocol} {train} to {test}" for protocol, train, test in rows[["protocol", "train", "test"]].to_numpy())
+
+
+def _difference(scores, picked):
+    weights = {side: scores.weights(chosen) for side, chosen in picked.items()}
+    weights["difference"] = weights["deep"] - weights["classical"]
+    return {name: scores.interval(values) for name, values in weights.items()}
+
+
+def _verdict(mean, chosen):
+    signs = [int(i["difference"].low > 0) - int(i["difference"].high < 0) for i in (mean, chosen) if i]
+    if len(set(signs)) > 1:
+        return "The two ways of comparing do not agree, so neither side is clearly ahead."
+    return {
+        1: "Deep networks are ahead.",
+        -1: "Classical models on hand-crafted features are ahead.",
+        0: "Neither side is clearly ahead.",
+    }[signs[0]]
+
+
+def _plain(interval):
+    return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
+
+
+def _signed(interval):
+    return f"{interval.estimate:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -1,0 +1,281 @@
+"""Writes the tables of a run folder. Each of them says under which protocol its figures arose."""
+
+import json
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from leukobench.evaluation.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
+from leukobench.files import atomic_write
+from leukobench.report.cells import score_cells
+from leukobench.report.conclusion import compare_families, conclusion, notes
+from leukobench.report.leaderboard import MEANS, combinations, headline_protocol, leaderboard, matrix
+from leukobench.report.reader import Run, read_run
+
+DIGITS = "%.6f"
+
+
+@dataclass(frozen=True)
+class Report:
+    """Everything that is computed from a run folder.
+
+    Parameters
+    ----------
+    run : reader.Run
+    cells : DataFrame
+        See `cells.cells_table`.
+    board : DataFrame
+        See `leaderboard.leaderboard`.
+    matrices : dict of str -> DataFrame
+        See `leaderboard.matrix`, one per model in the order of the leaderboard.
+    families : dict
+        See `conclusion.compare_families`.
+    ranks : dict or None
+        See `statistics.rank_tests`: complete models that are no controls, over the combinations of the protocol that
+        ranks.
+    headline : str
+        Protocol that ranks.
+    protocol_line : str
+        Suite, level, seeds, budget, scoring and bootstrap in one line.
+    notes : list of str
+        What must stand beside every table.
+    conclusion : str
+        One paragraph: classical against deep.
+    """
+
+    run: Run
+    cells: pd.DataFrame
+    board: pd.DataFrame
+    matrices: dict
+    families: dict
+    ranks: dict | None
+    headline: str
+    protocol_line: str
+    notes: list
+    conclusion: str
+
+    @property
+    def synthetic(self):
+        """Whether the images are phantoms."""
+        return bool(self.run.plan["synthetic"])
+
+
+def build_report(folder, *, replicates=REPLICATES, seed=0):
+    """Compute all tables of a run folder from its plan, records and predictions alone.
+
+    Parameters
+    ----------
+    folder : path-like
+        The run folder.
+    replicates : int, default 1000
+        Bootstrap replicates.
+    seed : int, default 0
+        Seed of the bootstrap.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    UsageError
+        The folder is no run folder, or a file in it is damaged, by name.
+    """
+    run = read_run(folder)
+    headline = headline_protocol({record["protocol"] for record in run.records})
+    scored = score_cells(run, headline)
+    scores = bootstrap(scored.targets, scored.columns, replicates=replicates, seed=seed)
+    cells, board = scored.table, leaderboard(scored.table, scores)
+    families = compare_families(board, cells, scores)
+    whole = board["model"][board["rank"].notna()]
+    means = combinations(cells)["score"].xs(headline, level="protocol").unstack("model")
+    return Report(
+        run=run,
+        cells=cells,
+        board=board,
+        matrices={model: matrix(cells, model, run.suite["datasets"]) for model in board["model"]},
+        families=families,
+        ranks=rank_tests(means[list(whole)]),
+        headline=headline,
+        protocol_line=_protocol_line(run, headline, replicates),
+        notes=notes(run, cells, board),
+        conclusion=conclusion(families, headline, bool(run.plan["synthetic"])),
+    )
+
+
+def write_report(folder, **options):
+    """Compute all tables of a run folder and write them into it.
+
+    Writes `cells.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.json` and one `matrix_<model>.csv` per model.
+
+    Parameters
+    ----------
+    folder : path-like
+        The run folder.
+    **options
+        As for `build_report`.
+
+    Returns
+    -------
+    Report
+    """
+    report = build_report(folder, **options)
+    folder = report.run.folder
+    atomic_write(folder / "cells.csv", _csv(report.cells))
+    atomic_write(folder / "leaderboard.csv", _csv(_stamped(report.board, report)))
+    atomic_write(folder / "leaderboard.md", as_markdown(report))
+    atomic_write(folder / "leaderboard.json", json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n")
+    for model, name in file_names(report.matrices).items():
+        table = report.matrices[model].reset_index()
+        atomic_write(folder / f"matrix_{name}.csv", _csv(_stamped(table, report)))
+    return report
+
+
+def file_names(models):
+    """Names that are safe in a file name, all different.
+
+    Parameters
+    ----------
+    models : iterable of str
+
+    Returns
+    -------
+    dict of str -> str
+
+    Examples
+    --------
+    >>> file_names(["svm", "mobilenet_v2+svm", "mobilenet_v2:svm"])
+    {'svm': 'svm', 'mobilenet_v2+svm': 'mobilenet_v2-svm', 'mobilenet_v2:svm': 'mobilenet_v2-svm-2'}
+    """
+    names = {}
+    for model in models:
+        plain = name = re.sub(r"[^A-Za-z0-9._-]", "-", model)
+        number = 1
+        while name in names.values():
+            number += 1
+            name = f"{plain}-{number}"
+        names[model] = name
+    return names
+
+
+def as_markdown(report):
+    """The leaderboard for people: protocol, ranking, conclusion, notes and the matrices.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    str
+    """
+    title = "# Leaderboard" + (" of SYNTHETIC (phantom) images" if report.synthetic else "")
+    board = report.board
+    columns = {
+        "": board["rank"].astype("string").fillna("-"),
+        "model": board["model"] + board["marks"].map(lambda marks: f" ({marks.replace(' ', ', ')})" if marks else ""),
+        "family": board["family"],
+        **{label: board[name] for label, name in _LABELS.items() if board[name].notna().any()},
+        "worst target": board["worst_target_score"].map(_number) + " " + board["worst_target"],
+        "cells": board["coverage"],
+        "fit s": board["fit_s"].map(lambda value: _number(value, 2)),
+        "ms/image": board["ms_per_image"].map(lambda value: _number(value, 2)),
+    }
+    interval = "[" + board["ci_low"].map(_number) + ", " + board["ci_high"].map(_number) + "]"
+    table = pd.DataFrame(columns)
+    ranked = next(label for label, name in _LABELS.items() if name == MEANS[report.headline])
+    table.insert(table.columns.get_loc(ranked) + 1, f"{LEVEL:.0%} interval", interval)
+    parts = [title, report.protocol_line, _markdown(table), report.conclusion]
+    parts.append("\n".join(f"- {_escape(line)}" for line in report.notes))
+    parts += [f"## {_escape(m)}\n\n{_markdown(t.reset_index())}" for m, t in report.matrices.items()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def as_json(report):
+    """The leaderboard for programs.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    dict
+        Plain values; NaN is None.
+    """
+    return _plain(
+        {
+            "synthetic": report.synthetic,
+            "protocol_line": report.protocol_line,
+            "suite": report.run.suite,
+            "ranked_by": MEANS[report.headline],
+            "groups_unknown": report.run.plan["groups_unknown"],
+            "notes": report.notes,
+            "conclusion": report.conclusion,
+            "families": report.families,
+            "rank_tests": report.ranks,
+            "leaderboard": report.board.to_dict("records"),
+            "matrices": {model: table.to_dict("index") for model, table in report.matrices.items()},
+        }
+    )
+
+
+_LABELS = {
+    "within": "within",
+    "out of domain": "out_of_domain",
+    "deployed": "deployed_out_of_domain",
+    "gap": "gap",
+    "leave one out": "lodo",
+    "merged": "merged",
+}
+
+
+def _protocol_line(run, headline, replicates):
+    suite = run.suite
+    return (
+        f"suite {suite['name']}; level {suite['level']}; datasets {', '.join(suite['datasets'])}; "
+        f"seeds {', '.join(map(str, suite['seeds']))}; budget {suite['budget']['name']}; balanced accuracy, shared "
+        f"scoring, classes with {suite['min_test_images']} test images or more; ranked by {MEANS[headline]}; "
+        f"{LEVEL:.0%} interval: bootstrap over test images, B = {replicates}, clustered by group where known"
+    )
+
+
+def _stamped(table, report):
+    """A table with the facts that every file carries, as columns, so that it stays a table."""
+    return table.assign(synthetic=report.synthetic, protocol_line=report.protocol_line, notes=" | ".join(report.notes))
+
+
+def _csv(table):
+    return table.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+
+
+def _markdown(table):
+    table = table.map(lambda value: _number(value) if isinstance(value, float) else _escape(str(value)))
+    lines = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _escape(text):
+    return re.sub(r"([|<>*`\[\]])", r"\\\1", text)
+
+
+def _number(value, digits=3):
+    return "-" if pd.isna(value) else f"{value:.{digits}f}"
+
+
+def _plain(value):
+    match value:
+        case dict():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case tuple() if hasattr(value, "_asdict"):
+            return _plain(value._asdict())
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case np.generic():
+            return _plain(value.item())
+        case float() if np.isnan(value):
+            return None
+        case _:
+            return None if value is pd.NA else value
