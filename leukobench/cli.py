@@ -49,12 +49,10 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 def main():
     """Run the command line; a user's mistake is one line and exit code 2, never a traceback."""
     try:
-        app(standalone_mode=False)
+        sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
     except UsageError as error:
         Console(stderr=True).print(f"[red]error:[/] {error}", soft_wrap=True, highlight=False)
         sys.exit(2)
-    except typer.Exit as end:
-        sys.exit(end.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         Console(stderr=True).print("stopped; the same command goes on where it was left")
         sys.exit(130)

@@ -1,0 +1,165 @@
+import json
+import sys
+
+import pandas as pd
+import pytest
+
+from leukobench import __version__
+from leukobench.cli import main
+from leukobench.datasets.phantom import write_phantom
+
+RUN = [
+    "run",
+    "--budget",
+    "quick",
+    "--models",
+    "prior,logistic_regression",
+    "--protocols",
+    "within,pairwise",
+    "--jobs",
+    "1",
+]
+
+
+@pytest.fixture(scope="module")
+def phantom_root(tmp_path_factory):
+    return write_phantom(tmp_path_factory.mktemp("data") / "phantom", per_class=12, domains=["barcelona", "cvb"])
+
+
+@pytest.fixture
+def leukobench(monkeypatch, capsys, tmp_path):
+    """Run the command line in this process: arguments to (exit code, what was printed)."""
+    monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.delenv("LEUKOBENCH_DATA", raising=False)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "no data here"))
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["leukobench", *map(str, arguments)])
+        try:
+            main()
+            code = 0
+        except SystemExit as end:
+            code = end.code
+        shown = capsys.readouterr()
+        return code, shown.out + shown.err
+
+    return call
+
+
+def test_version_and_help(leukobench):
+    assert leukobench("--version") == (0, f"leukobench {__version__}\n")
+    code, text = leukobench("run", "--help")
+    assert code == 0
+    assert "--budget quick" in text
+
+
+def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_root, tmp_path):
+    out = tmp_path / "run"
+    arguments = [*RUN, "--data", phantom_root, "--datasets", "barcelona,cvb", "--out", out]
+    code, text = leukobench(*arguments)
+    assert code == 0, text
+    assert "8 run cells, 0 failed" in text
+    assert "SYNTHETIC" in text.upper()
+    made = {path.name for path in out.iterdir()}
+    assert {
+        "plan.json",
+        "environment.json",
+        "cells.csv",
+        "leaderboard.csv",
+        "leaderboard.md",
+        "leaderboard.json",
+    } <= made
+    assert {"matrix_prior.csv", "matrix_logistic_regression.csv"} <= made
+    cells = pd.read_csv(out / "cells.csv")
+    assert len(cells) == 2 * (2 + 2)
+    within = cells[cells["protocol"] == "within"].set_index(["model", "train"])["balanced_accuracy"]
+    assert within["prior", "cvb"] == pytest.approx(0.2)
+    assert within["logistic_regression", "cvb"] > 0.6
+    written = {path: path.read_bytes() for path in out.glob("cells/*")}
+    code, text = leukobench(*arguments)
+    assert code == 0
+    assert "8 of 8 run cells are done already" in text
+    assert {path: path.read_bytes() for path in out.glob("cells/*")} == written
+
+    code, text = leukobench("status", out)
+    assert (code, text) == (0, "8 ok\n")
+
+    first = json.loads((out / "plan.json").read_text())["cells"][0]["fingerprint"]
+    record = out / "cells" / f"{first}.json"
+    failed = json.loads(record.read_text()) | {"status": "error", "error": "ValueError: made up"}
+    record.write_text(json.dumps(failed))
+    code, text = leukobench(*arguments)
+    assert code == 1
+    assert "8 run cells, 1 failed" in text
+    code, text = leukobench(*arguments, "--retry-failed")
+    assert code == 0, text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["run", "--suite", "cross-datasets"], "did you mean 'cross-dataset'"),
+        (["run", "--models", "svm_rbx"], "did you mean 'svm_rbf'"),
+        (["run", "--data", "nowhere"], "nowhere"),
+        (["run", "--seeds", "one"], "seeds are whole numbers"),
+        (["run", "--datasets", "barcelona,jiangxi"], "no phantom of jiangxi"),
+        (["plan", "--level", "L7"], "unknown level"),
+        (["status", "."], "no run folder"),
+        (["features", "ls", "--group", "colours"], "unknown feature group"),
+        (["run", "--no-such-option"], "No such option"),
+    ],
+)
+def test_a_mistake_is_one_clear_line_and_exit_code_2(leukobench, arguments, words):
+    code, text = leukobench(*arguments)
+    assert code == 2
+    assert words in text
+    assert "Traceback" not in text
+
+
+def test_empty_data_root_is_named(leukobench, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, text = leukobench("data", "index", "--data", tmp_path / "empty")
+    assert code == 2
+    assert "empty" in text
+
+
+def test_index_names_what_is_wrong(leukobench, phantom_root, tmp_path):
+    code, text = leukobench("data", "index", "--data", phantom_root, "--out", tmp_path / "index.parquet")
+    assert code == 0
+    assert "index of 120 files" in text
+    assert (pd.read_parquet(tmp_path / "index.parquet")["status"] == "ok").all()
+
+
+def test_features_are_written_for_every_image(leukobench, phantom_root, tmp_path):
+    out = tmp_path / "features.parquet"
+    code, text = leukobench(
+        "features", "extract", "--data", phantom_root, "--datasets", "cvb", "--out", out, "--jobs", "1"
+    )
+    assert code == 0, text
+    table = pd.read_parquet(out)
+    assert len(table) == 60
+    assert table["nucleus_area"].gt(0).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    "command", [["data", "ls"], ["models", "ls"], ["suites", "ls"], ["features", "ls", "--format", "md"]]
+)
+def test_lists_print(leukobench, command):
+    code, text = leukobench(*command)
+    assert code == 0
+    assert len(text.splitlines()) > 3
+
+
+def test_plan_counts_cells(leukobench, phantom_root):
+    code, text = leukobench(
+        "plan", "--data", phantom_root, "--datasets", "barcelona,cvb", "--models", "prior", "--budget", "quick"
+    )
+    assert code == 0, text
+    assert "7 run cells" in text
+
+
+def test_segment_bench_reports_dice(leukobench, phantom_root):
+    code, text = leukobench("segment", "bench", "--data", phantom_root)
+    assert code == 0, text
+    assert "Dice on cvb" in text
