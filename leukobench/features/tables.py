@@ -19,8 +19,8 @@ LBP_SIDE, LBP_DIAGONAL = 29, 70
 7e-5, and makes the comparison one of integers that fit 16 bits: the same on every machine."""
 
 PERCENTILE_BINS = 512
-PERCENTILE_RANGES = ((0.0, 100.0), (-128.0, 128.0), (-128.0, 128.0), (0.0, 1.0))
-"""Ranges of lab_l, lab_a, lab_b and hsv_s that the bins cover."""
+PERCENTILE_RANGES = ((0.0, 100.0), (-128.25, 127.75), (-128.25, 127.75), (0.0, 1.0))
+"""Ranges of lab_l, lab_a, lab_b and hsv_s that the bins cover; grey, a = b = 0, lies in the middle of one."""
 
 _unit = np.arange(256) / 255.0
 

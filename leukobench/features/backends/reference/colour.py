@@ -83,7 +83,10 @@ def percentile_part(image, regions):
             continue
         channels = _channels(image[region])
         for channel, (low, high) in zip(PERCENTILE_CHANNELS, PERCENTILE_RANGES, strict=True):
-            index = ((channels[channel] - low) * (PERCENTILE_BINS / (high - low))).astype(int)
+            index = np.floor((channels[channel] - low) * (PERCENTILE_BINS / (high - low))).astype(int)
+            if channel == "hsv_s":  # a ratio of bytes: whole numbers of bins are common, so divide exactly
+                most, least = image[region].max(1).astype(int), image[region].min(1).astype(int)
+                index = (most - least) * PERCENTILE_BINS // np.maximum(most, 1)
             counts = np.bincount(np.clip(index, 0, PERCENTILE_BINS - 1), minlength=PERCENTILE_BINS)
             below = np.concatenate([[0], np.cumsum(counts)])
             for p in PERCENTS:

@@ -1,0 +1,185 @@
+"""Colour moments of packed pixels: shifted power sums, float32 inside a block, float64 between blocks."""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from leukobench.features.backends.cpu.spaces import BLOCK, CHANNELS, HUE, LIGHT, STAIN_H, VECTOR, convert
+from leukobench.features.definitions import PERCENTS
+from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_RANGES
+
+HUE_CHANNEL = HUE // BLOCK
+LAB_CHANNELS = range(LIGHT // BLOCK, STAIN_H // BLOCK)
+SCALES = np.array([100.0 if k in LAB_CHANNELS else 1.0 for k in range(CHANNELS)])
+NO_SPREAD = 1e-6
+"""Below this standard deviation, in units of a channel's scale, a channel counts as constant."""
+
+_F = np.float32
+_PERCENTS = np.array(PERCENTS) / 100
+_LOW = np.array([low for low, _ in PERCENTILE_RANGES])
+_WIDTH = np.array([(high - low) / PERCENTILE_BINS for low, high in PERCENTILE_RANGES])
+_ROW = np.array([LIGHT, LIGHT + BLOCK, LIGHT + 2 * BLOCK])
+_SIN = np.array([(-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(6)], np.float32)
+_COS = np.array([(-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(7)], np.float32)
+_S0, _S1, _S2, _S3, _S4, _S5 = _SIN
+_C0, _C1, _C2, _C3, _C4, _C5, _C6 = _COS
+
+
+@njit(nogil=True)
+def pack_runs(pixels, first, width, runs, n, packed, capacity):
+    """Copy the pixels of runs into three planes of `packed`; return how many."""
+    count = 0
+    for k in range(n):
+        p = 3 * (first + runs[k, 0] * width + runs[k, 1])
+        length = runs[k, 2] - runs[k, 1]
+        for i in range(length):
+            packed[count + i] = pixels[p + 3 * i]
+            packed[capacity + count + i] = pixels[p + 3 * i + 1]
+            packed[2 * capacity + count + i] = pixels[p + 3 * i + 2]
+        count += length
+    return count
+
+
+@njit(nogil=True)
+def hue_centre(packed, capacity, n):
+    """Hue in turns of the mean colour, NaN where that is grey."""
+    r, g, b = 0, 0, 0
+    for i in range(n):
+        r += packed[i]
+        g += packed[capacity + i]
+        b += packed[2 * capacity + i]
+    high, low = max(r, max(g, b)), min(r, min(g, b))
+    if high == low:
+        return np.nan
+    chroma = float(high - low)
+    if high == r:
+        return ((g - b) / chroma / 6) % 1.0
+    return (2 + (b - r) / chroma) / 6 if high == g else (4 + (r - g) / chroma) / 6
+
+
+@njit(nogil=True)
+def colour_moments(packed, capacity, n, out, block, bits, bins, percentiles):
+    """Four moments of twelve channels of n packed pixels into `out`.
+
+    Where `percentiles` is not empty the percentiles of L, a, b and S go there, by way of the histograms `bins`.
+    """
+    out[:] = np.nan
+    percentiles[:] = np.nan
+    if n == 0:
+        return
+    bins[:] = 0
+    centre = hue_centre(packed, capacity, n)
+    sums, shifts, circle = np.zeros((CHANNELS, 4)), np.zeros(CHANNELS), np.zeros(2)
+    p = 0
+    while p < n:
+        m = min(BLOCK, n - p)
+        convert(packed, capacity, p, m, _F(0.0 if np.isnan(centre) else centre), block, bits)
+        for channel in range(CHANNELS):
+            if p == 0:
+                shifts[channel] = _F(_mean(block, channel * BLOCK, m))
+            _power_sums(block, channel * BLOCK, m, _F(shifts[channel]), sums[channel])
+        _hue_sums(block, m, circle)
+        if len(percentiles):
+            _fill_bins(packed, capacity, p, block, m, bins)
+        p += m
+    for channel in range(CHANNELS):
+        _moments(sums[channel], n, shifts[channel], SCALES[channel], out[4 * channel : 4 * channel + 4])
+    _hue_moments(circle, n, centre, out[4 * HUE_CHANNEL : 4 * HUE_CHANNEL + 4])
+    if len(percentiles):
+        _read_percentiles(bins, n, percentiles)
+
+
+@njit(**VECTOR)
+def _mean(block, row, m):
+    total = 0.0
+    for i in range(m):
+        total += block[row + i]
+    return total / m
+
+
+@njit(**VECTOR)
+def _power_sums(block, row, m, shift, sums):
+    s1, s2, s3, s4 = _F(0), _F(0), _F(0), _F(0)
+    for i in range(m):
+        d = block[row + i] - shift
+        square = d * d
+        s1 += d
+        s2 += square
+        s3 += square * d
+        s4 += square * square
+    sums[0] += s1
+    sums[1] += s2
+    sums[2] += s3
+    sums[3] += s4
+
+
+@njit(**VECTOR)
+def _hue_sums(block, m, circle):
+    """Sums of sin(pi d)^2 and sin(pi d) cos(pi d) of hue deviations d: half of 1 - cos(2 pi d) and of sin(2 pi d)."""
+    s1, s2 = _F(0), _F(0)
+    for i in range(m):
+        d = block[HUE + i]
+        x = d * d
+        sine = d * (_S0 + x * (_S1 + x * (_S2 + x * (_S3 + x * (_S4 + x * _S5)))))
+        cosine = _C0 + x * (_C1 + x * (_C2 + x * (_C3 + x * (_C4 + x * (_C5 + x * _C6)))))
+        s1 += sine * sine
+        s2 += sine * cosine
+    circle[0] += s1
+    circle[1] += s2
+
+
+@njit(nogil=True)
+def _moments(sums, n, shift, scale, out):
+    """Mean, standard deviation, skewness and excess kurtosis from power sums about the shift."""
+    a1, a2, a3, a4 = sums[0] / n, sums[1] / n, sums[2] / n, sums[3] / n
+    variance = a2 - a1 * a1
+    out[0] = scale * (shift + a1)
+    if variance < NO_SPREAD * NO_SPREAD:
+        out[1] = 0.0
+        return
+    std = np.sqrt(variance)
+    out[1] = scale * std
+    out[2] = (a3 - 3 * a1 * a2 + 2 * a1**3) / (std * variance)
+    out[3] = (a4 - 4 * a1 * a3 + 6 * a1 * a1 * a2 - 3 * a1**4) / (variance * variance) - 3
+
+
+@njit(nogil=True)
+def _hue_moments(circle, n, centre, out):
+    """Mean and standard deviation on the circle in place of those on the line."""
+    if np.isnan(centre):
+        out[:] = np.nan
+        return
+    versine, s = 2 * circle[0] / n, 2 * circle[1] / n
+    out[0] = (centre + np.arctan2(s, 1 - versine) / (2 * np.pi)) % 1.0
+    if out[1] > 0:
+        lost = versine * (2 - versine) - s * s  # 1 - R^2, without the loss of digits
+        out[1] = np.sqrt(-np.log1p(-max(lost, 0.0))) / (2 * np.pi) if lost < 1 else np.nan
+
+
+@njit(nogil=True)
+def _fill_bins(packed, capacity, p, block, m, bins):
+    """Count the block's L, a, b, and S; S, a ratio of bytes, in exact integers."""
+    for k in range(3):
+        for i in range(m):
+            index = int((100.0 * block[_ROW[k] + i] - _LOW[k]) / _WIDTH[k])
+            bins[k, min(max(index, 0), PERCENTILE_BINS - 1)] += 1
+    for i in range(p, p + m):
+        r, g, b = np.int64(packed[i]), np.int64(packed[capacity + i]), np.int64(packed[2 * capacity + i])
+        high, low = max(r, max(g, b)), min(r, min(g, b))
+        bins[3, min((high - low) * PERCENTILE_BINS // max(high, 1), PERCENTILE_BINS - 1)] += 1
+
+
+@njit(nogil=True)
+def _read_percentiles(bins, n, out):
+    """Percentiles from histograms, linear inside the bin that reaches the rank."""
+    at = 0
+    for k in range(4):
+        index, below = 0, 0
+        for p in _PERCENTS:
+            rank = p * n
+            while below + bins[k, index] < rank:
+                below += bins[k, index]
+                index += 1
+            out[at] = _LOW[k] + (index + (rank - below) / bins[k, index]) * _WIDTH[k]
+            at += 1

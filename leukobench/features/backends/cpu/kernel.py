@@ -1,0 +1,124 @@
+"""The compiled entry point: a range of a batch's cells, one after the other, in one pass over each."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numba import njit
+
+from leukobench.features.backends.cpu.colour import colour_moments, pack_runs
+from leukobench.features.backends.cpu.distance import distance_part
+from leukobench.features.backends.cpu.ratios import hull_part
+from leukobench.features.backends.cpu.runs import (
+    CELL,
+    CYTOPLASM,
+    NUCLEUS,
+    adjacent_pairs,
+    bounds,
+    label_runs,
+)
+from leukobench.features.backends.cpu.shape import shape_part
+from leukobench.features.backends.cpu.spaces import BLOCK, ROWS
+from leukobench.features.backends.cpu.texture import texture_part
+from leukobench.features.catalogue import PART_NAMES
+from leukobench.features.tables import PERCENTILE_BINS
+
+PARTS = ("shape", "colour", "texture", "percentiles", "distance", "hull", "background")
+SHAPE, COLOUR, TEXTURE, PERCENTILES, DISTANCE, HULL, BACKGROUND = range(len(PARTS))
+WIDTHS = np.array([len(PART_NAMES[part]) for part in PARTS])
+_COLOUR, _PERCENTILES = WIDTHS[COLOUR] // 2, WIDTHS[PERCENTILES] // 2
+
+
+def _source_stamp():
+    """Hash of all kernel sources and tables: Numba's own cache key sees no file but the entry point's."""
+    here = Path(__file__).parent
+    sources = [*sorted(here.glob("*.py")), here.parents[1] / "tables.py", here.parents[1] / "definitions.py"]
+    return hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+
+
+def _compile(stamp):
+    """The entry point; `stamp` is a closure variable because those are part of Numba's cache key."""
+
+    @njit(nogil=True, cache=True)
+    def compute_range(pixels, labels, words, offsets, shapes, start, stop, at, out):
+        """Fill rows start..stop of `out`; at[part] is the first column of a part, or -1 where it is not wanted."""
+        if stop - start < 0:
+            print(stamp)  # never: a reference makes it part of the closure
+        largest, tallest = 0, 0
+        for i in range(start, stop):
+            largest = max(largest, shapes[i, 0] * shapes[i, 1])
+            tallest = max(tallest, shapes[i, 0])
+        most_runs = largest // 2 + tallest + 2
+        runs, counts = np.empty((3, most_runs, 3), np.int32), np.empty(3, np.int64)
+        pairs, pair_counts = np.empty((3, 2 * most_runs, 2), np.int32), np.empty(3, np.int64)
+        hull, extremes = np.empty((2 * tallest + 2, 2)), np.empty((tallest + 1, 2), np.int32)
+        packed = np.empty(3 * largest, np.uint8)
+        grey, codes = np.empty(9 * largest + 16, np.uint8), np.empty(largest, np.uint8)
+        block = np.empty(ROWS * BLOCK, np.float32)
+        bits, bins = block.view(np.int32), np.empty((4, PERCENTILE_BINS), np.int32)
+        for i in range(start, stop):
+            first, height, width, row = offsets[i], shapes[i, 0], shapes[i, 1], out[i]
+            label_runs(words, labels, first, height, width, runs, counts)
+            for region in (CELL, CYTOPLASM, NUCLEUS):
+                pair_counts[region] = adjacent_pairs(runs[region], counts[region], pairs[region])
+            corners = 0
+            if at[SHAPE] >= 0:
+                part = row[at[SHAPE] : at[SHAPE] + WIDTHS[SHAPE]]
+                corners = shape_part(runs, counts, pairs, pair_counts, hull, extremes, part)
+            if at[TEXTURE] >= 0:
+                part = row[at[TEXTURE] : at[TEXTURE] + WIDTHS[TEXTURE]]
+                part[:] = np.nan
+                if counts[CELL]:
+                    box = bounds(runs[CELL], counts[CELL])
+                    texture_part(pixels, first, height, width, box, runs, counts, pairs, pair_counts, grey, codes, part)
+            if at[DISTANCE] >= 0:
+                part = row[at[DISTANCE] : at[DISTANCE] + WIDTHS[DISTANCE]]
+                distance_part(runs, counts, pairs, pair_counts, part)
+            for k in range(2):
+                region = CYTOPLASM if k else NUCLEUS
+                if at[COLOUR] >= 0 or (at[HULL] >= 0 and k == 0):
+                    n = pack_runs(pixels, first, width, runs[region], counts[region], packed, largest)
+                if at[COLOUR] >= 0:
+                    part = row[at[COLOUR] + k * _COLOUR : at[COLOUR] + (k + 1) * _COLOUR]
+                    extra = row[:0]
+                    if at[PERCENTILES] >= 0:
+                        extra = row[at[PERCENTILES] + k * _PERCENTILES : at[PERCENTILES] + (k + 1) * _PERCENTILES]
+                    colour_moments(packed, largest, n, part, block, bits, bins, extra)
+                if at[HULL] >= 0 and k == 0:
+                    part = row[at[HULL] : at[HULL] + WIDTHS[HULL]]
+                    hull_part(
+                        pixels,
+                        first,
+                        width,
+                        runs,
+                        counts,
+                        hull,
+                        corners,
+                        extremes,
+                        packed,
+                        largest,
+                        n,
+                        block,
+                        bits,
+                        part,
+                    )
+            if at[BACKGROUND] >= 0:
+                n = _pack_background(pixels, labels, first, height * width, packed, largest)
+                part = row[at[BACKGROUND] : at[BACKGROUND] + WIDTHS[BACKGROUND]]
+                colour_moments(packed, largest, n, part, block, bits, bins, row[:0])
+
+    return compute_range
+
+
+@njit(nogil=True)
+def _pack_background(pixels, labels, first, size, packed, capacity):
+    count = 0
+    for i in range(first, first + size):
+        if labels[i] == 0:
+            packed[count], packed[capacity + count] = pixels[3 * i], pixels[3 * i + 1]
+            packed[2 * capacity + count] = pixels[3 * i + 2]
+            count += 1
+    return count
+
+
+compute_range = _compile(_source_stamp())

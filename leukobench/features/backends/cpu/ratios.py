@@ -1,0 +1,113 @@
+"""Tavakoli's colour ratios: nucleus, and hull without nucleus, over the hull of the nucleus."""
+
+import numpy as np
+from numba import njit
+
+from leukobench.features.backends.cpu.hull import hull_rows
+from leukobench.features.backends.cpu.runs import NUCLEUS, bounds
+from leukobench.features.backends.cpu.shape import ratio
+from leukobench.features.backends.cpu.spaces import (
+    A_STAR,
+    B_STAR,
+    BLOCK,
+    HUE,
+    LIGHT,
+    SAT,
+    STAIN_H,
+    VAL,
+    B,
+    G,
+    R,
+    convert,
+)
+
+COLUMNS = 12
+_ROW = np.array([R, G, B, HUE, SAT, VAL, LIGHT, A_STAR, B_STAR, STAIN_H, STAIN_H + BLOCK, STAIN_H + 2 * BLOCK])
+_SCALE = np.array([255.0, 255, 255, 180, 255, 255, 255, 100, 100, 255, 255 * 0.713, 255 * 0.564])
+_OFFSET = np.array([0.0, 0, 0, 0, 0, 0, 0, 128, 128, 0, 128, 128])
+_NO_VARIANCE = 1e-12
+"""Squared spread, of channels that span 1, below which a channel counts as constant."""
+
+_F = np.float32
+
+
+@njit(nogil=True)
+def hull_part(pixels, first, width, runs, counts, hull, corners, spans, packed, capacity, n_nucleus, block, bits, out):
+    """The part `hull`; `packed` holds the nucleus and is overwritten by what lies around it."""
+    out[:] = np.nan
+    n_runs = counts[NUCLEUS]
+    if n_runs == 0:
+        return
+    top, _, bottom, _ = bounds(runs[NUCLEUS], n_runs)
+    hull_rows(hull, corners, top, bottom - top, spans)
+    shift = np.zeros(COLUMNS)
+    _sums(packed, capacity, 1, shift, block, bits, True)
+    inside = _sums(packed, capacity, n_nucleus, shift, block, bits, False)
+    n_around = _pack_around(pixels, first, width, runs[NUCLEUS], n_runs, top, bottom, spans, packed, capacity)
+    around = _sums(packed, capacity, n_around, shift, block, bits, False)
+    whole_mean, whole_std = np.empty(COLUMNS), np.empty(COLUMNS)
+    mean, std = np.empty(COLUMNS), np.empty(COLUMNS)
+    _mean_and_std(inside + around, n_nucleus + n_around, shift, whole_mean, whole_std)
+    for part in range(2):
+        if part == 0:
+            _mean_and_std(inside, n_nucleus, shift, mean, std)
+        else:
+            _mean_and_std(around, n_around, shift, mean, std)
+        for k in range(COLUMNS):
+            out[2 * COLUMNS * part + 2 * k] = ratio(mean[k], whole_mean[k])
+            out[2 * COLUMNS * part + 2 * k + 1] = ratio(std[k], whole_std[k])
+
+
+@njit(nogil=True)
+def _pack_around(pixels, first, width, runs, n, top, bottom, spans, packed, capacity):
+    """Pixels inside the hull's spans that are in no run of the nucleus."""
+    count, k = 0, 0
+    for y in range(top, bottom):
+        x, end = spans[y - top, 0], spans[y - top, 1]
+        while x < end:
+            if k < n and runs[k, 0] == y and runs[k, 1] <= x:
+                x = max(x, runs[k, 2])
+                k += 1
+                continue
+            p = 3 * (first + y * width + x)
+            packed[count], packed[capacity + count] = pixels[p], pixels[p + 1]
+            packed[2 * capacity + count] = pixels[p + 2]
+            count += 1
+            x += 1
+        while k < n and runs[k, 0] == y:
+            k += 1
+    return count
+
+
+@njit(nogil=True, error_model="numpy")
+def _sums(packed, capacity, n, shift, block, bits, set_shift):
+    """Sums and sums of squares about the shift of the twelve channels; or set the shift to the first pixel's values."""
+    sums = np.zeros((COLUMNS, 2))
+    p = 0
+    while p < n:
+        m = min(BLOCK, n - p)
+        convert(packed, capacity, p, m, _F(0.5), block, bits)  # hue then runs from 0 to 1 as skimage's does
+        for i in range(m):
+            grey = packed[p + i] == packed[capacity + p + i] == packed[2 * capacity + p + i]
+            block[HUE + i] = _F(0) if grey else block[HUE + i] + _F(0.5)
+            luma = _F(0.299) * block[R + i] + _F(0.587) * block[G + i] + _F(0.114) * block[B + i]
+            block[_ROW[9] + i] = luma
+            block[_ROW[10] + i], block[_ROW[11] + i] = block[R + i] - luma, block[B + i] - luma
+        for k in range(COLUMNS):
+            for i in range(m):
+                d = block[_ROW[k] + i] - shift[k]
+                sums[k, 0] += d
+                sums[k, 1] += d * d
+        p += m
+    if set_shift:
+        shift[:] = sums[:, 0]
+    return sums
+
+
+@njit(nogil=True, error_model="numpy")
+def _mean_and_std(sums, n, shift, mean, std):
+    for k in range(COLUMNS):
+        a1 = sums[k, 0] / n
+        variance = sums[k, 1] / n - a1 * a1
+        mean[k] = _SCALE[k] * (shift[k] + a1) + _OFFSET[k]
+        std[k] = _SCALE[k] * np.sqrt(variance) if variance > _NO_VARIANCE or np.isnan(variance) else 0.0

@@ -1,0 +1,184 @@
+"""Co-occurrence matrices and local binary patterns, by runs."""
+
+import numpy as np
+from numba import njit
+
+from leukobench.features.backends.cpu.runs import CYTOPLASM, NUCLEUS, area
+from leukobench.features.tables import (
+    GLCM_LEVELS,
+    GLCM_SHIFT,
+    GREY_WEIGHTS,
+    LBP_DIAGONAL,
+    LBP_RIU2,
+    LBP_SIDE,
+)
+
+PROPERTIES = 10
+BINS = 10
+_RED, _GREEN, _BLUE = GREY_WEIGHTS
+_SIDE, _DIAGONAL = LBP_SIDE, LBP_DIAGONAL
+_CENTRE = 2 * LBP_SIDE + LBP_DIAGONAL
+_LOG_N = np.concatenate([[0.0], np.arange(1, 4096) * np.log(np.arange(1, 4096))])
+
+
+@njit(nogil=True)
+def texture_part(pixels, first, height, width, box, runs, counts, pairs, pair_counts, grey, codes, out):
+    """The part `texture`: nucleus first; GLCM, then LBP of each. `grey` and `codes` are room for the bounding box."""
+    top, left, bottom, right = box
+    stride = right - left + 2
+    grey_box(pixels, first, height, width, box, grey)
+    binary_patterns(grey, bottom - top, right - left, codes)
+    matrices = np.empty((4, GLCM_LEVELS, GLCM_LEVELS), np.int32)
+    histogram = np.empty(256, np.int32)
+    at = 0
+    for region in (NUCLEUS, CYTOPLASM):
+        part = out[at : at + 2 * PROPERTIES + BINS]
+        at += 2 * PROPERTIES + BINS
+        part[:] = np.nan
+        if counts[region] == 0:
+            continue
+        n, n_pairs = counts[region], pair_counts[region]
+        cooccurrence(grey, stride, top, left, runs[region], n, pairs[region], n_pairs, matrices)
+        glcm_properties(matrices, part)
+        count_codes(codes, right - left, top, left, runs[region], n, histogram)
+        part[2 * PROPERTIES :] = 0.0
+        for code in range(256):
+            part[2 * PROPERTIES + LBP_RIU2[code]] += histogram[code]
+        part[2 * PROPERTIES :] /= area(runs[region], n)
+
+
+@njit(nogil=True)
+def grey_box(pixels, first, height, width, box, grey):
+    """Grey values of the bounding box and one pixel around it; outside the image the edge is repeated."""
+    top, left, bottom, right = box
+    stride = right - left + 2
+    for y in range(top - 1, bottom + 1):
+        row = first + min(max(y, 0), height - 1) * width
+        target = (y - top + 1) * stride - (left - 1)
+        for x in range(max(left - 1, 0), min(right + 1, width)):
+            p = 3 * (row + x)
+            luma = _RED * pixels[p] + _GREEN * pixels[p + 1] + _BLUE * pixels[p + 2]
+            grey[target + x] = np.uint8(np.uint32(luma + 32768) >> np.uint32(16))
+        if left == 0:
+            grey[target - 1] = grey[target]
+        if right == width:
+            grey[target + width] = grey[target + width - 1]
+
+
+@njit(nogil=True)
+def binary_patterns(grey, height, width, codes):
+    """Byte of eight comparisons with the circle of radius 1, from the right anticlockwise.
+
+    The casts keep the arithmetic in 16 bits, which fits by the choice of weights.
+    """
+    stride = width + 2
+    for y in range(height):
+        up, here, down = y * stride, (y + 1) * stride, (y + 2) * stride
+        target = y * width
+        for x in range(width):
+            c = np.int16(grey[here + x + 1])
+            west, east = np.int16(grey[here + x]), np.int16(grey[here + x + 2])
+            north, south = np.int16(grey[up + x + 1]), np.int16(grey[down + x + 1])
+            ne = np.int16(_SIDE * (east + north - 2 * c) + _DIAGONAL * (np.int16(grey[up + x + 2]) - c))
+            nw = np.int16(_SIDE * (north + west - 2 * c) + _DIAGONAL * (np.int16(grey[up + x]) - c))
+            sw = np.int16(_SIDE * (west + south - 2 * c) + _DIAGONAL * (np.int16(grey[down + x]) - c))
+            se = np.int16(_SIDE * (south + east - 2 * c) + _DIAGONAL * (np.int16(grey[down + x + 2]) - c))
+            codes[target + x] = np.uint8(
+                (east >= c)
+                | ((ne >= 0) << 1)
+                | ((north >= c) << 2)
+                | ((nw >= 0) << 3)
+                | ((west >= c) << 4)
+                | ((sw >= 0) << 5)
+                | ((south >= c) << 6)
+                | ((se >= 0) << 7)
+            )
+
+
+@njit(nogil=True)
+def count_codes(codes, stride, top, left, runs, n, histogram):
+    """How often each byte occurs in the region."""
+    histogram[:] = 0
+    for k in range(n):
+        row = (runs[k, 0] - top) * stride - left
+        for x in range(row + runs[k, 1], row + runs[k, 2]):
+            histogram[codes[x]] += 1
+
+
+@njit(nogil=True)
+def cooccurrence(grey, stride, top, left, runs, n, pairs, n_pairs, matrices):
+    """Counts of level pairs (pixel, neighbour at 0, 45, 90, 135 degrees), both inside the region, not yet symmetric."""
+    matrices[:] = 0
+    for k in range(n):
+        row = (runs[k, 0] - top + 1) * stride - left + 1
+        _count(grey, row + runs[k, 1], row + runs[k, 2] - 1, 1, matrices[0])
+    for p in range(n_pairs):
+        i, k = pairs[p, 0], pairs[p, 1]
+        start, end, above_start, above_end = runs[i, 1], runs[i, 2], runs[k, 1], runs[k, 2]
+        row = (runs[i, 0] - top + 1) * stride - left + 1
+        for shift in range(-1, 2):
+            a, b = max(start, above_start - shift), min(end, above_end - shift)
+            _count(grey, row + a, row + b, shift - stride, matrices[2 - shift])
+
+
+@njit(nogil=True)
+def _count(grey, start, end, step, matrix):
+    for p in range(start, end):
+        matrix[grey[p] >> GLCM_SHIFT, grey[p + step] >> GLCM_SHIFT] += 1
+
+
+@njit(nogil=True)
+def _n_log_n(n):
+    return _LOG_N[n] if n < len(_LOG_N) else n * np.log(float(n))
+
+
+@njit(nogil=True)
+def glcm_properties(matrices, out):
+    """Mean and range of ten properties over the directions that have a pair; symmetric counts are made on the way."""
+    values = np.empty((4, PROPERTIES))
+    for d in range(4):
+        _haralick(matrices[d], values[d])
+    for k in range(PROPERTIES):
+        total, used, low, high = 0.0, 0, np.inf, -np.inf
+        for d in range(4):
+            v = values[d, k]
+            if not np.isnan(v):
+                total, used = total + v, used + 1
+                low, high = min(low, v), max(high, v)
+        if used:
+            out[2 * k], out[2 * k + 1] = total / used, high - low
+
+
+@njit(nogil=True)
+def _haralick(counts, out):
+    """Properties of one direction, in the catalogue's order, from integer sums over the upper triangle."""
+    n, contrast, dissimilarity, squares, s1, s2, s11 = 0, 0, 0, 0, 0, 0, 0
+    homogeneity, n_log_n = 0.0, 0.0
+    for i in range(GLCM_LEVELS):
+        for j in range(i, GLCM_LEVELS):
+            c = np.int64(counts[i, j]) + counts[j, i]  # at (i, j) and at (j, i); on the diagonal both are one
+            if c == 0:
+                continue
+            both = c if i == j else 2 * c
+            d = j - i
+            n += both
+            contrast += both * d * d
+            dissimilarity += both * d
+            squares += both * c
+            s1 += c * (i + j) if d else c * i
+            s2 += c * (i * i + j * j) if d else c * i * i
+            s11 += both * i * j
+            homogeneity += both / (1.0 + d * d)
+            n_log_n += (2 if d else 1) * _n_log_n(c)
+    if n == 0:
+        out[:] = np.nan
+        return
+    size = float(n)
+    spread = n * s2 - s1 * s1
+    out[0], out[1], out[2] = contrast / size, dissimilarity / size, homogeneity / size
+    out[3] = squares / size / size
+    out[4] = np.sqrt(out[3])
+    out[5] = (n * s11 - s1 * s1) / float(spread) if spread else np.nan
+    out[6], out[7] = s1 / size, spread / size / size
+    out[8] = np.sqrt(out[7])
+    out[9] = np.log(size) - n_log_n / size
