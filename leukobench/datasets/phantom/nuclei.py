@@ -57,9 +57,9 @@ def _blob(rng, shape, window, area, cell_radius):
 
 
 def _band(rng, window, area, cell_radius):
-    width = rng.uniform(0.44, 0.58) * np.sqrt(area / 2)
+    width = rng.uniform(0.46, 0.62) * np.sqrt(area / 2)
     length = area / width
-    bend = min(length / (cell_radius * rng.uniform(0.42, 0.58)), 0.85 * TURN)
+    bend = min(length / (cell_radius * rng.uniform(0.42, 0.58)), 0.68 * TURN)
     along = np.linspace(-0.5, 0.5, 40)
     heading = bend * along + rng.normal(0, 0.25) * np.sin(TURN * along + rng.uniform(0, TURN)) + rng.uniform(0, TURN)
     path = np.cumsum(np.stack([np.cos(heading), np.sin(heading)], 1) * (length - width) / len(along), 0)
@@ -71,8 +71,8 @@ def _band(rng, window, area, cell_radius):
 def _lobed(rng, window, area, cell_radius, count):
     share = rng.uniform(0.6, 1.4, count)
     radius = np.sqrt(area * share / share.sum() / np.pi)
-    step = (radius[:-1] + radius[1:]) * rng.uniform(0.92, 1.2, count - 1)
-    curl = rng.choice([-1, 1]) * rng.uniform(0.5, 1.0) * 4.2 / count
+    step = (radius[:-1] + radius[1:]) * rng.uniform(0.95, 1.35, count - 1)
+    curl = rng.choice([-1, 1]) * rng.uniform(0.6, 1.2) * 4.6 / count
     heading = rng.uniform(0, TURN) + curl * np.arange(count) + rng.normal(0, 0.3, count)
     moves = step[:, None] * np.stack([np.cos(heading), np.sin(heading)], 1)[:-1]
     centres = np.vstack([np.zeros((1, 2)), np.cumsum(moves, 0)])

@@ -1,12 +1,14 @@
 """From stain to picture: the smear around the cell, Beer-Lambert's law, lens and camera."""
 
-from dataclasses import dataclass
+import functools
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
 
-from leukobench.datasets.phantom.cells import CELLS, HAEMOGLOBIN, draw_leukocyte
+from leukobench.datasets.phantom.cells import HAEMOGLOBIN, draw_leukocyte
 from leukobench.datasets.phantom.domains import DOMAINS, Domain
+from leukobench.datasets.phantom.kinds import CELLS
 from leukobench.errors import UsageError
 
 VERSION = "1"  # of the pictures: raise it whenever the same seed gives other pixels
@@ -36,6 +38,8 @@ class PhantomCell:
         Number of the slide within the domain.
     kind : str
         What was drawn: SNE or BNE where NE was asked for.
+    form : str
+        "typical", or the unusual form of `kinds.CELLS` that was drawn.
     diameter_um : float
         Diameter of a disc of the cell's area.
     nucleus_shape : {"round", "bean", "folded", "band", "bilobed", "segmented"}
@@ -51,6 +55,7 @@ class PhantomCell:
     domain: str
     slide: int
     kind: str
+    form: str
     diameter_um: float
     nucleus_shape: str
     lobes: int
@@ -101,7 +106,7 @@ def render_cell(code, domain="barcelona", rng=None, slide=None):
     if domain.jpeg_quality is None:
         return cell
     decoded = cv2.imdecode(encode_jpeg(cell.image, domain), cv2.IMREAD_COLOR_RGB)
-    return PhantomCell(**{**vars(cell), "image": decoded})
+    return replace(cell, image=decoded)
 
 
 def get_domain(domain):
@@ -124,7 +129,7 @@ def render_raw(code, domain, rng, slide=None):
         raise UsageError(f"phantoms have no cell type {code!r}", f"known are {', '.join(CODES)}")
     slide = int(rng.integers(domain.slides)) if slide is None else slide
     kind = code if code != "NE" else ("BNE" if rng.random() < BAND_SHARE else "SNE")
-    cell = draw_leukocyte(rng, kind, domain.um_per_px, domain.cell_scale)
+    cell = _draw(rng, kind, domain)
     stain = np.zeros((*domain.size, 3), np.float32)
     free = np.ones(domain.size, np.float32)  # where the cell leaves room
     mask = np.zeros(domain.size, np.uint8)
@@ -142,8 +147,22 @@ def render_raw(code, domain, rng, slide=None):
     stain[inside] += cell.stain[part]
     image = _photograph(rng, stain * np.float32(strength), domain, shift[1:])
     return PhantomCell(
-        image, mask, domain.um_per_px, code, domain.name, slide, kind, cell.diameter, cell.nucleus_shape, cell.lobes
+        image,
+        mask,
+        domain.um_per_px,
+        code,
+        domain.name,
+        slide,
+        kind,
+        cell.form,
+        cell.diameter,
+        cell.nucleus_shape,
+        cell.lobes,
     )
+
+
+def _draw(rng, code, domain):
+    return draw_leukocyte(rng, code, domain.um_per_px, domain.cell_scale, domain.unusual, domain.granularity)
 
 
 def _slide_shift(domain, slide):
@@ -164,35 +183,38 @@ def _overlap(size, centre, patch):
 def _add_red_cells(rng, layer, domain, centre, radius_um):
     """Strew red cells over the smear; up to four lean on the leukocyte, which hides what lies under it."""
     size = np.array(domain.size)
-    count = rng.poisson(domain.red_cells * size.prod() * domain.um_per_px**2 / 1000)
-    places = rng.uniform(-0.08, 1.08, (count, 2)) * size
-    gap = np.hypot(*(places - centre).T) * domain.um_per_px - radius_um
-    places = places[gap > 0.8 * RED_CELL_RADIUS]
     turn = rng.uniform(0, 2 * np.pi, rng.integers(0, 5))
     reach = (radius_um + RED_CELL_RADIUS * rng.uniform(0.75, 1.05, len(turn))) / domain.um_per_px
     touching = centre + reach[:, None] * np.stack([np.sin(turn), np.cos(turn)], 1)
-    pallor = rng.uniform(0.3, 0.65)
-    for place in np.vstack([places, touching]):
-        disc = _red_cell(rng, domain, pallor)
+    count = rng.poisson(domain.red_cells * size.prod() * domain.um_per_px**2 / 1000)
+    strewn = rng.uniform(-0.08, 1.08, (count, 2)) * size
+    strewn = strewn[np.hypot(*(strewn - centre).T) * domain.um_per_px > radius_um + 0.8 * RED_CELL_RADIUS]
+    pallor, width = rng.uniform(0.25, 0.75), rng.uniform(0.38, 0.55)
+    apart = RED_CELL_RADIUS / domain.um_per_px * rng.choice([1.2, 1.95], p=[0.2, 0.8])
+    placed = np.empty((0, 2))
+    for place in np.vstack([touching, strewn]):
+        if (np.hypot(*(placed - place).T) < apart).any():
+            continue
+        placed = np.vstack([placed, place])
+        disc = _red_cell(rng, domain, pallor, width)
         where, part = _overlap(domain.size, place, disc.shape)
-        layer[where] += disc[part]
+        under, over = layer[where], disc[part]
+        layer[where] = np.maximum(under, over) + 0.5 * np.minimum(under, over)
 
 
-def _red_cell(rng, domain, pallor):
+def _red_cell(rng, domain, pallor, width):
     """Give one red cell: a disc, a little oval and dented, paler in the middle."""
-    radius = RED_CELL_RADIUS * domain.cell_scale * np.exp(rng.normal(0, 0.06)) / domain.um_per_px
+    radius = RED_CELL_RADIUS * np.exp(rng.normal(0, 0.06)) / domain.um_per_px
     half = int(1.3 * radius) + 1
     axis = np.arange(-half, half + 1, dtype=np.float32) / np.float32(radius)
     x, y = axis[None, :], axis[:, None]
-    oval, tilt = rng.normal(0, 0.10, 2)
-    three, six = rng.normal(0, 0.05, 2)
-    square = x * x + y * y
-    bent = square * (1 + three * x + six * y) + oval * (x * x - y * y) + tilt * 2 * x * y
-    distance = np.sqrt(np.maximum(bent, 0))
-    edge = np.clip((1 - distance) * radius + 0.5, 0, 1)
-    depth = np.clip(pallor + rng.normal(0, 0.12), 0.0, 0.9)
-    width = rng.uniform(0.32, 0.5)
-    return edge * (0.9 + 0.25 * square - depth * np.exp(-bent / width**2)) * np.exp(rng.normal(0, 0.08))
+    oval, tilt, skew_x, skew_y = rng.normal(0, [0.10, 0.10, 0.05, 0.05]).astype(np.float32)
+    bent = (x * x + y * y) * (1 + skew_x * x + skew_y * y) + oval * (x * x - y * y) + 2 * tilt * x * y
+    bent = np.maximum(bent, 0)
+    edge = np.clip((1 - np.sqrt(bent)) * (0.6 * radius) + 0.5, 0, 1)  # thins out over a pixel or two
+    depth = np.float32(np.clip(pallor + rng.normal(0, 0.10), 0.0, 0.9))
+    hollow = bent / np.float32(width * np.exp(rng.normal(0, 0.12))) ** 2
+    return edge * (1 - depth * np.exp(-hollow * np.sqrt(hollow))) * np.float32(np.exp(rng.normal(0, 0.08)))
 
 
 def _add_platelets(rng, stain, domain):
@@ -202,15 +224,15 @@ def _add_platelets(rng, stain, domain):
         half = int(1.4 * radius) + 1
         axis = np.arange(-half, half + 1, dtype=np.float32) / np.float32(radius)
         square = axis[None, :] ** 2 * rng.uniform(0.7, 1.4) + axis[:, None] ** 2
-        grain = cv2.GaussianBlur(rng.standard_normal(square.shape, dtype=np.float32), (0, 0), 0.15 * radius)
-        body = np.clip((1 - square) * radius / 2, 0, 1) * np.clip(0.5 + 0.35 * grain * radius / 2, 0.1, 1.3)
+        grain = cv2.GaussianBlur(rng.standard_normal(square.shape, dtype=np.float32), (0, 0), 0.12 * radius)
+        body = np.clip((1 - square) * radius / 2, 0, 1) * np.clip(0.5 + 0.25 * grain / grain.std(), 0.1, 1.3)
         where, part = _overlap(domain.size, rng.uniform(0, 1, 2) * domain.size, square.shape)
         stain[where] += body[part][..., None] * np.array([0.5, 0.5, 0.0], np.float32)
 
 
 def _add_neighbour(rng, stain, domain, centre, radius_um):
     """Lay a second leukocyte at the side, mostly out of the picture."""
-    other = draw_leukocyte(rng, str(rng.choice(list(CELLS))), domain.um_per_px, domain.cell_scale)
+    other = _draw(rng, str(rng.choice(list(CELLS))), domain)
     turn = rng.uniform(0, 2 * np.pi)
     reach = (radius_um + other.diameter / 2 * rng.uniform(1.1, 1.5)) / domain.um_per_px
     reach = max(reach, 0.48 * min(domain.size))
@@ -220,27 +242,35 @@ def _add_neighbour(rng, stain, domain, centre, radius_um):
 
 def _photograph(rng, stain, domain, tint):
     """Send light through the stain (Beer-Lambert), through the lens and into the camera."""
-    matrix = np.array([domain.azure, domain.eosin, domain.haemoglobin], np.float32).T
-    picture = np.exp(-cv2.transform(stain, matrix))
+    matrix = -np.array([domain.azure, domain.eosin, domain.haemoglobin], np.float32).T
+    density = cv2.transform(stain, matrix)
+    picture = cv2.exp(density, density)
     blur = domain.blur * np.exp(rng.normal(0, domain.focus_spread)) / domain.um_per_px
     picture = cv2.GaussianBlur(picture, (0, 0), blur)
-    gain = np.exp(rng.normal(0, domain.background_spread, 3) + tint)
-    picture *= (np.array(domain.background) * gain).astype(np.float32)
+    # light varies more than its colour
+    gain = np.exp(rng.normal(0, domain.background_spread) + rng.normal(0, 0.4 * domain.background_spread, 3) + tint)
+    picture *= (0.98 * np.array(domain.background) * gain).astype(np.float32)
     if domain.vignette:
         picture *= _light(rng, domain)[..., None]
-    picture = np.power(np.clip(0.02 + 0.98 * picture, 1e-3, 1), np.float32(domain.tone))
+    picture += np.float32(0.02)  # stray light
     if domain.sharpening:
         soft = cv2.GaussianBlur(picture, (0, 0), 1.5)
         picture = cv2.addWeighted(picture, 1 + domain.sharpening, soft, -domain.sharpening, 0)
-    picture += rng.standard_normal(picture.shape, dtype=np.float32) * np.float32(domain.noise / 255)
-    return cv2.convertScaleAbs(np.clip(picture, 0, 1), alpha=255)
+    y, x = rng.integers(0, np.array(_sensor_noise().shape[:2]) - domain.size)
+    grain = _sensor_noise()[y : y + domain.size[0], x : x + domain.size[1]]
+    picture = cv2.addWeighted(picture, 255, grain, domain.noise, 0)
+    return np.clip(np.rint(picture, picture), 0, 255, picture).astype(np.uint8)
+
+
+@functools.cache
+def _sensor_noise():
+    """Give a sheet of white noise from which every picture takes a piece: drawing it anew would take half the time."""
+    return np.random.default_rng(0).standard_normal((1024, 1024, 3), np.float32)
 
 
 def _light(rng, domain):
     """Uneven light: weaker in the corners, a little tilted."""
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in domain.size)
-    tilt = rng.normal(0, 0.3 * domain.vignette, 2)
-    light = (
-        1 - domain.vignette * 0.5 * (x[None, :] ** 2 + y[:, None] ** 2) + tilt[0] * x[None, :] + tilt[1] * y[:, None]
-    )
-    return light.astype(np.float32)
+    y, x = (np.linspace(-1, 1, side) for side in domain.size)
+    fall, tilt = 0.5 * domain.vignette, rng.normal(0, 0.3 * domain.vignette, 2)
+    down, across = -fall * y**2 + tilt[0] * y, 1 - fall * x**2 + tilt[1] * x
+    return np.add.outer(down.astype(np.float32), across.astype(np.float32))
