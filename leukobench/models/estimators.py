@@ -43,7 +43,8 @@ class Wrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ndarray of shape (n,)
             Labels.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
 
 class Balanced(Wrapper):
@@ -127,8 +128,8 @@ class BalancedLDA(LinearDiscriminantAnalysis):
         """
         given = self.priors
         if given is None:
-            k = len(np.unique(y))
-            self.priors = np.full(k, 1 / k)
+            k = len(np.unique(np.asarray(y)))
+            self.priors = np.ones(k) / k
         try:
             return super().fit(X, y)
         finally:

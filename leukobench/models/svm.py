@@ -151,7 +151,8 @@ class PairwiseSVC(ClassifierMixin, BaseEstimator):
         ndarray of shape (n,)
             Labels.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
 
 def _margins(svc, X):

@@ -1,0 +1,91 @@
+"""Our own estimators: scikit-learn's checks, and what each of them is for."""
+
+import numpy as np
+import pytest
+from sklearn.datasets import make_blobs, make_classification
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.metrics import log_loss
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC
+from sklearn.utils.estimator_checks import parametrize_with_checks
+
+from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
+from leukobench.models.pipeline import Clip, imputed, threads
+from leukobench.models.svm import PairwiseSVC
+
+
+def expected_failures(estimator):
+    if isinstance(estimator, ShuffledLabels):
+        return {"check_classifiers_train": "it must not learn"}
+    return {}
+
+
+@parametrize_with_checks(
+    [
+        Balanced(GaussianNB()),
+        BalancedLDA(),
+        CappedNeighbors(),
+        PairwiseSVC(random_state=0),
+        ShuffledLabels(GaussianNB(), random_state=0),
+        Clip(),
+    ],
+    expected_failed_checks=expected_failures,
+)
+def test_scikit_learn_conventions(estimator, check):
+    check(estimator)
+
+
+def test_balanced_weighs_classes_equally():
+    X = np.array([[0.0]] * 9 + [[0.0]])
+    y = np.array([0] * 9 + [1])
+    proba = Balanced(RandomForestClassifier(20, random_state=0)).fit(X, y).predict_proba(X)
+    assert abs(proba[0, 1] - 0.5) < 0.2
+    assert BalancedLDA().fit([[0.0], [0.1], [0.2], [1.0]], [0, 0, 0, 1]).priors is None
+
+
+def test_neighbours_are_capped():
+    X, y = make_classification(12, random_state=0)
+    assert CappedNeighbors(50).fit(X, y).predict_proba(X).shape == (12, 2)
+    assert CappedNeighbors(50).fit(X, y).kneighbors(return_distance=False).shape == (12, 11)
+
+
+@pytest.mark.parametrize("k", [2, 4])
+def test_pairwise_svc_keeps_the_decision_and_calibrates(k):
+    X, y = make_blobs(600, n_features=4, centers=k, cluster_std=4.0, random_state=0)
+    model = PairwiseSVC(random_state=0).fit(X[:300], y[:300])
+    plain = SVC(class_weight="balanced").fit(X[:300], y[:300])
+    assert (model.predict(X[300:]) == plain.predict(X[300:])).mean() > 0.97
+    loss = log_loss(y[300:], model.predict_proba(X[300:]))
+    assert loss < np.log(k)
+    for factor in (0.1, 10):
+        model.slope_ *= factor
+        assert log_loss(y[300:], model.predict_proba(X[300:])) > loss
+        model.slope_ /= factor
+
+
+def test_pairwise_svc_works_without_enough_images_for_the_slope():
+    model = PairwiseSVC().fit([[0.0], [0.1], [1.0]], [0, 0, 1])
+    assert model.slope_ == 1.0
+    assert model.predict([[0.0], [1.0]]).tolist() == [0, 1]
+
+
+def test_shuffled_labels_are_a_permutation():
+    X, y = make_blobs(60, centers=2, cluster_std=0.1, random_state=0)
+    model = ShuffledLabels(GaussianNB(), random_state=0).fit(X, y)
+    np.testing.assert_array_equal(np.sort(model.classes_), [0, 1])
+    assert (model.predict(X) == y).mean() < 0.9
+    np.testing.assert_allclose(model.estimator_.class_count_, np.bincount(y))
+
+
+def test_an_empty_column_keeps_its_place():
+    steps = imputed(GaussianNB())
+    assert steps[:-1].fit_transform([[1.0, np.nan], [3.0, np.nan], [np.nan, np.nan]]).tolist() == [
+        [1, 0],
+        [3, 0],
+        [2, 0],
+    ]
+
+
+def test_threads_follow_the_environment(monkeypatch):
+    monkeypatch.setenv("LEUKOBENCH_MODEL_THREADS", "3")
+    assert threads() == 3
