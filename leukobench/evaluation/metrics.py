@@ -42,7 +42,8 @@ def score(true, probabilities, classes, *, shared=None, averaged=None, min_test_
         `n` (images scored), `classes` (those with images, sorted), `rare` (those of them left out of the means),
         `recall` (dict class -> recall), and
 
-        - `balanced_accuracy`, `macro_f1`, `auroc` (one-vs-rest): unweighted means over the averaged classes;
+        - `balanced_accuracy`, `macro_f1`, `auroc` (one-vs-rest; scores equal to 12 decimals are ties): unweighted means
+          over the averaged classes;
         - `accuracy`, `mcc` (0 where it is undefined, as in scikit-learn), `kappa` (Cohen's), `log_loss` (natural
           logarithm, probabilities clipped at the machine epsilon): over all images scored;
         - `ece`: expected calibration error of the top probability, 15 equal-width bins open below and closed above.
@@ -202,7 +203,8 @@ def _auroc(positive, probabilities, column):
     """Share of (positive, negative) pairs in the right order, ties counting half (Mann-Whitney)."""
     if column >= probabilities.shape[1]:  # a class that the head lacks: all its probabilities are zero, all pairs tied
         return 0.5
-    scores = probabilities[:, column]
+    # Votes of neighbours or trees tie; renormalising them must not break the ties by its rounding.
+    scores = probabilities[:, column].round(12)
     negatives, positives = np.sort(scores[~positive]), scores[positive]
     below = np.searchsorted(negatives, positives, "left") + np.searchsorted(negatives, positives, "right")
     return float(below.sum() / (2 * len(negatives) * len(positives)))

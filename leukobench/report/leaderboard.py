@@ -95,13 +95,13 @@ def leaderboard(cells, scores):
     return board[["rank", *board.columns.drop(["rank", "place", "order"])]].reset_index(drop=True)
 
 
-def matrix(cells, model, datasets):
+def matrix(means, model, datasets):
     """Balanced accuracy of one model, mean over seeds, for every source and target.
 
     Parameters
     ----------
-    cells : DataFrame
-        See `cells.cells_table`.
+    means : DataFrame
+        See `combinations`.
     model : str
     datasets : list of str
         Order of rows and columns.
@@ -114,8 +114,7 @@ def matrix(cells, model, datasets):
     """
     rows = list(datasets)
     table = pd.DataFrame(np.nan, index=pd.Index(rows, name="train"), columns=list(datasets))
-    means = combinations(cells[cells["model"] == model])["score"]
-    for (protocol, train, test, _), score in means.items():
+    for (protocol, train, test), score in means["score"].xs(model, level="model").items():
         table.loc["all others" if protocol == "lodo" else train, test] = score
     return table
 

@@ -90,14 +90,15 @@ def build_report(folder, *, replicates=REPLICATES, seed=0):
     cells, board = scored.table, leaderboard(scored.table, scores)
     families = compare_families(board, cells, scores)
     whole = board["model"][board["rank"].notna()]
-    means = combinations(cells)["score"].xs(headline, level="protocol").unstack("model")
+    means = combinations(cells)
+    ranking = means["score"].xs(headline, level="protocol").unstack("model")
     return Report(
         run=run,
         cells=cells,
         board=board,
-        matrices={model: matrix(cells, model, run.suite["datasets"]) for model in board["model"]},
+        matrices={model: matrix(means, model, run.suite["datasets"]) for model in board["model"]},
         families=families,
-        ranks=rank_tests(means[list(whole)]),
+        ranks=rank_tests(ranking[list(whole)]),
         headline=headline,
         protocol_line=_protocol_line(run, headline, replicates),
         notes=notes(run, cells, board),
