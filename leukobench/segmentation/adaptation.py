@@ -8,6 +8,8 @@ optical density, and its score is added to the network's logits. Nothing is fitt
 import cv2
 import numpy as np
 
+from leukobench.segmentation.network import optical_density, total
+
 SURE = 1.5  # logit beyond which the network's answer serves as a sample
 LEAST_SAMPLE = 25  # pixels of each material without which nothing is adapted
 MOST = 4.0  # bound of the discriminant's score, so that shape keeps a say
@@ -30,8 +32,7 @@ def adapt(rgb, logits):
     float32 array, shape (2, H, W)
     """
     cell, nucleus = logits
-    smooth = cv2.GaussianBlur(rgb, (3, 3), 0).astype(np.float32)
-    density = -np.log((smooth + 8) / 263)
+    density = optical_density(cv2.GaussianBlur(rgb, (3, 3), 0))
     chromatin = (nucleus > SURE) & (cell > 0)
     cytoplasm = (nucleus < -SURE) & (cell > SURE)
     stained = _stained(density, cytoplasm)
@@ -44,7 +45,7 @@ def adapt(rgb, logits):
 
 def _stained(density, cytoplasm):
     """Where there is at least half as much stain as in this cell's cytoplasm."""
-    strength = density.mean(2)
+    strength = total(density) / 3
     strength = strength - np.percentile(strength, 10)
     half = 0.5 * np.median(strength[cytoplasm]) if cytoplasm.any() else FAINT
     return strength > max(FAINT, half)

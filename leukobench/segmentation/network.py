@@ -17,6 +17,7 @@ GLASS_PERCENTILE = 85  # darkest channel above which a pixel counts as plain gla
 STRONG_PERCENTILE = 97  # of the optical density, which becomes 1
 LEAST_STRONG = 0.15  # optical density that an almost empty picture is scaled by
 OFFSET = 8.0  # grey values added before the logarithm, against noise in the dark
+DENSITY_OF_GREY = -np.log(np.arange(256, dtype=np.float32) + np.float32(OFFSET))
 
 
 def shrink(rgb: np.ndarray) -> np.ndarray:
@@ -41,17 +42,26 @@ def normalise(rgb: np.ndarray) -> np.ndarray:
         A shorter side is filled up by repeating its border.
     """
     height, width = rgb.shape[:2]
-    pixels = rgb.astype(np.float32)
-    darkest = pixels.min(2).ravel()
-    glass = np.median(pixels.reshape(-1, 3)[darkest >= _percentile(darkest, GLASS_PERCENTILE)], axis=0)
-    density = np.log((glass + OFFSET) / (pixels + OFFSET)).astype(np.float32)
-    density /= max(_percentile(density.mean(2).ravel(), STRONG_PERCENTILE), LEAST_STRONG)
+    darkest = np.minimum(np.minimum(rgb[..., 0], rgb[..., 1]), rgb[..., 2]).ravel()
+    glass = np.median(rgb.reshape(-1, 3)[darkest >= _percentile(darkest, GLASS_PERCENTILE)], axis=0)
+    density = optical_density(rgb) + np.log(glass + OFFSET).astype(np.float32)
+    density /= max(_percentile(total(density).ravel(), STRONG_PERCENTILE) / 3, LEAST_STRONG)
     np.clip(density, -0.5, 2.5, out=density)
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     if (height, width) != (SIDE, SIDE):
         density = cv2.copyMakeBorder(density, top, SIDE - height - top, left, SIDE - width - left, cv2.BORDER_REPLICATE)
     axis = ((np.arange(SIDE, dtype=np.float32) + 0.5) / SIDE * 2 - 1) ** 2
     return np.concatenate([density.transpose(2, 0, 1), (axis[:, None] + axis)[None]])
+
+
+def optical_density(rgb: np.ndarray) -> np.ndarray:
+    """Minus the logarithm of each grey value, so that stains add up; float32, shape (H, W, 3)."""
+    return cv2.LUT(rgb, DENSITY_OF_GREY)
+
+
+def total(density: np.ndarray) -> np.ndarray:
+    """Sum over the three channels (NumPy's own is slow along so short an axis)."""
+    return density @ np.ones(3, np.float32)
 
 
 def _percentile(values, percent):
@@ -94,10 +104,11 @@ def predict(picture: np.ndarray, weights=None) -> np.ndarray:
     x = x + np.maximum(overall, 0)
     for level in range(len(CHANNELS) - 2, -1, -1):
         wide = levels[level]
-        channels, height, width = wide.shape
-        coarse = _mix(x, weights[f"lateral{level}"])[:, :, None, :, None]
-        x = (wide.reshape(channels, height // 2, 2, width // 2, 2) + coarse).reshape(wide.shape)
-        x = _convolve(x, weights[f"decoder{level}"])
+        coarse = _mix(x, weights[f"lateral{level}"])
+        for row in (0, 1):
+            for column in (0, 1):
+                wide[:, row::2, column::2] += coarse
+        x = _convolve(wide, weights[f"decoder{level}"])
     return _mix(x, weights["output"])
 
 

@@ -11,7 +11,7 @@ from leukobench.errors import UsageError
 from leukobench.segmentation import network
 from leukobench.segmentation.adaptation import adapt
 
-VERSION = "2"
+VERSION = "3"
 PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
 CENTRED = 0.25  # how fast the weight of a part falls with its distance from the centre, in image sides
 LEAST_QUALITY = 0.5  # a cell less certain than this is not believed
@@ -127,7 +127,8 @@ def _without_specks(nucleus):
         _, parts, stats, _ = cv2.connectedComponentsWithStats((nucleus == region).astype(np.uint8), connectivity=4)
         small = stats[:, cv2.CC_STAT_AREA] < least
         small[0] = False
-        nucleus = nucleus ^ small[parts]
+        if small.any():
+            nucleus = nucleus ^ small[parts]
     return nucleus
 
 
@@ -136,8 +137,9 @@ def _quality(rgb, logits, cell):
     if not PLAUSIBLE_CELL[0] <= cell.mean() <= PLAUSIBLE_CELL[1]:
         return 0.0
     inside = cv2.resize(cell.astype(np.float32), logits.shape[::-1], interpolation=cv2.INTER_AREA)
-    grey = rgb.mean(2)
-    if np.average(grey, weights=1 - inside) - np.average(grey, weights=inside) < LEAST_CONTRAST:
+    grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
+    around, within = (np.vdot(grey, share) / share.sum() for share in (1 - inside, inside))
+    if around - within < LEAST_CONTRAST:
         return 0.0
     chance = 1 / (1 + np.exp(-logits))
     quality = 2 * (chance * inside).sum() / (chance.sum() + inside.sum())
