@@ -85,7 +85,7 @@ def score_cells(run, protocol="pairwise"):
             deployed, shared, averaged = part.score(probabilities[part.rows], limit)
             rows.append(_facts(record, test) | _figures(deployed, shared))
             if record["protocol"] == protocol and len(averaged) > 1:
-                hits.add(test, record, averaged, part.hits(probabilities[part.rows]))
+                hits.add(test, record, averaged, part.hits(probabilities[part.rows], part.shared))
             if record["protocol"] == "pairwise":
                 sources[key][test] = part.shared, averaged
             if record["protocol"] == "within":
@@ -161,18 +161,17 @@ class _Part:
             shared = score_codes(self.shared_codes, known, list(self.shared), None, limit)
         return deployed, shared, tuple(name for name in shared["classes"] if name not in shared["rare"])
 
-    def hits(self, probabilities):
-        """Whether the shared class with the highest probability is the true one, per image."""
-        if not len(self.columns):
-            return np.zeros(len(self.codes), bool)
-        return self.columns[probabilities[:, self.columns].argmax(axis=1)] == self.codes
+    def hits(self, probabilities, shared):
+        """Whether the class in `shared` with the highest probability is the true one, per image."""
+        columns = np.array([self.head.index(name) for name in shared], int)
+        return columns[probabilities[:, columns].argmax(axis=1)] == self.codes
 
     def balanced_accuracy(self, probabilities, shared, averaged):
         """Mean recall over `averaged` when only the classes `shared` can be answered."""
-        columns = np.array([self.head.index(name) for name in shared], int)
-        hit = columns[probabilities[:, columns].argmax(axis=1)] == self.codes
-        recalls = [hit[self.codes == self.head.index(name)] for name in averaged]
-        return float(np.mean([r.mean() for r in recalls])) if len(averaged) > 1 and all(map(len, recalls)) else np.nan
+        if len(averaged) < 2 or not set(averaged) <= set(self.true):
+            return np.nan
+        hit = self.hits(probabilities, shared)
+        return float(np.mean([hit[self.true == name].mean() for name in averaged]))
 
 
 class _Hits:

@@ -134,7 +134,7 @@ def notes(run, cells, board):
 
 
 def _findings(fitted, board):
-    own = fitted[fitted["protocol"] == "within"].drop_duplicates("train")
+    own = fitted[(fitted["protocol"] == "within") & fitted["balanced_accuracy"].notna()].drop_duplicates("train")
     if own.empty:
         return []
     averaged = own["classes"].str.split().str.len() - own["rare_classes"].str.split().str.len()

@@ -47,8 +47,10 @@ def combinations(cells):
     """
     names = {"balanced_accuracy": "score", "deployed_balanced_accuracy": "deployed", SAME_CLASSES: "same_classes"}
     grouped = cells.assign(complete=cells["status"] == "ok").groupby(COMBINATION)
-    # An undefined score (fewer than two classes to average) is NaN for every seed, so the mean has nothing to skip.
+    # An undefined score (fewer than two classes to average) is NaN for every seed, so its mean has nothing to skip; the
+    # source's own score is NaN for the seeds whose within cell is missing.
     means = grouped[[*names, "complete"]].agg({**dict.fromkeys(names, "mean"), "complete": "all"}).rename(columns=names)
+    means["same_classes"] = means["same_classes"].where(grouped[SAME_CLASSES].count() == grouped.size())
     scores = list(names.values())
     means[scores] = means[scores].where(means["complete"], np.nan)
     return means

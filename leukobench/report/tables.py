@@ -259,7 +259,7 @@ def _markdown(table):
 
 
 def _escape(text):
-    return re.sub(r"([|<>*`\[\]])", r"\\\1", text)
+    return re.sub(r"([|<>*`])", r"\\\1", text)
 
 
 def _number(value, digits=3):

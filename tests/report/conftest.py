@@ -36,7 +36,9 @@ class RunMaker:
     def write(self):
         for name in ("cells", "predictions"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
-        cells = [self._cell(*place, model, seed) for place in self._places() for model in self.models for seed in self.seeds]
+        cells = [
+            self._cell(*place, model, seed) for place in self._places() for model in self.models for seed in self.seeds
+        ]
         suite = {
             "name": "tiny",
             "level": "L5",

@@ -1,0 +1,128 @@
+"""The files of a report, and the terminal."""
+
+import io
+import json
+
+import pandas as pd
+import pytest
+from rich.console import Console
+
+from leukobench.report import print_leaderboard, write_report
+from leukobench.report.tables import as_markdown, file_names
+
+TRUTH = {name: ["LY"] * 10 + ["MO"] * 10 + ["EO"] * (name == "c") for name in "abc"}
+MODELS = ["perfect", "half", "net+head", "fragile", "prior"]
+
+
+def answer(model, protocol, train, test, true, seed):
+    return true if model in ("perfect", "fragile") or protocol == "within" else ["LY"] * len(true)
+
+
+@pytest.fixture
+def folder(make_run):
+    failing = {("pairwise", "a", "fragile", 0): "error"}
+    return make_run(TRUTH, MODELS, answer, heads={"c": ["LY", "MO"]}, failing=failing, synthetic=True)
+
+
+@pytest.fixture
+def report(folder):
+    return write_report(folder, replicates=50)
+
+
+def test_files(folder, report):
+    written = {path.name for path in folder.iterdir() if path.is_file()} - {"plan.json"}
+    matrices = {f"matrix_{name}.csv" for name in ("perfect", "half", "net-head", "fragile", "prior")}
+    assert written == {"cells.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.json"} | matrices
+
+
+def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):
+    for path in [folder / "leaderboard.csv", *folder.glob("matrix_*.csv")]:
+        table = pd.read_csv(path)
+        assert table["synthetic"].all()
+        assert table["protocol_line"].eq(report.protocol_line).all()
+        assert table["notes"].str.contains("groups unknown: a, b, c").all()
+        assert (
+            table["notes"].str.contains("left out of the head (fewer than 10 source images): c EO:1", regex=False).all()
+        )
+    assert pd.read_csv(folder / "cells.csv")["synthetic"].all()
+    text = (folder / "leaderboard.md").read_text()
+    assert text.startswith(
+        "# Leaderboard of SYNTHETIC (phantom) images\n\nsuite tiny; level L5; datasets a, b, c; seeds 0;"
+    )
+    assert json.loads((folder / "leaderboard.json").read_text())["synthetic"] is True
+
+
+def test_protocol_line(report):
+    for fact in ("suite tiny", "level L5", "seeds 0", "budget quick", "shared", "B = 50", "ranked by out_of_domain"):
+        assert fact in report.protocol_line
+
+
+def test_leaderboard_csv_reads_back(folder, report):
+    table = pd.read_csv(folder / "leaderboard.csv")
+    assert table["model"].tolist() == ["perfect", "half", "net+head", "fragile", "prior"]
+    assert table["out_of_domain"].tolist() == [1, 0.5, 0.5, 1, 0.5]
+    assert table["coverage"].tolist() == ["6/6", "6/6", "6/6", "5/6", "6/6"]
+
+
+def test_json_is_plain_and_whole(folder, report):
+    def refuse(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    found = json.loads((folder / "leaderboard.json").read_text(), parse_constant=refuse)
+    rows = {row["model"]: row for row in found["leaderboard"]}
+    assert rows["fragile"]["rank"] is None
+    assert rows["fragile"]["gap"] is None
+    assert rows["half"]["rank"] == 2
+    assert found["matrices"]["half"]["a"] == {"a": 1, "b": 0.5, "c": 0.5}
+    assert found["families"]["mean"]["difference"]["estimate"] == pytest.approx(-0.25)
+    assert found["families"]["left_out"] == ["fragile"]
+    assert found["rank_tests"]["average_ranks"] == {"perfect": 1, "half": 2.5, "net+head": 2.5}
+    assert found["ranked_by"] == "out_of_domain"
+    assert found["conclusion"] == report.conclusion
+
+
+def test_matrix_csv(folder, report):
+    table = pd.read_csv(folder / "matrix_fragile.csv", index_col="train")[["a", "b", "c"]]
+    assert table.loc["a"].isna().tolist() == [False, True, True]
+    assert table.loc["b"].tolist() == [1, 1, 1]
+
+
+def test_markdown_has_a_row_per_model_of_equal_width(report):
+    lines = as_markdown(report).splitlines()
+    board = [line for line in lines if line.startswith("|")][: 2 + len(MODELS)]
+    assert len({line.count("|") for line in board}) == 1
+    assert "fragile (incomplete)" in board[5]
+    assert board[2].startswith("| 1 | perfect | classical | 1.000 | 1.000 | [1.000, 1.000] |")
+    assert report.conclusion in lines
+
+
+def test_tables_do_not_depend_on_what_was_written_before(folder, report):
+    before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+    write_report(folder, replicates=50)
+    assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_name_cannot_leave_the_folder():
+    assert file_names(["../../etc/x", "a b", "a+b", "a:b"]) == {
+        "../../etc/x": "..-..-etc-x",
+        "a b": "a-b",
+        "a+b": "a-b-2",
+        "a:b": "a-b-3",
+    }
+
+
+@pytest.mark.parametrize("width", [100, 160])
+def test_terminal(report, width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    print_leaderboard(console, report)
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    assert "SYNTHETIC" in text.splitlines()[1]
+    assert "…" not in text
+    for model in MODELS:
+        assert model in text
+    assert "fragile (incomplete)" in text
+    assert "5/6" in text
+    assert ".500 .500-.500" in text
+    assert ("ms/img" in text) == (width > 120)
+    assert report.conclusion[-60:] in " ".join(text.split())
