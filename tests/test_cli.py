@@ -40,7 +40,7 @@ def leukobench(monkeypatch, capsys, tmp_path):
             main()
             code = 0
         except SystemExit as end:
-            code = end.code
+            code = end.code or 0
         shown = capsys.readouterr()
         return code, shown.out + shown.err
 
