@@ -186,7 +186,7 @@ def bootstrap(targets, columns, *, replicates=REPLICATES, seed=0):
         keys += [(train, name, model) for train, model in columns[name]]
         point.append(target.balanced_accuracy(np.ones((1, len(target.labels)), np.uint16))[0])
         drawn.append(target.balanced_accuracy(draw_counts(target.clusters, replicates, [seed, crc32(name.encode())])))
-    index = pd.MultiIndex.from_tuples(keys, names=["train", "test", "model"])
+    index = pd.MultiIndex.from_frame(pd.DataFrame(keys, columns=["train", "test", "model"], dtype=str))
     return Scores(index, np.concatenate(point), np.concatenate(drawn, axis=1))
 
 

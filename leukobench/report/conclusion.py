@@ -78,9 +78,7 @@ def conclusion(families, headline, synthetic):
     opening = "SYNTHETIC (phantom) images, so nothing here is about real laboratories. " if synthetic else ""
     missing = [side for side, members in families["models"].items() if not members]
     if missing:
-        return (
-            f"{opening}No comparison of classical and deep: the run holds no complete {' and no '.join(missing)} model."
-        )
+        return f"{opening}No comparison of classical and deep: the run holds no complete {' and no complete '.join(missing)} model."
     counts = {side: len(members) for side, members in families["models"].items()}
     mean, chosen = families["mean"], families["chosen"]
     text = (

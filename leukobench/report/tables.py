@@ -173,20 +173,20 @@ def as_markdown(report):
     str
     """
     title = "# Leaderboard" + (" of SYNTHETIC (phantom) images" if report.synthetic else "")
-    board = report.board
+    board, ranking = report.board, MEANS[report.headline]
     columns = {
         "": board["rank"].astype("string").fillna("-"),
         "model": board["model"] + board["marks"].map(lambda marks: f" ({marks.replace(' ', ', ')})" if marks else ""),
         "family": board["family"],
-        **{label: board[name] for label, name in _LABELS.items() if board[name].notna().any()},
+        **{label: board[name] for label, name in _LABELS.items() if name == ranking or board[name].notna().any()},
         "worst target": board["worst_target_score"].map(_number) + " " + board["worst_target"],
         "cells": board["coverage"],
         "fit s": board["fit_s"].map(lambda value: _number(value, 2)),
         "ms/image": board["ms_per_image"].map(lambda value: _number(value, 2)),
     }
-    interval = "[" + board["ci_low"].map(_number) + ", " + board["ci_high"].map(_number) + "]"
+    interval = ("[" + board["ci_low"].map(_number) + ", " + board["ci_high"].map(_number) + "]").replace("[-, -]", "-")
     table = pd.DataFrame(columns)
-    ranked = next(label for label, name in _LABELS.items() if name == MEANS[report.headline])
+    ranked = next(label for label, name in _LABELS.items() if name == ranking)
     table.insert(table.columns.get_loc(ranked) + 1, f"{LEVEL:.0%} interval", interval)
     parts = [title, report.protocol_line, _markdown(table), report.conclusion]
     parts.append("\n".join(f"- {_escape(line)}" for line in report.notes))

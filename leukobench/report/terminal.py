@@ -44,7 +44,7 @@ def leaderboard_table(report, wide=False):
     ranked, board = MEANS[report.headline], report.board
     means = {"within": "within", "out_of_domain": "out of domain", "deployed_out_of_domain": "deployed", "gap": "gap"}
     means |= {"lodo": "lodo", "merged": "merged"}
-    shown = [name for name in means if board[name].notna().any()]
+    shown = [name for name in means if name == ranked or board[name].notna().any()]
     shown = [name for name in shown if wide or name == ranked or name not in ("deployed_out_of_domain", "merged")]
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
     table.add_column("#", justify="right")
@@ -63,7 +63,7 @@ def leaderboard_table(report, wide=False):
             table.add_section()
         section = row["section"]
         marks = row["marks"].replace("control", "").split()
-        interval = f" {_short(row['ci_low'])}-{_short(row['ci_high'])}"
+        interval = "" if pd.isna(row["ci_low"]) else f" {_short(row['ci_low'])}-{_short(row['ci_high'])}"
         table.add_row(
             "" if pd.isna(row["rank"]) else str(row["rank"]),
             escape(row["model"]) + "".join(f" [yellow]({mark})[/]" for mark in marks),

@@ -102,6 +102,28 @@ def test_tables_do_not_depend_on_what_was_written_before(folder, report):
     assert before == {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
 
 
+@pytest.mark.parametrize("protocols", [["pairwise"], ["within", "pairwise"]])
+@pytest.mark.parametrize("status", ["error", "missing"])
+def test_a_run_of_which_nothing_is_there_yet_has_its_tables(make_run, protocols, status):
+    failing = {(p, d, m, 0): status for p in protocols for d in "abc" for m in ("half", "net+head")}
+    report = write_report(make_run(TRUTH, ["half", "net+head"], answer, failing=failing, protocols=protocols))
+    assert report.board["coverage"].tolist() == [f"0/{3 * len(protocols)}" for _ in "hn"]
+    assert report.board["rank"].isna().all()
+    console = Console(width=100, record=True, file=io.StringIO())
+    print_leaderboard(console, report)
+    assert (
+        f"incomplete: half has 0/{3 * len(protocols)} run cells ({3 * len(protocols)} {status})"
+        in console.export_text()
+    )
+    assert "No comparison of classical and deep" in report.conclusion
+
+
+def test_a_run_of_which_the_ranking_part_is_not_there_yet_has_its_tables(make_run):
+    failing = {("pairwise", d, m, 0): "missing" for d in "abc" for m in ("half", "net+head")}
+    report = write_report(make_run(TRUTH, ["half", "net+head"], answer, failing=failing))
+    assert "| - | half (incomplete) | classical | 1.000 | - | - |" in as_markdown(report)
+
+
 def test_a_name_cannot_leave_the_folder():
     assert file_names(["../../etc/x", "a b", "a+b", "a:b"]) == {
         "../../etc/x": "..-..-etc-x",
