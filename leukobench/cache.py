@@ -76,7 +76,10 @@ class TableCache:
         folder = self.table_folder(key)
         if not (folder / "key.json").exists():
             atomic_write(folder / "key.json", json.dumps(key, indent=1, sort_keys=True))
-        shard = pa.Table.from_pandas(table.rename_axis(index="id"))
+        # One list column: a thousand parquet columns would take longer to open than to read.
+        rows = pa.FixedSizeListArray.from_arrays(table.to_numpy().ravel(), table.shape[1])
+        shard = pa.table({"id": list(table.index), "row": rows})
+        shard = shard.replace_schema_metadata({"columns": json.dumps(list(table.columns))})
         name = f"{content_hash(sorted(table.index), 24)}.parquet"
         atomic_write(folder / name, lambda path: pq.write_table(shard, path, write_page_checksum=True))
 
@@ -101,11 +104,14 @@ class TableCache:
             return pd.DataFrame()
         table = pd.concat(shards)
         table = table[~table.index.duplicated()]
-        return table.reindex([i for i in ids if i in table.index]).rename_axis(index=None)
+        return table.loc[[i for i in ids if i in table.index]]
 
     def _read(self, path):
         try:
-            return pq.read_table(path, page_checksum_verification=True).to_pandas()
+            shard = pq.read_table(path, page_checksum_verification=True)
+            columns = json.loads(shard.schema.metadata[b"columns"])
+            values = shard["row"].combine_chunks().flatten().to_numpy().reshape(len(shard), len(columns))
+            return pd.DataFrame(values, index=shard["id"].to_pylist(), columns=columns)
         except FileNotFoundError:  # another process found it corrupt first
             return None
         except (OSError, pa.ArrowException) as error:

@@ -11,10 +11,8 @@ from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from pebble import ProcessExpired, ProcessPool
 from threadpoolctl import threadpool_limits
 
-from leukobench.cache import TableCache
 from leukobench.evaluation.cell import run_cell
 from leukobench.evaluation.plan import head_of
-from leukobench.evaluation.representations import load_rows
 from leukobench.evaluation.store import RunFolder
 from leukobench.models import MODELS
 
@@ -23,7 +21,7 @@ THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS",
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 
 
-def execute(cells, suite, folder, *, cache=None, jobs=1, timeout=None, keep_trials=True, done=None):
+def execute(cells, suite, folder, *, jobs=1, timeout=None, keep_trials=True, done=None):
     """Run cells in worker processes and write a record for each.
 
     Each worker computes with one thread, so that a record is the same for any number of workers.
@@ -35,9 +33,7 @@ def execute(cells, suite, folder, *, cache=None, jobs=1, timeout=None, keep_tria
     suite : Suite
         Gives the limits.
     folder : path-like
-        The run folder; `samples.parquet` must be there.
-    cache : path-like, optional
-        Folder of the representations; default the user's.
+        The run folder; `samples.parquet` and `rows/` must be there.
     jobs : int, default 1
         Worker processes.
     timeout : float, optional
@@ -53,7 +49,7 @@ def execute(cells, suite, folder, *, cache=None, jobs=1, timeout=None, keep_tria
         On Ctrl-C, after the workers were stopped; records written so far stay.
     """
     store = RunFolder(folder)
-    task = functools.partial(work, suite=suite, folder=str(folder), cache=cache, keep_trials=keep_trials)
+    task = functools.partial(work, suite=suite, folder=str(folder), keep_trials=keep_trials)
     previous = {name: os.environ.get(name) for name in THREAD_SETTINGS}
     os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))  # inherited by the workers, which start afresh
     pool = ProcessPool(jobs, initializer=_start_worker, context=multiprocessing.get_context("spawn"))
@@ -91,14 +87,14 @@ def execute(cells, suite, folder, *, cache=None, jobs=1, timeout=None, keep_tria
             os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
 
 
-def work(cell, *, suite, folder, cache=None, keep_trials=True):
+def work(cell, *, suite, folder, keep_trials=True):
     """Run one cell under its lock, in this process.
 
     Parameters
     ----------
     cell : RunCell
         What to run.
-    suite, folder, cache, keep_trials
+    suite, folder, keep_trials
         As in `execute`.
 
     Returns
@@ -116,7 +112,7 @@ def work(cell, *, suite, folder, cache=None, keep_trials=True):
         start = time.perf_counter()
         try:
             samples = _samples(str(store.path))
-            rows = _rows(str(store.path), MODELS[cell.model].representation, cache)
+            rows = _rows(str(store.path), MODELS[cell.model].representation)
             head, left_out = head_of(samples, cell.sources, suite)
             found, predictions = run_cell(
                 cell,
@@ -206,5 +202,5 @@ def _samples(folder):
 
 
 @functools.lru_cache(maxsize=4)
-def _rows(folder, representation, cache):
-    return load_rows(representation, _samples(folder), TableCache(cache) if cache else None)
+def _rows(folder, representation):
+    return RunFolder(folder).read_rows(representation)

@@ -186,8 +186,9 @@ def build_plan(suite, samples):
         for target in targets:
             shared = sorted(set(head) & classes[target])
             if len(shared) < 2:
+                names = ", ".join(shared) or "none"
                 raise UsageError(
-                    f"{train} and {target} share {len(shared)} class(es) at {suite.level} ({', '.join(shared) or 'none'})"
+                    f"{train} and {target} share {len(shared)} class(es) at {suite.level} ({names})"
                     f" with at least {suite.min_source_images} source images",
                     "leave one of them out with --datasets, or choose another --level",
                 )

@@ -189,7 +189,7 @@ def load_rows(name, samples, cache=None):
     Returns
     -------
     numpy.ndarray of shape (n, p)
-        The rows in the order of `samples`, float64.
+        The rows in the order of `samples`.
 
     Raises
     ------
@@ -200,4 +200,4 @@ def load_rows(name, samples, cache=None):
     table = (cache or TableCache()).load(get_representation(name).key, ids)
     if len(table) < len(ids):
         raise RuntimeError(f"{len(ids) - len(table)} rows of {name} are not in the cache: start the run again")
-    return table.to_numpy(dtype=float)
+    return table.to_numpy()

@@ -11,7 +11,7 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import execute
 from leukobench.evaluation.plan import build_plan, select_samples
-from leukobench.evaluation.representations import compute_missing
+from leukobench.evaluation.representations import compute_missing, load_rows
 from leukobench.evaluation.store import RunFolder
 from leukobench.files import locked
 from leukobench.models import MODELS
@@ -98,15 +98,18 @@ def run(suite, root, out, *, cache=None, jobs=None, timeout=None, device="auto",
     progress.stage("features and embeddings", None)
     names = {MODELS[cell.model].representation for cell in todo}
     with locked(store.path / "locks" / "representations"):
+        tables = TableCache(cache)
         measured = compute_missing(
             sorted(names),
             samples,
             root,
-            cache=TableCache(cache) if cache else None,
+            cache=tables,
             jobs=jobs,
             device=device,
             progress=progress.count,
         )
+        for name in sorted(names):
+            store.write_rows(name, load_rows(name, samples, tables))
         known = store.read_json("representations.json") or {}
         store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
 
@@ -122,7 +125,6 @@ def run(suite, root, out, *, cache=None, jobs=None, timeout=None, device="auto",
         sorted(todo, key=lambda cell: -_cost(cell, samples)),
         suite,
         store.path,
-        cache=cache,
         jobs=jobs,
         timeout=timeout,
         done=done,

@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import optuna
 import pandas as pd
 from optuna.storages import InMemoryStorage, JournalStorage
@@ -17,9 +18,9 @@ log = logging.getLogger(__name__)
 class RunFolder:
     """A run on disk.
 
-    `plan.json` and `environment.json` say what was asked for and where it ran; `samples.parquet` holds the images;
-    `cells/<fingerprint>.json` and `predictions/<fingerprint>.parquet` hold one record each per run cell; `journal/`
-    keeps the Optuna trials of cells that are not finished.
+    `plan.json` and `environment.json` say what was asked for and where it ran; `samples.parquet` holds the images and
+    `rows/` their representations; `cells/<fingerprint>.json` and `predictions/<fingerprint>.parquet` hold one record
+    each per run cell; `journal/` keeps the Optuna trials of cells that are not finished.
 
     Parameters
     ----------
@@ -62,6 +63,23 @@ class RunFolder:
     def read_samples(self):
         """The images of the run."""
         return pd.read_parquet(self.path / "samples.parquet")
+
+    def rows_path(self, name):
+        """File of a representation's rows, one per row of `samples.parquet`."""
+        return self.path / "rows" / f"{name.replace(':', '-')}.npy"
+
+    def write_rows(self, name, rows):
+        """Write the rows of a representation, shape (n, p), for the workers."""
+
+        def save(path):
+            with open(path, "wb") as file:
+                np.save(file, rows)
+
+        atomic_write(self.rows_path(name), save)
+
+    def read_rows(self, name):
+        """Rows of a representation, mapped from the file so that workers share them."""
+        return np.load(self.rows_path(name), mmap_mode="r")
 
     def cell_lock(self, fingerprint):
         """Lock of one run cell, not waited for: a process that does not get it leaves the cell alone."""

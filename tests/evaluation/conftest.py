@@ -4,14 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukobench.cache import TableCache
 from leukobench.evaluation.plan import build_plan
-from leukobench.evaluation.representations import get_representation, image_ids
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.suite import Budget, Suite
 
 LABORATORIES = ("left", "middle", "right")
-REPRESENTATION = "features:core"
 
 
 @pytest.fixture
@@ -45,22 +42,15 @@ def samples():
 
 
 @pytest.fixture
-def cache(tmp_path, samples):
-    """A cache that holds rows for every sample: class means apart, laboratories shifted."""
-    rng = np.random.default_rng(0)
-    table = rng.normal(size=(len(samples), 6))
-    table[:, :3] += 3 * (samples["class"].to_numpy()[:, None] == np.array(["NE", "LY", "MO"]))
-    table[:, 3] += samples["dataset"].map({name: i for i, name in enumerate(LABORATORIES)})
-    cache = TableCache(tmp_path / "cache")
-    rows = pd.DataFrame(table, index=image_ids(samples), columns=[f"f{i}" for i in range(6)])
-    cache.save(get_representation(REPRESENTATION).key, rows)
-    return cache
-
-
-@pytest.fixture
 def run_folder(tmp_path, samples):
+    """A run folder with rows for every sample: class means apart, laboratories shifted."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=(len(samples), 6))
+    rows[:, :3] += 3 * (samples["class"].to_numpy()[:, None] == np.array(["NE", "LY", "MO"]))
+    rows[:, 3] += samples["dataset"].map({name: i for i, name in enumerate(LABORATORIES)})
     store = RunFolder(tmp_path / "run")
     store.write_samples(samples)
+    store.write_rows("features:core", rows)
     return store
 
 

@@ -15,15 +15,17 @@ from leukobench.evaluation.store import RunFolder
 from leukobench.models import MODELS
 from leukobench.models.recipe import Recipe
 
+REPRESENTATION = "features:core"
 
-def run_all(cells, suite, store, cache, **options):
+
+def run_all(cells, suite, store, **options):
     records = {}
-    execute(cells, suite, store.path, cache=cache.folder, done=records.__setitem__, **options)
+    execute(cells, suite, store.path, done=records.__setitem__, **options)
     return records
 
 
-def test_every_cell_gets_a_record_and_predictions(cells, suite, run_folder, cache, samples):
-    records = run_all(cells, suite, run_folder, cache, jobs=2)
+def test_every_cell_gets_a_record_and_predictions(cells, suite, run_folder, samples):
+    records = run_all(cells, suite, run_folder, jobs=2)
     assert {record["status"] for record in records.values()} == {"ok"}
     assert len(records) == len(cells)
     for cell, record in records.items():
@@ -36,9 +38,9 @@ def test_every_cell_gets_a_record_and_predictions(cells, suite, run_folder, cach
     assert not list(run_folder.path.glob("journal/*"))
 
 
-def test_a_good_model_carries_over_and_the_prior_does_not(cells, suite, run_folder, cache):
+def test_a_good_model_carries_over_and_the_prior_does_not(cells, suite, run_folder):
     cell = next(c for c in cells if c.identity == ("pairwise", "left", "logistic_regression", 0))
-    work(cell, suite=suite, folder=run_folder.path, cache=cache.folder)
+    work(cell, suite=suite, folder=run_folder.path)
     predictions = pd.read_parquet(run_folder.path / "predictions" / f"{cell.fingerprint}.parquet")
     guess = predictions.filter(like="p_").idxmax(axis=1).str.removeprefix("p_")
     known = predictions["true"] != "BA"
@@ -55,11 +57,12 @@ def comparable(store):
     return records, predictions
 
 
-def test_records_do_not_depend_on_jobs_or_order(cells, suite, run_folder, cache, samples, tmp_path):
+def test_records_do_not_depend_on_jobs_or_order(cells, suite, run_folder, samples, tmp_path):
     other = RunFolder(tmp_path / "other")
     other.write_samples(samples)
-    run_all(cells, suite, run_folder, cache, jobs=1)
-    run_all(cells[::-1], suite, other, cache, jobs=2)
+    other.write_rows(REPRESENTATION, run_folder.read_rows(REPRESENTATION))
+    run_all(cells, suite, run_folder, jobs=1)
+    run_all(cells[::-1], suite, other, jobs=2)
     (records, predictions), (others, other_predictions) = comparable(run_folder), comparable(other)
     assert records == others
     for name, table in predictions.items():
@@ -94,7 +97,7 @@ def gives_nan(params, seed):
 BROKEN = {
     "raises": (raises, "error", "this model always fails"),
     "exits": (exits, "killed", "exit code 3"),
-    "sleeps": (sleeps, "timeout", "limit of 3 s"),
+    "sleeps": (sleeps, "timeout", "limit of 8 s"),
     "out_of_memory": (out_of_memory, "oom", "no memory left"),
     "gives_nan": (gives_nan, "error", "not finite"),
 }
@@ -113,12 +116,14 @@ def broken_models(monkeypatch):
     monkeypatch.setattr(executor.multiprocessing, "get_context", lambda kind: fork)
 
 
-def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite, samples, run_folder, cache):
+def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite, samples, run_folder):
     chosen = dataclasses.replace(suite, models=("prior", *BROKEN), protocols=("pairwise",), datasets=("left", "right"))
     two = samples[samples["dataset"] != "middle"].reset_index(drop=True)
     run_folder.write_samples(two)
+    rows = np.array(run_folder.read_rows(REPRESENTATION))
+    run_folder.write_rows(REPRESENTATION, rows[samples["dataset"] != "middle"])
     cells = [cell for cell in build_plan(chosen, two) if cell.train == "left"]
-    records = run_all(cells, chosen, run_folder, cache, jobs=2, timeout=3)
+    records = run_all(cells, chosen, run_folder, jobs=2, timeout=8)
     by_model = {cell.model: record for cell, record in records.items()}
     assert by_model["prior"]["status"] == "ok"
     for name, (_, status, words) in BROKEN.items():
@@ -127,20 +132,20 @@ def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite,
         assert run_folder.read_record(by_model[name]["fingerprint"])["traceback"]
 
 
-def test_damaged_record_counts_as_none_and_is_named(cells, suite, run_folder, cache, caplog):
+def test_damaged_record_counts_as_none_and_is_named(cells, suite, run_folder, caplog):
     cell = cells[0]
-    work(cell, suite=suite, folder=run_folder.path, cache=cache.folder)
+    work(cell, suite=suite, folder=run_folder.path)
     path = run_folder.path / "cells" / f"{cell.fingerprint}.json"
     path.write_text(path.read_text()[:40])
     assert run_folder.read_record(cell.fingerprint) is None
     assert cell.fingerprint in caplog.text
-    assert work(cell, suite=suite, folder=run_folder.path, cache=cache.folder)["status"] == "ok"
+    assert work(cell, suite=suite, folder=run_folder.path)["status"] == "ok"
 
 
-def test_a_cell_that_another_process_holds_is_left_alone(cells, suite, run_folder, cache):
+def test_a_cell_that_another_process_holds_is_left_alone(cells, suite, run_folder):
     with run_folder.cell_lock(cells[0].fingerprint) as mine:
         assert mine
-        assert work(cells[0], suite=suite, folder=run_folder.path, cache=cache.folder) == "busy"
+        assert work(cells[0], suite=suite, folder=run_folder.path) == "busy"
 
 
 def test_damaged_journal_is_begun_again(run_folder, caplog):

@@ -43,7 +43,7 @@ def test_unknown_suite_and_key(tmp_path):
     text = list_suites()["cross-dataset"].read_text()
     path = tmp_path / "mine.toml"
     path.write_text("colour = 1\n" + text)
-    with pytest.raises(UsageError, match="unknown key in mine.toml 'colour'"):
+    with pytest.raises(UsageError, match=r"unknown key in mine\.toml 'colour'"):
         load_suite(str(path))
     path.write_text(text.replace('level = "L5"\n', ""))
     with pytest.raises(UsageError, match="lacks level"):
