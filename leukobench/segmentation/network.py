@@ -116,16 +116,24 @@ def _convolve(x, layer, stride=1):
     """3 x 3 convolution with zero border, then ReLU; the matrix's columns run over kernel place, then channel."""
     matrix, bias = layer
     channels, height, width = x.shape
-    padded = np.zeros((channels, height + 2, width + 2), np.float32)
-    padded[:, 1:-1, 1:-1] = x
-    patches = np.empty((9, channels, height // stride, width // stride), np.float32)
-    for place in range(9):
-        row, column = divmod(place, 3)
-        patches[place] = padded[:, row : row + height : stride, column : column + width : stride]
-    y = matrix @ patches.reshape(9 * channels, -1)
+    line = width + 2  # with its border
+    padded = np.zeros((channels, (height + 2) * line + 2), np.float32)
+    padded[:, :-2].reshape(channels, height + 2, line)[:, 1:-1, 1:-1] = x
+    # a step of the kernel is a shift of the flat picture: columns by copies, rows by views that BLAS takes as they are
+    shifted = np.concatenate([padded[:, column : column + (height + 2) * line] for column in range(3)])
+    rows = [shifted[:, row * line : (row + height) * line] for row in range(3)]
+    if stride > 1:
+        rows = [row.reshape(3 * channels, height, line)[:, ::stride, :width:stride] for row in rows]
+        rows = [np.ascontiguousarray(row).reshape(3 * channels, -1) for row in rows]
+    kernel = matrix.reshape(len(matrix), 3, 3 * channels)
+    y = kernel[:, 0] @ rows[0]
+    y += kernel[:, 1] @ rows[1]
+    y += kernel[:, 2] @ rows[2]
     y += bias
     np.maximum(y, 0, out=y)
-    return y.reshape(-1, height // stride, width // stride)
+    if stride > 1:
+        return y.reshape(-1, height // stride, width // stride)
+    return y.reshape(-1, height, line)[:, :, :width]
 
 
 def _mix(x, layer):

@@ -1,5 +1,6 @@
 """What `segment` promises for any image, and what it finds in drawn cells."""
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -81,10 +82,12 @@ def test_an_image_without_cell_gets_a_flagged_fallback(image):
     assert (masks[0] == 2).any()
 
 
-def test_noise_is_no_cell():
-    noise = np.random.default_rng(0).integers(0, 256, (300, 300, 3), dtype=np.uint8)
-    _, quality = segment([noise], return_quality=True)
-    assert quality[0] < 0.8
+@pytest.mark.parametrize("side", [88, 300, 575])
+def test_noise_gives_a_mask_with_one_cell(side):
+    noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
+    masks, quality = segment([noise], return_quality=True)
+    assert cv2.connectedComponents((masks[0] > 0).astype(np.uint8))[0] == 2
+    assert 0 <= quality[0] <= 1
 
 
 @settings(max_examples=25, deadline=None)
