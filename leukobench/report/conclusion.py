@@ -78,7 +78,8 @@ def conclusion(families, headline, synthetic):
     opening = "SYNTHETIC (phantom) images, so nothing here is about real laboratories. " if synthetic else ""
     missing = [side for side, members in families["models"].items() if not members]
     if missing:
-        return f"{opening}No comparison of classical and deep: the run holds no complete {' and no complete '.join(missing)} model."
+        lacking = " and ".join(f"no complete {side} model" for side in missing)
+        return f"{opening}No comparison of classical and deep: the run holds {lacking}."
     counts = {side: len(members) for side, members in families["models"].items()}
     mean, chosen = families["mean"], families["chosen"]
     text = (

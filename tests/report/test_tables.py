@@ -8,7 +8,8 @@ import pytest
 from rich.console import Console
 
 from leukobench.report import print_leaderboard, write_report
-from leukobench.report.tables import as_markdown, file_names
+from leukobench.report.markdown import as_markdown
+from leukobench.report.tables import file_names
 
 TRUTH = {name: ["LY"] * 10 + ["MO"] * 10 + ["EO"] * (name == "c") for name in "abc"}
 MODELS = ["perfect", "half", "net+head", "fragile", "prior"]

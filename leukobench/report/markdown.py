@@ -1,0 +1,64 @@
+"""The leaderboard as a page of Markdown."""
+
+import re
+
+import pandas as pd
+
+from leukobench.evaluation.statistics import LEVEL
+from leukobench.report.leaderboard import MEANS
+
+_LABELS = {
+    "within": "within",
+    "out of domain": "out_of_domain",
+    "deployed": "deployed_out_of_domain",
+    "gap": "gap",
+    "leave one out": "lodo",
+    "merged": "merged",
+}
+
+
+def as_markdown(report):
+    """The leaderboard for people: protocol, ranking, conclusion, notes and the matrices.
+
+    Parameters
+    ----------
+    report : tables.Report
+
+    Returns
+    -------
+    str
+    """
+    title = "# Leaderboard" + (" of SYNTHETIC (phantom) images" if report.synthetic else "")
+    board, ranking = report.board, MEANS[report.headline]
+    columns = {
+        "": board["rank"].astype("string").fillna("-"),
+        "model": board["model"] + board["marks"].map(lambda marks: f" ({marks.replace(' ', ', ')})" if marks else ""),
+        "family": board["family"],
+        **{label: board[name] for label, name in _LABELS.items() if name == ranking or board[name].notna().any()},
+        "worst target": board["worst_target_score"].map(_number) + " " + board["worst_target"],
+        "cells": board["coverage"],
+        "fit s": board["fit_s"].map(lambda value: _number(value, 2)),
+        "ms/image": board["ms_per_image"].map(lambda value: _number(value, 2)),
+    }
+    interval = ("[" + board["ci_low"].map(_number) + ", " + board["ci_high"].map(_number) + "]").replace("[-, -]", "-")
+    table = pd.DataFrame(columns)
+    ranked = next(label for label, name in _LABELS.items() if name == ranking)
+    table.insert(table.columns.get_loc(ranked) + 1, f"{LEVEL:.0%} interval", interval)
+    parts = [title, report.protocol_line, _markdown(table), report.conclusion]
+    parts.append("\n".join(f"- {_escape(line)}" for line in report.notes))
+    parts += [f"## {_escape(m)}\n\n{_markdown(t.reset_index())}" for m, t in report.matrices.items()]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _markdown(table):
+    table = table.map(lambda value: _number(value) if isinstance(value, float) else _escape(str(value)))
+    lines = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _escape(text):
+    return re.sub(r"([|<>*`])", r"\\\1", text)
+
+
+def _number(value, digits=3):
+    return "-" if pd.isna(value) else f"{value:.{digits}f}"
