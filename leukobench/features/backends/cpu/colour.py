@@ -31,24 +31,30 @@ def pack_runs(pixels, first, width, runs, n, packed, capacity):
     """Copy the pixels of runs into three planes of `packed`; return how many."""
     count = 0
     for k in range(n):
-        p = 3 * (first + runs[k, 0] * width + runs[k, 1])
         length = runs[k, 2] - runs[k, 1]
+        start = 3 * (first + runs[k, 0] * width + runs[k, 1])
+        source = pixels[start : start + 3 * length]
+        red, green = packed[count : count + length], packed[capacity + count : capacity + count + length]
+        blue = packed[2 * capacity + count : 2 * capacity + count + length]
         for i in range(length):
-            packed[count + i] = pixels[p + 3 * i]
-            packed[capacity + count + i] = pixels[p + 3 * i + 1]
-            packed[2 * capacity + count + i] = pixels[p + 3 * i + 2]
+            red[i], green[i], blue[i] = source[3 * i], source[3 * i + 1], source[3 * i + 2]
         count += length
     return count
 
 
 @njit(nogil=True)
+def _byte_sum(plane):
+    total = np.uint64(0)
+    for i in range(len(plane)):
+        total += plane[i]
+    return np.int64(total)
+
+
+@njit(nogil=True)
 def hue_centre(packed, capacity, n):
     """Hue in turns of the mean colour, NaN where that is grey."""
-    r, g, b = 0, 0, 0
-    for i in range(n):
-        r += packed[i]
-        g += packed[capacity + i]
-        b += packed[2 * capacity + i]
+    r, g = _byte_sum(packed[:n]), _byte_sum(packed[capacity : capacity + n])
+    b = _byte_sum(packed[2 * capacity : 2 * capacity + n])
     high, low = max(r, max(g, b)), min(r, min(g, b))
     if high == low:
         return np.nan
@@ -76,9 +82,10 @@ def colour_moments(packed, capacity, n, out, block, bits, bins, percentiles):
         m = min(BLOCK, n - p)
         convert(packed, capacity, p, m, _F(0.0 if np.isnan(centre) else centre), block, bits)
         for channel in range(CHANNELS):
+            values = block[channel * BLOCK : channel * BLOCK + m]
             if p == 0:
-                shifts[channel] = _F(_mean(block, channel * BLOCK, m))
-            _power_sums(block, channel * BLOCK, m, _F(shifts[channel]), sums[channel])
+                shifts[channel] = _F(_mean(values))
+            _power_sums(values, _F(shifts[channel]), sums[channel])
         _hue_sums(block, m, circle)
         if len(percentiles):
             _fill_bins(packed, capacity, p, block, m, bins)
@@ -91,18 +98,18 @@ def colour_moments(packed, capacity, n, out, block, bits, bins, percentiles):
 
 
 @njit(**VECTOR)
-def _mean(block, row, m):
+def _mean(values):
     total = 0.0
-    for i in range(m):
-        total += block[row + i]
-    return total / m
+    for i in range(len(values)):
+        total += values[i]
+    return total / len(values)
 
 
 @njit(**VECTOR)
-def _power_sums(block, row, m, shift, sums):
+def _power_sums(values, shift, sums):
     s1, s2, s3, s4 = _F(0), _F(0), _F(0), _F(0)
-    for i in range(m):
-        d = block[row + i] - shift
+    for i in range(len(values)):  # by index: Numba's iterators are not turned into vector code
+        d = values[i] - shift
         square = d * d
         s1 += d
         s2 += square

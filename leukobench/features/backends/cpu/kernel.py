@@ -26,7 +26,6 @@ from leukobench.features.tables import PERCENTILE_BINS
 PARTS = ("shape", "colour", "texture", "percentiles", "distance", "hull", "background")
 SHAPE, COLOUR, TEXTURE, PERCENTILES, DISTANCE, HULL, BACKGROUND = range(len(PARTS))
 WIDTHS = np.array([len(PART_NAMES[part]) for part in PARTS])
-_COLOUR, _PERCENTILES = WIDTHS[COLOUR] // 2, WIDTHS[PERCENTILES] // 2
 
 
 def _source_stamp():
@@ -42,8 +41,7 @@ def _compile(stamp):
     @njit(nogil=True, cache=True)
     def compute_range(pixels, labels, words, offsets, shapes, start, stop, at, out):
         """Fill rows start..stop of `out`; at[part] is the first column of a part, or -1 where it is not wanted."""
-        if stop - start < 0:
-            print(stamp)  # never: a reference makes it part of the closure
+        _ = stamp
         largest, tallest = 0, 0
         for i in range(start, stop):
             largest = max(largest, shapes[i, 0] * shapes[i, 1])
@@ -53,7 +51,8 @@ def _compile(stamp):
         pairs, pair_counts = np.empty((3, 2 * most_runs, 2), np.int32), np.empty(3, np.int64)
         hull, extremes = np.empty((2 * tallest + 2, 2)), np.empty((tallest + 1, 2), np.int32)
         packed = np.empty(3 * largest, np.uint8)
-        grey, codes = np.empty(9 * largest + 16, np.uint8), np.empty(largest, np.uint8)
+        # a box of h x w pixels grows by one pixel all around, to at most 9 h w
+        grey, codes = np.empty(9 * largest, np.uint8), np.empty(9 * largest, np.uint8)
         block = np.empty(ROWS * BLOCK, np.float32)
         bits, bins = block.view(np.int32), np.empty((4, PERCENTILE_BINS), np.int32)
         for i in range(start, stop):
@@ -61,37 +60,35 @@ def _compile(stamp):
             label_runs(words, labels, first, height, width, runs, counts)
             for region in (CELL, CYTOPLASM, NUCLEUS):
                 pair_counts[region] = adjacent_pairs(runs[region], counts[region], pairs[region])
+            shape, distance, texture = _slot(row, at, SHAPE), _slot(row, at, DISTANCE), _slot(row, at, TEXTURE)
+            around, hull_ratios = _slot(row, at, BACKGROUND), _slot(row, at, HULL)
             corners = 0
-            if at[SHAPE] >= 0:
-                part = row[at[SHAPE] : at[SHAPE] + WIDTHS[SHAPE]]
-                corners = shape_part(runs, counts, pairs, pair_counts, hull, extremes, part)
-            if at[TEXTURE] >= 0:
-                part = row[at[TEXTURE] : at[TEXTURE] + WIDTHS[TEXTURE]]
-                part[:] = np.nan
+            if len(shape):
+                corners = shape_part(runs, counts, pairs, pair_counts, hull, extremes, shape)
+            if len(distance):
+                distance_part(runs, counts, pairs, pair_counts, distance)
+            if len(texture):
+                texture[:] = np.nan
                 if counts[CELL]:
                     box = bounds(runs[CELL], counts[CELL])
-                    texture_part(pixels, first, height, width, box, runs, counts, pairs, pair_counts, grey, codes, part)
-            if at[DISTANCE] >= 0:
-                part = row[at[DISTANCE] : at[DISTANCE] + WIDTHS[DISTANCE]]
-                distance_part(runs, counts, pairs, pair_counts, part)
-            for k in range(2):
-                region = CYTOPLASM if k else NUCLEUS
-                if at[COLOUR] >= 0 or (at[HULL] >= 0 and k == 0):
+                    texture_part(
+                        pixels, first, height, width, box, runs, counts, pairs, pair_counts, grey, codes, texture
+                    )
+            for half, region in enumerate((NUCLEUS, CYTOPLASM)):
+                colour = _half(_slot(row, at, COLOUR), half)
+                quantiles = _half(_slot(row, at, PERCENTILES), half)
+                ratios = hull_ratios if region == NUCLEUS else hull_ratios[:0]
+                if len(colour) or len(ratios):
                     n = pack_runs(pixels, first, width, runs[region], counts[region], packed, largest)
-                if at[COLOUR] >= 0:
-                    part = row[at[COLOUR] + k * _COLOUR : at[COLOUR] + (k + 1) * _COLOUR]
-                    extra = row[:0]
-                    if at[PERCENTILES] >= 0:
-                        extra = row[at[PERCENTILES] + k * _PERCENTILES : at[PERCENTILES] + (k + 1) * _PERCENTILES]
-                    colour_moments(packed, largest, n, part, block, bits, bins, extra)
-                if at[HULL] >= 0 and k == 0:
-                    part = row[at[HULL] : at[HULL] + WIDTHS[HULL]]
+                if len(colour):
+                    colour_moments(packed, largest, n, colour, block, bits, bins, quantiles)
+                if len(ratios):
                     hull_part(
                         pixels,
                         first,
                         width,
-                        runs,
-                        counts,
+                        runs[NUCLEUS],
+                        counts[NUCLEUS],
                         hull,
                         corners,
                         extremes,
@@ -100,14 +97,26 @@ def _compile(stamp):
                         n,
                         block,
                         bits,
-                        part,
+                        ratios,
                     )
-            if at[BACKGROUND] >= 0:
+            if len(around):
                 n = _pack_background(pixels, labels, first, height * width, packed, largest)
-                part = row[at[BACKGROUND] : at[BACKGROUND] + WIDTHS[BACKGROUND]]
-                colour_moments(packed, largest, n, part, block, bits, bins, row[:0])
+                colour_moments(packed, largest, n, around, block, bits, bins, row[:0])
 
     return compute_range
+
+
+@njit(nogil=True)
+def _slot(row, at, part):
+    """The columns of a part, none where it is not wanted."""
+    return row[at[part] : at[part] + WIDTHS[part]] if at[part] >= 0 else row[:0]
+
+
+@njit(nogil=True)
+def _half(columns, half):
+    """Nucleus or cytoplasm half of a part."""
+    size = len(columns) // 2
+    return columns[half * size : (half + 1) * size]
 
 
 @njit(nogil=True)

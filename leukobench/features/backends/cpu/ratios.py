@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 from leukobench.features.backends.cpu.hull import hull_rows
-from leukobench.features.backends.cpu.runs import NUCLEUS, bounds
+from leukobench.features.backends.cpu.runs import bounds
 from leukobench.features.backends.cpu.shape import ratio
 from leukobench.features.backends.cpu.spaces import (
     A_STAR,
@@ -32,18 +32,17 @@ _F = np.float32
 
 
 @njit(nogil=True)
-def hull_part(pixels, first, width, runs, counts, hull, corners, spans, packed, capacity, n_nucleus, block, bits, out):
-    """The part `hull`; `packed` holds the nucleus and is overwritten by what lies around it."""
+def hull_part(pixels, first, width, runs, n_runs, hull, corners, spans, packed, capacity, n_nucleus, block, bits, out):
+    """The part `hull`; `runs` and `packed` are the nucleus's; what lies around it takes the place of the latter."""
     out[:] = np.nan
-    n_runs = counts[NUCLEUS]
     if n_runs == 0:
         return
-    top, _, bottom, _ = bounds(runs[NUCLEUS], n_runs)
+    top, _, bottom, _ = bounds(runs, n_runs)
     hull_rows(hull, corners, top, bottom - top, spans)
     shift = np.zeros(COLUMNS)
     _sums(packed, capacity, 1, shift, block, bits, True)
     inside = _sums(packed, capacity, n_nucleus, shift, block, bits, False)
-    n_around = _pack_around(pixels, first, width, runs[NUCLEUS], n_runs, top, bottom, spans, packed, capacity)
+    n_around = _pack_around(pixels, first, width, runs, n_runs, top, bottom, spans, packed, capacity)
     around = _sums(packed, capacity, n_around, shift, block, bits, False)
     whole_mean, whole_std = np.empty(COLUMNS), np.empty(COLUMNS)
     mean, std = np.empty(COLUMNS), np.empty(COLUMNS)

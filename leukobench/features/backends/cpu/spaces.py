@@ -33,13 +33,14 @@ def convert(pixels, capacity, p, m, centre, block, bits):
 
     `bits` is the block seen as int32.
     """
+    red, green = pixels[p : p + m], pixels[capacity + p : capacity + p + m]  # slices: indices from 0 are known to fit
+    blue = pixels[2 * capacity + p : 2 * capacity + p + m]
     for i in range(m):
-        r, g, b = pixels[p + i], pixels[capacity + p + i], pixels[2 * capacity + p + i]
+        r, g, b = red[i], green[i], blue[i]
         block[X + i], block[Y + i], block[Z + i] = SRGB_TO_LINEAR[r], SRGB_TO_LINEAR[g], SRGB_TO_LINEAR[b]
         block[OD_R + i], block[OD_G + i], block[OD_B + i] = OPTICAL_DENSITY[r], OPTICAL_DENSITY[g], OPTICAL_DENSITY[b]
     for i in range(m):
-        block[R + i], block[G + i] = _F(pixels[p + i]), _F(pixels[capacity + p + i])
-        block[B + i] = _F(pixels[2 * capacity + p + i])
+        block[R + i], block[G + i], block[B + i] = _F(red[i]), _F(green[i]), _F(blue[i])
     _hsv(block, m, centre)
     _lab(block, bits, m)
     _hed(block, m)

@@ -17,6 +17,8 @@ PROPERTIES = 10
 BINS = 10
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _SIDE, _DIAGONAL = LBP_SIDE, LBP_DIAGONAL
+_NO_BIT, _BIT = np.uint8(0), tuple(np.uint8(1 << k) for k in range(8))
+_SHIFT = np.uint8(GLCM_SHIFT)
 _CENTRE = 2 * LBP_SIDE + LBP_DIAGONAL
 _LOG_N = np.concatenate([[0.0], np.arange(1, 4096) * np.log(np.arange(1, 4096))])
 
@@ -40,7 +42,7 @@ def texture_part(pixels, first, height, width, box, runs, counts, pairs, pair_co
         n, n_pairs = counts[region], pair_counts[region]
         cooccurrence(grey, stride, top, left, runs[region], n, pairs[region], n_pairs, matrices)
         glcm_properties(matrices, part)
-        count_codes(codes, right - left, top, left, runs[region], n, histogram)
+        count_codes(codes, stride, top, left, runs[region], n, histogram)
         part[2 * PROPERTIES :] = 0.0
         for code in range(256):
             part[2 * PROPERTIES + LBP_RIU2[code]] += histogram[code]
@@ -52,47 +54,51 @@ def grey_box(pixels, first, height, width, box, grey):
     """Grey values of the bounding box and one pixel around it; outside the image the edge is repeated."""
     top, left, bottom, right = box
     stride = right - left + 2
+    start, end = max(left - 1, 0), min(right + 1, width)
     for y in range(top - 1, bottom + 1):
         row = first + min(max(y, 0), height - 1) * width
-        target = (y - top + 1) * stride - (left - 1)
-        for x in range(max(left - 1, 0), min(right + 1, width)):
-            p = 3 * (row + x)
-            luma = _RED * pixels[p] + _GREEN * pixels[p + 1] + _BLUE * pixels[p + 2]
-            grey[target + x] = np.uint8(np.uint32(luma + 32768) >> np.uint32(16))
+        target = grey[(y - top + 1) * stride : (y - top + 2) * stride]
+        _luma(pixels[3 * (row + start) : 3 * (row + end)], target[start - left + 1 : end - left + 1])
         if left == 0:
-            grey[target - 1] = grey[target]
+            target[0] = target[1]
         if right == width:
-            grey[target + width] = grey[target + width - 1]
+            target[stride - 1] = target[stride - 2]
+
+
+@njit(nogil=True)
+def _luma(pixels, grey):
+    for x in range(len(grey)):
+        luma = _RED * pixels[3 * x] + _GREEN * pixels[3 * x + 1] + _BLUE * pixels[3 * x + 2]
+        grey[x] = np.uint32(luma + 32768) >> np.uint32(16)
 
 
 @njit(nogil=True)
 def binary_patterns(grey, height, width, codes):
-    """Byte of eight comparisons with the circle of radius 1, from the right anticlockwise.
+    """Byte of eight comparisons of each pixel with its circle of radius 1, from the right anticlockwise.
 
-    The casts keep the arithmetic in 16 bits, which fits by the choice of weights.
+    `codes` has the rows of `grey` (with one pixel around) but the first and last, each beginning at its first pixel.
     """
     stride = width + 2
-    for y in range(height):
-        up, here, down = y * stride, (y + 1) * stride, (y + 2) * stride
-        target = y * width
-        for x in range(width):
-            c = np.int16(grey[here + x + 1])
-            west, east = np.int16(grey[here + x]), np.int16(grey[here + x + 2])
-            north, south = np.int16(grey[up + x + 1]), np.int16(grey[down + x + 1])
-            ne = np.int16(_SIDE * (east + north - 2 * c) + _DIAGONAL * (np.int16(grey[up + x + 2]) - c))
-            nw = np.int16(_SIDE * (north + west - 2 * c) + _DIAGONAL * (np.int16(grey[up + x]) - c))
-            sw = np.int16(_SIDE * (west + south - 2 * c) + _DIAGONAL * (np.int16(grey[down + x]) - c))
-            se = np.int16(_SIDE * (south + east - 2 * c) + _DIAGONAL * (np.int16(grey[down + x + 2]) - c))
-            codes[target + x] = np.uint8(
-                (east >= c)
-                | ((ne >= 0) << 1)
-                | ((north >= c) << 2)
-                | ((nw >= 0) << 3)
-                | ((west >= c) << 4)
-                | ((sw >= 0) << 5)
-                | ((south >= c) << 6)
-                | ((se >= 0) << 7)
-            )
+    n = height * stride - 2
+    up, here, down = grey[: n + 2], grey[stride : stride + n + 2], grey[2 * stride : 2 * stride + n + 2]
+    for x in range(n):  # in one go over row ends, where it computes two codes that nobody reads
+        c = here[x + 1]
+        west, east, north, south = here[x], here[x + 2], up[x + 1], down[x + 1]
+        centre = _CENTRE * c
+        ne = _SIDE * (np.int32(east) + north) + _DIAGONAL * up[x + 2] - centre
+        nw = _SIDE * (np.int32(north) + west) + _DIAGONAL * up[x] - centre
+        sw = _SIDE * (np.int32(west) + south) + _DIAGONAL * down[x] - centre
+        se = _SIDE * (np.int32(south) + east) + _DIAGONAL * down[x + 2] - centre
+        codes[x] = (
+            (_BIT[0] if east >= c else _NO_BIT)
+            | (_BIT[1] if np.int16(ne) >= 0 else _NO_BIT)
+            | (_BIT[2] if north >= c else _NO_BIT)
+            | (_BIT[3] if np.int16(nw) >= 0 else _NO_BIT)
+            | (_BIT[4] if west >= c else _NO_BIT)
+            | (_BIT[5] if np.int16(sw) >= 0 else _NO_BIT)
+            | (_BIT[6] if south >= c else _NO_BIT)
+            | (_BIT[7] if np.int16(se) >= 0 else _NO_BIT)
+        )
 
 
 @njit(nogil=True)
@@ -101,8 +107,9 @@ def count_codes(codes, stride, top, left, runs, n, histogram):
     histogram[:] = 0
     for k in range(n):
         row = (runs[k, 0] - top) * stride - left
-        for x in range(row + runs[k, 1], row + runs[k, 2]):
-            histogram[codes[x]] += 1
+        inside = codes[row + runs[k, 1] : row + runs[k, 2]]
+        for x in range(len(inside)):
+            histogram[inside[x]] += 1
 
 
 @njit(nogil=True)
@@ -111,20 +118,22 @@ def cooccurrence(grey, stride, top, left, runs, n, pairs, n_pairs, matrices):
     matrices[:] = 0
     for k in range(n):
         row = (runs[k, 0] - top + 1) * stride - left + 1
-        _count(grey, row + runs[k, 1], row + runs[k, 2] - 1, 1, matrices[0])
+        _count(grey[row + runs[k, 1] : row + runs[k, 2] - 1], grey[row + runs[k, 1] + 1 :], matrices[0])
     for p in range(n_pairs):
         i, k = pairs[p, 0], pairs[p, 1]
         start, end, above_start, above_end = runs[i, 1], runs[i, 2], runs[k, 1], runs[k, 2]
         row = (runs[i, 0] - top + 1) * stride - left + 1
         for shift in range(-1, 2):
             a, b = max(start, above_start - shift), min(end, above_end - shift)
-            _count(grey, row + a, row + b, shift - stride, matrices[2 - shift])
+            if a < b:
+                _count(grey[row + a : row + b], grey[row + a + shift - stride :], matrices[2 - shift])
 
 
 @njit(nogil=True)
-def _count(grey, start, end, step, matrix):
-    for p in range(start, end):
-        matrix[grey[p] >> GLCM_SHIFT, grey[p + step] >> GLCM_SHIFT] += 1
+def _count(here, there, matrix):
+    """Add the pairs (here[x], there[x]) to one direction's counts."""
+    for x in range(len(here)):
+        matrix[here[x] >> _SHIFT, there[x] >> _SHIFT] += 1
 
 
 @njit(nogil=True)
