@@ -27,6 +27,7 @@ RECIPES = (
         name="background_only",
         family="control",
         representation="features:background",
+        cost="medium",
         build=build_extra_trees,
         **EXTRA_TREES,
         description="Extra trees on colours from outside the cell: above chance, the smear gives the class away.",
