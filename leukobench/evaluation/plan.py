@@ -56,7 +56,9 @@ class RunCell:
 
     def as_dict(self):
         """The cell as plain values, for `plan.json`."""
-        return dataclasses.asdict(self) | {"fingerprint": self.fingerprint}
+        recipe = MODELS[self.model]
+        kind = {"family": recipe.family, "transductive": recipe.transductive}
+        return dataclasses.asdict(self) | kind | {"fingerprint": self.fingerprint}
 
 
 def select_samples(index, suite):
