@@ -113,7 +113,7 @@ def _segment_one(image):
 def _central_part(mask):
     """The part that is large and near the centre, its holes closed."""
     height, width = mask.shape
-    count, parts, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8))
+    count, parts, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
     if count < 2:
         return mask
     away = np.hypot(centroids[1:, 0] - width / 2, centroids[1:, 1] - height / 2) / min(height, width)
