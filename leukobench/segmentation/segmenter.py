@@ -106,7 +106,8 @@ def _segment_one(image):
     mask = cell.astype(np.uint8)
     x, y, w, h = cv2.boundingRect(mask)
     box = slice(y, y + h), slice(x, x + w)
-    mask[box] += _without_specks(nucleus[box] & cell[box])
+    mask[box] = _largest_part(mask[box])
+    mask[box] += mask[box] & _without_specks(nucleus[box] & cell[box])
     return mask, quality
 
 
@@ -122,6 +123,12 @@ def _central_part(mask):
     filled = np.zeros((height, width), np.uint8)
     cv2.drawContours(filled, outlines, -1, 1, -1)
     return filled > 0
+
+
+def _largest_part(mask):
+    """Enlarging may cut a bridge of one pixel."""
+    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask)
+    return mask if count <= 2 else (parts == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
 
 
 def _without_specks(nucleus):

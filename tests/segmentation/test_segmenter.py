@@ -82,7 +82,7 @@ def test_an_image_without_cell_gets_a_flagged_fallback(image):
     assert (masks[0] == 2).any()
 
 
-@pytest.mark.parametrize("side", [120, 300, 575])
+@pytest.mark.parametrize("side", [88, 120, 300, 575])
 def test_noise_gives_a_mask_with_one_cell(side):
     noise = np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8)
     masks, quality = segment([noise], return_quality=True)
