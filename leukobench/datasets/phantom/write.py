@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import platformdirs
 
+from leukobench.datasets.index import PHANTOM_FILE
 from leukobench.datasets.phantom.domains import DOMAINS
 from leukobench.datasets.phantom.layouts import CVB_IDS, CVB_LABELS, LAYOUTS, mask_path
 from leukobench.datasets.phantom.render import BAND_SHARE, VERSION, get_domain, render_raw
@@ -19,7 +20,6 @@ from leukobench.errors import UsageError
 from leukobench.files import content_hash, locked
 
 CLASSES = ("NE", "EO", "BA", "LY", "MO")
-MARKER = "PHANTOM.json"
 GREY = np.array([0, 128, 255], np.uint8)  # of background, cytoplasm and nucleus in mask files
 CHUNK = 10  # images per task
 
@@ -82,8 +82,9 @@ def write_phantom(root, per_class=40, seed=0, domains=None, jobs=None, progress=
 
     Examples
     --------
-    >>> root = write_phantom(tempfile.mkdtemp(), per_class=1, domains=["cvb"], jobs=1)
-    >>> sorted(path.name for path in root.iterdir())
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     root = write_phantom(Path(folder) / "phantom", per_class=1, domains=["cvb"], jobs=1)
+    ...     sorted(path.name for path in root.iterdir())
     ['PHANTOM.json', 'cvb']
     """
     root = Path(root).absolute()
@@ -135,7 +136,7 @@ def _is_complete(root, facts, items):
     """Say whether the root holds this very set; refuse a root that holds something else."""
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
-    marker = root / MARKER
+    marker = root / PHANTOM_FILE
     held = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else None
     if held != facts:
         what = "something else" if held is None else "another phantom set"
@@ -151,13 +152,15 @@ def _replace(root, facts, items, jobs, progress):
     beside = Path(tempfile.mkdtemp(dir=root.parent, prefix=prefix))
     try:
         _render_all(beside, facts["seed"], items, jobs, progress)
-        (beside / MARKER).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
+        (beside / PHANTOM_FILE).write_text(json.dumps(facts, indent=1) + "\n", encoding="utf-8")
         beside.chmod(0o755)
+        replaced = beside.with_name(f"{beside.name}-replaced")
         if root.exists():  # empty, or a set of ours that somebody took files from
-            shutil.rmtree(root)
+            os.rename(root, replaced)
         os.rename(beside, root)
+        shutil.rmtree(replaced, ignore_errors=True)
     except BaseException:
-        shutil.rmtree(beside)
+        shutil.rmtree(beside, ignore_errors=True)  # a worker may still be writing; the next call clears the rest
         raise
 
 
