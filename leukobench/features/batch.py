@@ -107,9 +107,9 @@ def _pack(cells, pixels, labels, first):
 
 
 def _check(k, image, mask):
-    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3:
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise UsageError(f"image {k} is {image.dtype} {image.shape}", "an image is uint8 of shape (H, W, 3), RGB")
-    if mask.dtype not in (np.uint8, bool) or mask.shape != image.shape[:2]:
+    if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:
         raise UsageError(
             f"mask {k} is {mask.dtype} {mask.shape}, its image {image.shape[:2]}",
             "a label mask is uint8 and as large as its image",

@@ -20,7 +20,7 @@ FEATURE_SETS = ("core", "full", "extended", "background", "tavakoli2021")
 PARTS_OF_SET = {
     "core": ("shape", "colour", "texture"),
     "full": ("shape", "colour", "texture", "percentiles", "distance", "hull"),
-    "extended": ("shape", "colour", "texture", "percentiles", "distance", "hull", "extended"),
+    "extended": ("shape", "colour", "texture", "percentiles", "distance", "hull"),
     "background": ("background",),
     "tavakoli2021": ("shape", "hull"),
 }

@@ -100,7 +100,13 @@ TEXTURE = tuple(_texture())
 PERCENTS = (10, 25, 50, 75, 90)
 PERCENTILE_CHANNELS = ("lab_l", "lab_a", "lab_b", "hsv_s")
 PERCENTILES = tuple(
-    (f"{channel}_p{p}", "1", "rotation scale", f"{p}th percentile of {channel}, from 512 bins", "this catalogue")
+    (
+        f"{channel}_p{p}",
+        "1",
+        "rotation scale",
+        f"{p}th percentile of {channel}, over 513 nodes",
+        "this catalogue",
+    )
     for channel in PERCENTILE_CHANNELS
     for p in PERCENTS
 )

@@ -19,8 +19,11 @@ LBP_SIDE, LBP_DIAGONAL = 29, 70
 7e-5, and makes the comparison one of integers that fit 16 bits: the same on every machine."""
 
 PERCENTILE_BINS = 512
-PERCENTILE_RANGES = ((0.0, 100.0), (-128.25, 127.75), (-128.25, 127.75), (0.0, 1.0))
-"""Ranges of lab_l, lab_a, lab_b and hsv_s that the bins cover; grey, a = b = 0, lies in the middle of one."""
+PERCENTILE_PART = 256
+"""A pixel counts for the two nearest of the 513 nodes of a channel, in proportion, in 1/256: percentiles then move
+smoothly with the values, in integers whose sum does not depend on order."""
+PERCENTILE_RANGES = ((0.0, 100.0), (-128.0, 128.0), (-128.0, 128.0), (0.0, 1.0))
+"""Ranges of lab_l, lab_a, lab_b and hsv_s, from the first node to the last."""
 
 _unit = np.arange(256) / 255.0
 

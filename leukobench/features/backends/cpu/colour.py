@@ -7,7 +7,7 @@ from numba import njit
 
 from leukobench.features.backends.cpu.spaces import BLOCK, CHANNELS, HUE, LIGHT, STAIN_H, VECTOR, convert
 from leukobench.features.definitions import PERCENTS
-from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_RANGES
+from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
 
 HUE_CHANNEL = HUE // BLOCK
 LAB_CHANNELS = range(LIGHT // BLOCK, STAIN_H // BLOCK)
@@ -18,7 +18,8 @@ NO_SPREAD = 1e-6
 _F = np.float32
 _PERCENTS = np.array(PERCENTS) / 100
 _LOW = np.array([low for low, _ in PERCENTILE_RANGES])
-_WIDTH = np.array([(high - low) / PERCENTILE_BINS for low, high in PERCENTILE_RANGES])
+_STEPS = PERCENTILE_BINS * PERCENTILE_PART
+_STEPS_PER_UNIT = np.array([_STEPS / (high - low) for low, high in PERCENTILE_RANGES])
 _ROW = np.array([LIGHT, LIGHT + BLOCK, LIGHT + 2 * BLOCK])
 _SIN = np.array([(-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(6)], np.float32)
 _COS = np.array([(-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(7)], np.float32)
@@ -65,11 +66,13 @@ def hue_centre(packed, capacity, n):
 
 
 @njit(nogil=True)
-def colour_moments(packed, capacity, n, out, block, bits, bins, percentiles):
+def colour_moments(scratch, n, out, bins, percentiles):
     """Four moments of twelve channels of n packed pixels into `out`.
 
+    `scratch` is (pixels in planes, capacity of a plane, block of channels, the same block as int32).
     Where `percentiles` is not empty the percentiles of L, a, b and S go there, by way of the histograms `bins`.
     """
+    packed, capacity, block, bits = scratch
     out[:] = np.nan
     percentiles[:] = np.nan
     if n == 0:
@@ -166,27 +169,35 @@ def _hue_moments(circle, n, centre, out):
 
 @njit(nogil=True)
 def _fill_bins(packed, capacity, p, block, m, bins):
-    """Count the block's L, a, b, and S; S, a ratio of bytes, in exact integers."""
+    """Count the block's L, a, b, and S for their two nearest nodes; S, a ratio of bytes, in exact integers."""
     for k in range(3):
         for i in range(m):
-            index = int((100.0 * block[_ROW[k] + i] - _LOW[k]) / _WIDTH[k])
-            bins[k, min(max(index, 0), PERCENTILE_BINS - 1)] += 1
+            _count(bins[k], int(np.floor((100.0 * block[_ROW[k] + i] - _LOW[k]) * _STEPS_PER_UNIT[k])))
     for i in range(p, p + m):
         r, g, b = np.int64(packed[i]), np.int64(packed[capacity + i]), np.int64(packed[2 * capacity + i])
         high, low = max(r, max(g, b)), min(r, min(g, b))
-        bins[3, min((high - low) * PERCENTILE_BINS // max(high, 1), PERCENTILE_BINS - 1)] += 1
+        _count(bins[3], (high - low) * _STEPS // max(high, 1))
+
+
+@njit(nogil=True)
+def _count(bins, position):
+    position = min(max(position, 0), _STEPS)
+    node, part = position // PERCENTILE_PART, position % PERCENTILE_PART
+    bins[node] += PERCENTILE_PART - part
+    bins[node + 1] += part
 
 
 @njit(nogil=True)
 def _read_percentiles(bins, n, out):
-    """Percentiles from histograms, linear inside the bin that reaches the rank."""
+    """Positions at which the cumulated counts reach the ranks, a node's count spread over one step around it."""
     at = 0
     for k in range(4):
-        index, below = 0, 0
+        node, below = 0, 0
         for p in _PERCENTS:
-            rank = p * n
-            while below + bins[k, index] < rank:
-                below += bins[k, index]
-                index += 1
-            out[at] = _LOW[k] + (index + (rank - below) / bins[k, index]) * _WIDTH[k]
+            rank = p * n * PERCENTILE_PART
+            while below + bins[k, node] < rank:
+                below += bins[k, node]
+                node += 1
+            position = node - 0.5 + (rank - below) / bins[k, node]
+            out[at] = _LOW[k] + position * PERCENTILE_PART / _STEPS_PER_UNIT[k]
             at += 1

@@ -54,7 +54,8 @@ def _compile(stamp):
         # a box of h x w pixels grows by one pixel all around, to at most 9 h w
         grey, codes = np.empty(9 * largest, np.uint8), np.empty(9 * largest, np.uint8)
         block = np.empty(ROWS * BLOCK, np.float32)
-        bits, bins = block.view(np.int32), np.empty((4, PERCENTILE_BINS), np.int32)
+        scratch = packed, largest, block, block.view(np.int32)
+        bins = np.empty((4, PERCENTILE_BINS + 2), np.int64)
         for i in range(start, stop):
             first, height, width, row = offsets[i], shapes[i, 0], shapes[i, 1], out[i]
             label_runs(words, labels, first, height, width, runs, counts)
@@ -81,27 +82,13 @@ def _compile(stamp):
                 if len(colour) or len(ratios):
                     n = pack_runs(pixels, first, width, runs[region], counts[region], packed, largest)
                 if len(colour):
-                    colour_moments(packed, largest, n, colour, block, bits, bins, quantiles)
+                    colour_moments(scratch, n, colour, bins, quantiles)
                 if len(ratios):
-                    hull_part(
-                        pixels,
-                        first,
-                        width,
-                        runs[NUCLEUS],
-                        counts[NUCLEUS],
-                        hull,
-                        corners,
-                        extremes,
-                        packed,
-                        largest,
-                        n,
-                        block,
-                        bits,
-                        ratios,
-                    )
+                    nucleus, n_nucleus = runs[NUCLEUS], counts[NUCLEUS]
+                    hull_part(pixels, first, width, nucleus, n_nucleus, hull[:corners], extremes, scratch, n, ratios)
             if len(around):
                 n = _pack_background(pixels, labels, first, height * width, packed, largest)
-                colour_moments(packed, largest, n, around, block, bits, bins, row[:0])
+                colour_moments(scratch, n, around, bins, row[:0])
 
     return compute_range
 

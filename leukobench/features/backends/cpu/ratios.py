@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from leukobench.features.backends.cpu.colour import NO_SPREAD
 from leukobench.features.backends.cpu.hull import hull_rows
 from leukobench.features.backends.cpu.runs import bounds
 from leukobench.features.backends.cpu.shape import ratio
@@ -25,25 +26,26 @@ COLUMNS = 12
 _ROW = np.array([R, G, B, HUE, SAT, VAL, LIGHT, A_STAR, B_STAR, STAIN_H, STAIN_H + BLOCK, STAIN_H + 2 * BLOCK])
 _SCALE = np.array([255.0, 255, 255, 180, 255, 255, 255, 100, 100, 255, 255 * 0.713, 255 * 0.564])
 _OFFSET = np.array([0.0, 0, 0, 0, 0, 0, 0, 128, 128, 0, 128, 128])
-_NO_VARIANCE = 1e-12
-"""Squared spread, of channels that span 1, below which a channel counts as constant."""
+_NOTHING = 255 * NO_SPREAD
+"""Below this, in channels coded as bytes, a mean or a standard deviation counts as zero."""
 
 _F = np.float32
 
 
 @njit(nogil=True)
-def hull_part(pixels, first, width, runs, n_runs, hull, corners, spans, packed, capacity, n_nucleus, block, bits, out):
+def hull_part(pixels, first, width, runs, n_runs, hull, spans, scratch, n_nucleus, out):
     """The part `hull`; `runs` and `packed` are the nucleus's; what lies around it takes the place of the latter."""
+    packed, capacity, _, _ = scratch
     out[:] = np.nan
     if n_runs == 0:
         return
     top, _, bottom, _ = bounds(runs, n_runs)
-    hull_rows(hull, corners, top, bottom - top, spans)
+    hull_rows(hull, len(hull), top, bottom - top, spans)
     shift = np.zeros(COLUMNS)
-    _sums(packed, capacity, 1, shift, block, bits, True)
-    inside = _sums(packed, capacity, n_nucleus, shift, block, bits, False)
+    _sums(scratch, 1, shift, True)
+    inside = _sums(scratch, n_nucleus, shift, False)
     n_around = _pack_around(pixels, first, width, runs, n_runs, top, bottom, spans, packed, capacity)
-    around = _sums(packed, capacity, n_around, shift, block, bits, False)
+    around = _sums(scratch, n_around, shift, False)
     whole_mean, whole_std = np.empty(COLUMNS), np.empty(COLUMNS)
     mean, std = np.empty(COLUMNS), np.empty(COLUMNS)
     _mean_and_std(inside + around, n_nucleus + n_around, shift, whole_mean, whole_std)
@@ -79,8 +81,9 @@ def _pack_around(pixels, first, width, runs, n, top, bottom, spans, packed, capa
 
 
 @njit(nogil=True, error_model="numpy")
-def _sums(packed, capacity, n, shift, block, bits, set_shift):
+def _sums(scratch, n, shift, set_shift):
     """Sums and sums of squares about the shift of the twelve channels; or set the shift to the first pixel's values."""
+    packed, capacity, block, bits = scratch
     sums = np.zeros((COLUMNS, 2))
     p = 0
     while p < n:
@@ -107,6 +110,12 @@ def _sums(packed, capacity, n, shift, block, bits, set_shift):
 def _mean_and_std(sums, n, shift, mean, std):
     for k in range(COLUMNS):
         a1 = sums[k, 0] / n
-        variance = sums[k, 1] / n - a1 * a1
+        variance = max(sums[k, 1] / n - a1 * a1, 0.0)
         mean[k] = _SCALE[k] * (shift[k] + a1) + _OFFSET[k]
-        std[k] = _SCALE[k] * np.sqrt(variance) if variance > _NO_VARIANCE or np.isnan(variance) else 0.0
+        std[k] = _SCALE[k] * np.sqrt(variance)
+        if n == 0:
+            std[k] = np.nan
+        if abs(mean[k]) < _NOTHING:
+            mean[k] = 0.0
+        if std[k] < _NOTHING:
+            std[k] = 0.0

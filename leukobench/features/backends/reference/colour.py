@@ -5,7 +5,7 @@ from skimage.color import rgb2hed, rgb2hsv, rgb2lab
 
 from leukobench.features.backends.reference.shape import hull_region, ratio
 from leukobench.features.definitions import CHANNELS, HULL_CHANNELS, PERCENTILE_CHANNELS, PERCENTS
-from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_RANGES
+from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
 
 NO_SPREAD = 1e-6
 """Below this standard deviation (of channels that span 1; Lab is divided by 100) a channel counts as constant."""
@@ -40,10 +40,11 @@ def _moments(values, scale=1.0):
     """Mean, population standard deviation, skewness and excess kurtosis; the last two need some spread."""
     mean = values.mean()
     d = values - mean
-    std = np.sqrt((d**2).mean())
+    square = d * d
+    std = np.sqrt(square.mean())
     if std < NO_SPREAD * scale:
         return mean, 0.0, np.nan, np.nan
-    return mean, std, (d**3).mean() / std**3, (d**4).mean() / std**4 - 3
+    return mean, std, (square * d).mean() / std**3, (square * square).mean() / std**4 - 3
 
 
 def _hue_moments(hue, pixels):
@@ -76,25 +77,35 @@ def _hue_of(rgb):
 
 
 def percentile_part(image, regions):
-    """Percentiles of L, a, b and S from histograms, linear inside the bin."""
+    """Percentiles of L, a, b and S from histograms in which a pixel counts for the two nearest nodes in proportion."""
     row = {}
     for name, region in regions.items():
         if not region.any():
             continue
-        channels = _channels(image[region])
+        pixels = image[region]
+        channels = _channels(pixels)
         for channel, (low, high) in zip(PERCENTILE_CHANNELS, PERCENTILE_RANGES, strict=True):
-            index = np.floor((channels[channel] - low) * (PERCENTILE_BINS / (high - low))).astype(int)
-            if channel == "hsv_s":  # a ratio of bytes: whole numbers of bins are common, so divide exactly
-                most, least = image[region].max(1).astype(int), image[region].min(1).astype(int)
-                index = (most - least) * PERCENTILE_BINS // np.maximum(most, 1)
-            counts = np.bincount(np.clip(index, 0, PERCENTILE_BINS - 1), minlength=PERCENTILE_BINS)
-            below = np.concatenate([[0], np.cumsum(counts)])
+            steps = PERCENTILE_BINS * PERCENTILE_PART
+            if channel == "hsv_s":  # a ratio of bytes, where whole nodes are common: exact
+                most, least = pixels.max(1).astype(int), pixels.min(1).astype(int)
+                position = (most - least) * steps // np.maximum(most, 1)
+            else:
+                position = np.floor((channels[channel] - low) * (steps / (high - low))).astype(int).clip(0, steps)
+            node, part = np.divmod(position, PERCENTILE_PART)
+            counts = np.bincount(node, PERCENTILE_PART - part, PERCENTILE_BINS + 2)
+            counts += np.bincount(node + 1, part, PERCENTILE_BINS + 2)
             for p in PERCENTS:
-                rank = p / 100 * below[-1]
-                k = np.searchsorted(below[1:], rank)  # the first bin that reaches the rank
-                position = k + (rank - below[k]) / counts[k]
-                row[f"{name}_{channel}_p{p}"] = low + position * (high - low) / PERCENTILE_BINS
+                at = _quantile(counts, p / 100)
+                row[f"{name}_{channel}_p{p}"] = low + at * (high - low) / PERCENTILE_BINS
     return row
+
+
+def _quantile(counts, p):
+    """Position at which the cumulated counts reach p, each node's count being spread evenly over one step around it."""
+    below = np.concatenate([[0], np.cumsum(counts)])
+    rank = p * below[-1]
+    k = np.searchsorted(below[1:], rank)
+    return k - 0.5 + (rank - below[k]) / counts[k]
 
 
 def hull_part(image, nucleus):
@@ -127,6 +138,7 @@ def _mean_and_std(pixels):
     y = pixels @ np.array([0.299, 0.587, 0.114])
     cr, cb = (pixels[:, 0] - y) * 0.713 + 128, (pixels[:, 2] - y) * 0.564 + 128
     values = np.column_stack([pixels, hsv, lab, y, cr, cb])
-    std = values.std(0)
-    std[std < 255 * NO_SPREAD] = 0.0
-    return {"mean": values.mean(0), "std": std}
+    moments = {"mean": values.mean(0), "std": values.std(0)}
+    for moment in moments.values():
+        moment[abs(moment) < 255 * NO_SPREAD] = 0.0
+    return moments
