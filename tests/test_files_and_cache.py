@@ -32,9 +32,8 @@ def test_failed_write_leaves_the_old_file_and_no_litter(tmp_path):
 
 def test_lock_is_exclusive_and_ends_with_the_block(tmp_path):
     path = tmp_path / "a" / "lock"
-    with locked(path):
-        with locked(path, wait=False) as other:
-            assert not other
+    with locked(path), locked(path, wait=False) as other:
+        assert not other
     with locked(path, wait=False) as mine:
         assert mine
 

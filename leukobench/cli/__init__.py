@@ -1,0 +1,51 @@
+"""The command line: one thin function per command."""
+
+import sys
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from leukobench import __version__
+from leukobench.cli import data, features, listing, run, segment
+from leukobench.cli.common import console
+from leukobench.errors import UsageError
+
+app = typer.Typer(
+    name="leukobench",
+    help="How well do white-blood-cell classifiers carry over from one laboratory to the next?",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+for command in (run.run, run.plan, run.report, run.status):
+    app.command()(command)
+app.add_typer(data.app, name="data")
+app.add_typer(features.app, name="features")
+app.add_typer(segment.app, name="segment")
+app.add_typer(listing.models, name="models")
+app.add_typer(listing.suites, name="suites")
+
+
+def main():
+    """Run the command line; a user's mistake is one line and exit code 2, never a traceback."""
+    try:
+        sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
+    except UsageError as error:
+        Console(stderr=True).print(f"[red]error:[/] {error}", soft_wrap=True, highlight=False)
+        sys.exit(2)
+    except (KeyboardInterrupt, typer.Abort):
+        Console(stderr=True).print("stopped; the same command goes on where it was left")
+        sys.exit(130)
+    except Exception as error:
+        if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
+            error.show()
+            sys.exit(2)
+        raise
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False):
+    if version:
+        console.print(f"leukobench {__version__}")
+        raise typer.Exit

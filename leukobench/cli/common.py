@@ -1,0 +1,56 @@
+"""What the commands share: the console, the options, and tables on it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from leukobench.errors import UsageError
+
+console = Console()
+
+Data = Annotated[str | None, typer.Option(help="Data root; else LEUKOBENCH_DATA, else the user data directory.")]
+SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
+Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
+Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
+BudgetName = Annotated[str | None, typer.Option(help="quick, standard or full: folds and trials per model.")]
+LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15.")]
+Out = Annotated[Path | None, typer.Option(help="Run folder; default results/runs/<suite>.")]
+Jobs = Annotated[int | None, typer.Option(help="Worker processes; default: one per core.", min=1)]
+Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
+
+
+def split_names(text):
+    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+
+
+def images_with_masks(data):
+    """Images, expert masks and labels of the datasets that have masks, by dataset."""
+    from leukobench.datasets import build_index, find_data_root
+    from leukobench.imaging.io import read_image, read_mask
+
+    root = find_data_root(data)
+    index = build_index(root)
+    index = index[(index["status"] == "ok") & index["mask"].notna()]
+    if index.empty:
+        raise UsageError(f"no dataset with label masks under {root}", "CVB and Jiangxi have expert masks")
+    return {
+        name: (
+            [read_image(root / path) for path in table["path"]],
+            [read_mask(root / path) for path in table["mask"]],
+            list(table["L5"]),
+        )
+        for name, table in index.groupby("dataset")
+    }
+
+
+def show(frame, title):
+    table = Table(
+        *[*map(str, frame.index.names if frame.index.names[0] else [""]), *map(str, frame.columns)], title=title
+    )
+    for key, *values in frame.itertuples():
+        keys = key if isinstance(key, tuple) else (key,)
+        table.add_row(*map(str, keys), *map(str, values))
+    console.print(table)

@@ -1,0 +1,82 @@
+"""`leukobench features`: catalogue, extraction, speed."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leukobench.cli.common import Data, Device, Jobs, Names, console, images_with_masks, show, split_names
+from leukobench.progress import ProgressReport
+
+app = typer.Typer(help="Hand-crafted features: catalogue, extraction, speed.", no_args_is_help=True)
+
+
+@app.command("ls")
+def features_ls(
+    group: Annotated[str | None, typer.Option(help="morphology, colour or texture.")] = None,
+    feature_set: Annotated[str, typer.Option("--set", help="core, full, extended, ...")] = "core",
+    format: Annotated[str, typer.Option(help="table or md.")] = "table",
+):
+    """Print the feature catalogue.
+
+    leukobench features ls --group morphology --format md
+    """
+    from leukobench.features import catalogue_markdown, catalogue_table
+
+    if format == "md":
+        typer.echo(catalogue_markdown(group=group, feature_set=feature_set))
+    else:
+        show(catalogue_table(group=group, feature_set=feature_set).set_index("name"), "features")
+
+
+@app.command("extract")
+def features_extract(
+    data: Data = None,
+    out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("features.parquet"),
+    datasets: Names = None,
+    feature_set: Annotated[str, typer.Option("--set", help="core, full, extended, ...")] = "core",
+    device: Device = "auto",
+    jobs: Jobs = None,
+):
+    """Segment every usable image and write its features, one row per image.
+
+    leukobench features extract --data ../shared/data --out features.parquet
+    """
+    import os
+
+    import pandas as pd
+
+    from leukobench.cache import TableCache
+    from leukobench.datasets import build_index, find_data_root
+    from leukobench.evaluation.representations import compute_missing, get_representation, image_ids
+    from leukobench.files import atomic_write
+
+    root = find_data_root(data)
+    name = f"features:{feature_set}"
+    jobs = jobs or len(os.sched_getaffinity(0))
+    with ProgressReport(console) as progress:
+        progress.stage("index", None)
+        index = build_index(root, names=split_names(datasets), progress=progress.count)
+        usable = index[index["status"] == "ok"].reset_index(drop=True)
+        progress.stage("features", len(usable))
+        compute_missing([name], usable, root, jobs=jobs, device=device, progress=progress.count)
+    ids = image_ids(usable)
+    rows = TableCache().load(get_representation(name).key, ids).loc[ids].reset_index(drop=True)
+    table = pd.concat([usable[["dataset", "path", "sha256", "native_label", "code"]], rows], axis=1)
+    atomic_write(out, table.to_parquet)
+    console.print(f"{len(table):,} images x {rows.shape[1]} features written to {out}", soft_wrap=True)
+
+
+@app.command("bench")
+def features_bench(
+    data: Data = None,
+    images: Annotated[int, typer.Option(help="Images per dataset.", min=2)] = 100,
+):
+    """Measure images per second of each backend and of its peers on this machine.
+
+    leukobench features bench --data ../shared/data
+    """
+    from leukobench.features.bench import run_bench
+
+    for name, (pictures, masks, _) in images_with_masks(data).items():
+        show(run_bench(pictures[:images], masks[:images]), f"features on {name}, {min(images, len(masks))} images")
