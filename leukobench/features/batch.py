@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 
 from leukobench.errors import UsageError
@@ -42,7 +43,7 @@ class Batch:
             yield image, self.labels[offset:end].reshape(height, width)
 
 
-def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2):
+def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2, whole=True):
     """Pack images and masks into batches of bounded size.
 
     Parameters
@@ -54,6 +55,9 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2):
         A batch grows to at most this, or to a single cell that is larger.
     buffers : int, default 2
         Batches alive at a time: a batch's memory is used again for the one `buffers` later.
+    whole : bool, default True
+        Pack whole images. Else only the cell's bounding box and one pixel around it, where there is one: all that
+        features of the cell depend on, and a quarter of the bytes.
 
     Yields
     ------
@@ -80,6 +84,8 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2):
     for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
         image, mask = np.asarray(image), np.asarray(mask)
         _check(k, image, mask)
+        if not whole:
+            image, mask = _crop(image, mask)
         size = -(-mask.size // 8) * 8
         if cells and 4 * (total + size) > batch_bytes:
             yield pack()
@@ -87,6 +93,12 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2):
         total += size
     if cells:
         yield pack()
+
+
+def _crop(image, mask):
+    x, y, width, height = cv2.boundingRect(mask)
+    box = slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
+    return image[box], mask[box]
 
 
 def _pack(cells, pixels, labels, first):

@@ -51,7 +51,8 @@ def extract_features(
     names, parts = feature_names(feature_set), PARTS_OF_SET[feature_set]
     compute = get_backend(device)
     blocks, done = [], 0
-    for batch_values in compute(stream(images, masks, batch_bytes), parts):
+    batches = stream(images, masks, batch_bytes, whole="background" in parts)
+    for batch_values in compute(batches, parts):
         blocks.append(batch_values)
         done += len(batch_values)
         if progress is not None:
