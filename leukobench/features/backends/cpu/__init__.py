@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from leukobench.features.backends.cpu.kernel import PARTS, WIDTHS, compute_range
+from leukobench.features.backends.cpu.kernel import PARTS, WIDTHS, compiled
 
 __all__ = ["compute", "thread_count", "warm_up"]
 
@@ -62,7 +62,8 @@ def _start(pool, threads, batch, at, out):
     edges = np.unique([0, *np.searchsorted(area, shares), len(batch)])
     words = batch.labels.view(np.uint64)
     fixed = batch.pixels, batch.labels, words, batch.offsets, batch.shapes
-    return out, [pool.submit(compute_range, *fixed, int(start), int(stop), at, out) for start, stop in pairwise(edges)]
+    entry = compiled()
+    return out, [pool.submit(entry, *fixed, int(start), int(stop), at, out) for start, stop in pairwise(edges)]
 
 
 def _finish(running):
@@ -74,16 +75,4 @@ def _finish(running):
 
 def warm_up():
     """Compile the kernels, or load them from Numba's cache, ahead of the first image."""
-    labels = np.zeros(8, np.uint8)
-    at, width = _columns(PARTS)
-    compute_range(
-        np.zeros(24, np.uint8),
-        labels,
-        labels.view(np.uint64),
-        np.zeros(1, np.int64),
-        np.full((1, 2), 2),
-        0,
-        1,
-        at,
-        np.empty((1, width)),
-    )
+    compiled()

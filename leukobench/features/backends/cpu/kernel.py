@@ -1,6 +1,10 @@
 """The compiled entry point: a range of a batch's cells, one after the other, in one pass over each."""
 
+import os
+import subprocess
+import sys
 import zlib
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +26,7 @@ from leukobench.features.backends.cpu.spaces import BLOCK, ROWS
 from leukobench.features.backends.cpu.texture import texture_part
 from leukobench.features.catalogue import PART_NAMES
 from leukobench.features.tables import PERCENTILE_BINS
+from leukobench.files import locked
 
 PARTS = ("shape", "colour", "texture", "percentiles", "distance", "hull", "background")
 SHAPE, COLOUR, TEXTURE, PERCENTILES, DISTANCE, HULL, BACKGROUND = range(len(PARTS))
@@ -117,4 +122,28 @@ def _pack_background(pixels, labels, first, size, packed, capacity):
     return count
 
 
-compute_range = _compile(_source_stamp())
+@cache
+def compiled():
+    """The entry point, compiled by a process of its own and read back from Numba's cache.
+
+    With fast-math, a process that compiled calls other variants of the inner functions than one that loads them, and
+    gets other last digits (to 1e-6): so nobody computes with what it compiled itself. One process compiles for all.
+    """
+    stamp = _source_stamp()
+    entry = _compile(stamp)
+    marker = Path(entry.stats.cache_path) / f"kernel-{stamp:08x}.compiled"
+    with locked(marker.with_suffix(".lock")):
+        if not marker.exists():
+            program = f"from {__name__} import _compile, load; load(_compile({stamp}))"
+            paths = os.pathsep.join(path for path in sys.path if path)
+            subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": paths})
+            marker.touch()
+    return load(entry)
+
+
+def load(entry):
+    """Run the entry point on no cells: it is compiled, or loaded from the cache."""
+    labels = np.zeros(8, np.uint8)
+    words, offsets, shapes = labels.view(np.uint64), np.zeros(1, np.int64), np.full((1, 2), 2)
+    entry(np.zeros(24, np.uint8), labels, words, offsets, shapes, 0, 0, np.full(len(PARTS), -1), np.empty((1, 1)))
+    return entry
