@@ -7,8 +7,8 @@ import numpy as np
 
 from leukobench.errors import UsageError
 
-BATCH_BYTES = 16 << 20
-"""Default size of a batch: images and masks that are packed and computed together."""
+BATCH_BYTES = 4 << 20
+"""Default size of a batch on the CPU: what is packed is still in the processor's cache when it is computed."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Batch:
             yield image, self.labels[offset:end].reshape(height, width)
 
 
-def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2, whole=True):
+def stream(images, masks, batch_bytes=BATCH_BYTES, whole=True, buffers=2, empty=np.empty):
     """Pack images and masks into batches of bounded size.
 
     Parameters
@@ -51,13 +51,15 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2, whole=True):
     images : iterable of uint8 array, shape (H, W, 3)
     masks : iterable of uint8 array, shape (H, W)
         0 background, 1 cytoplasm, 2 nucleus.
-    batch_bytes : int, default 16 MiB
+    batch_bytes : int, default 4 MiB
         A batch grows to at most this, or to a single cell that is larger.
-    buffers : int, default 2
-        Batches alive at a time: a batch's memory is used again for the one `buffers` later.
     whole : bool, default True
         Pack whole images. Else only the cell's bounding box and one pixel around it, where there is one: all that
         features of the cell depend on, and a quarter of the bytes.
+    buffers : int, default 2
+        Batches alive at a time: a batch's memory is used again for the one `buffers` later.
+    empty : callable, default numpy.empty
+        Allocates that memory.
 
     Yields
     ------
@@ -75,7 +77,7 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2, whole=True):
         nonlocal cells, total, turn, first
         pixels, labels = ring[turn]
         if len(labels) < total:
-            ring[turn] = pixels, labels = np.empty(3 * total, np.uint8), np.empty(total, np.uint8)
+            ring[turn] = pixels, labels = empty(3 * total, np.uint8), empty(total, np.uint8)
         batch = _pack(cells, pixels[: 3 * total], labels[:total], first)
         first += len(cells)
         cells, total, turn = [], 0, (turn + 1) % buffers
@@ -83,7 +85,7 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, buffers=2, whole=True):
 
     for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
         image, mask = np.asarray(image), np.asarray(mask)
-        _check(k, image, mask)
+        check_cell(k, image, mask)
         if not whole:
             image, mask = _crop(image, mask)
         size = -(-mask.size // 8) * 8
@@ -118,7 +120,8 @@ def _pack(cells, pixels, labels, first):
     return Batch(pixels, labels, offsets, shapes)
 
 
-def _check(k, image, mask):
+def check_cell(k, image, mask):
+    """Raise UsageError unless the k-th image and mask are uint8 and fit each other."""
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or not image.size:
         raise UsageError(f"image {k} is {image.dtype} {image.shape}", "an image is uint8 of shape (H, W, 3), RGB")
     if mask.dtype != np.uint8 or mask.shape != image.shape[:2]:

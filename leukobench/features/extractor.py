@@ -5,19 +5,18 @@ import pandas as pd
 
 from leukobench.errors import UsageError
 from leukobench.features.backends import get_backend
-from leukobench.features.batch import BATCH_BYTES, stream
 from leukobench.features.catalogue import PART_NAMES, PARTS_OF_SET, feature_names, features_of
 
 
 def extract_features(
-    images, masks, *, um_per_px=None, device="auto", feature_set="core", batch_bytes=BATCH_BYTES, progress=None
+    images, masks, *, um_per_px=None, device="auto", feature_set="core", batch_bytes=None, progress=None
 ):
     """Hand-crafted features of single cells.
 
     Parameters
     ----------
     images : iterable of ndarray of uint8, shape (H, W, 3)
-        RGB, each of its own size.
+        RGB, each of its own size. On CUDA also arrays of the device, as a sequence or as one stack (n, H, W, 3).
     masks : iterable of ndarray of uint8, shape (H, W)
         Label masks: 0 background, 1 cytoplasm, 2 nucleus.
     um_per_px : float, sequence of float or None, default None
@@ -25,8 +24,8 @@ def extract_features(
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Backend; ``auto`` takes CUDA where there is a device.
     feature_set : {"core", "full", "extended", "background", "tavakoli2021"}, default "core"
-    batch_bytes : int, default 16 MiB
-        Memory that a batch of images and masks may take.
+    batch_bytes : int or None, default None
+        Memory that a batch of images and masks may take; None is 4 MiB on the CPU, 64 MiB on a GPU.
     progress : callable or None, default None
         Called with the number of cells done after each batch.
 
@@ -51,8 +50,7 @@ def extract_features(
     names, parts = feature_names(feature_set), PARTS_OF_SET[feature_set]
     compute = get_backend(device)
     blocks, done = [], 0
-    batches = stream(images, masks, batch_bytes, whole="background" in parts)
-    for batch_values in compute(batches, parts):
+    for batch_values in compute(images, masks, parts, batch_bytes):
         blocks.append(batch_values)
         done += len(batch_values)
         if progress is not None:

@@ -65,3 +65,45 @@ def drawn_cells():
 def cell():
     """(image, mask) of a drawn cell."""
     return draw_cell()
+
+
+SIZE = 24
+
+
+def _mask(*parts):
+    mask = np.zeros((SIZE, SIZE), np.uint8)
+    for label, rows, columns in parts:
+        mask[slice(*rows), slice(*columns)] = label
+    return mask
+
+
+MASKS = {
+    "empty": _mask(),
+    "nucleus_only": _mask((2, (5, 15), (6, 17))),
+    "cytoplasm_only": _mask((1, (5, 15), (6, 17))),
+    "one_nucleus_pixel": _mask((1, (5, 15), (6, 17)), (2, (9, 10), (9, 10))),
+    "one_pixel": _mask((2, (9, 10), (9, 10))),
+    "corner_pixel": _mask((2, (0, 1), (0, 1))),
+    "row": _mask((1, (9, 10), (3, 20)), (2, (9, 10), (8, 14))),
+    "column": _mask((1, (3, 20), (9, 10)), (2, (8, 14), (9, 10))),
+    "whole_image": _mask((1, (0, SIZE), (0, SIZE)), (2, (4, 15), (6, 20))),
+    "all_nucleus": _mask((2, (0, SIZE), (0, SIZE))),
+    "touching_borders": _mask((1, (0, SIZE), (3, SIZE)), (2, (0, 12), (12, SIZE))),
+    "two_pieces": _mask((1, (2, 20), (2, 20)), (2, (3, 9), (3, 8)), (2, (11, 17), (12, 19))),
+    "checkerboard": (2 * (np.indices((SIZE, SIZE)).sum(0) % 2)).astype(np.uint8),
+    "stripes": np.tile(np.array([2, 1], np.uint8), (SIZE, SIZE // 2)),
+    "ring": _mask((2, (3, 20), (3, 20)), (0, (8, 14), (8, 14))),
+}
+
+
+def plain_image(kind):
+    """Noise, or one colour."""
+    if kind == "noise":
+        return np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
+    return np.full((SIZE, SIZE, 3), {"constant": (120, 60, 150), "grey": 90, "black": 0, "white": 255}[kind], np.uint8)
+
+
+@pytest.fixture(scope="session")
+def degenerate():
+    """Function (kind of image) -> (images, masks, names of the masks)."""
+    return lambda kind: ([plain_image(kind)] * len(MASKS), list(MASKS.values()), list(MASKS))

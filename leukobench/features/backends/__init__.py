@@ -1,7 +1,8 @@
 """The catalogue's numbers three ways: `reference` (NumPy), `cpu` (Numba), `cuda` (CuPy).
 
-A backend is a function ``compute(batches, parts)`` that takes an iterable of :class:`~leukobench.features.batch.Batch`
-and yields, batch by batch, float64 values of shape (cells, columns of the parts), lengths in pixels.
+A backend is a function ``compute(images, masks, parts, batch_bytes=None)`` that packs cells into batches
+(:func:`leukobench.features.batch.stream`) and yields, batch by batch, float64 values of shape (cells, columns of the
+parts), lengths in pixels.
 """
 
 from leukobench.errors import UsageError

@@ -7,6 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from leukobench.features.backends.cpu.kernel import PARTS, WIDTHS, compiled
+from leukobench.features.batch import BATCH_BYTES, stream
 
 __all__ = ["compute", "thread_count", "warm_up"]
 
@@ -18,7 +19,7 @@ def thread_count():
     return int(os.environ.get("NUMBA_NUM_THREADS") or len(os.sched_getaffinity(0)))
 
 
-def compute(batches, parts):
+def compute(images, masks, parts, batch_bytes=None):
     """Values of the catalogue's parts, batch by batch; lengths in pixels.
 
     While threads compute one batch, the next one is packed. The threads are Python's and the kernels leave the
@@ -26,9 +27,9 @@ def compute(batches, parts):
 
     Parameters
     ----------
-    batches : iterable of Batch
-        With at least two buffers in turn.
+    images, masks : iterable of ndarray
     parts : sequence of str
+    batch_bytes : int or None, default None
 
     Yields
     ------
@@ -38,7 +39,7 @@ def compute(batches, parts):
     threads = thread_count()
     with ThreadPoolExecutor(threads) as pool:
         running = None
-        for batch in batches:
+        for batch in stream(images, masks, batch_bytes or BATCH_BYTES, whole="background" in parts):
             if running is not None:
                 yield _finish(running)
             running = _start(pool, threads, batch, at, np.empty((len(batch), width)))

@@ -5,23 +5,25 @@ import numpy as np
 from leukobench.features.backends.reference.colour import colour_part, hull_part, percentile_part
 from leukobench.features.backends.reference.shape import distance_part, shape_part
 from leukobench.features.backends.reference.texture import texture_part
+from leukobench.features.batch import BATCH_BYTES, stream
 from leukobench.features.catalogue import PART_NAMES
 
 
-def compute(batches, parts):
+def compute(images, masks, parts, batch_bytes=None):
     """Values of the catalogue's parts, batch by batch; lengths in pixels.
 
     Parameters
     ----------
-    batches : iterable of Batch
+    images, masks : iterable of ndarray
     parts : sequence of str
+    batch_bytes : int or None, default None
 
     Yields
     ------
     ndarray of float64, shape (n, columns of the parts)
     """
     names = [name for part in parts for name in PART_NAMES[part]]
-    for batch in batches:
+    for batch in stream(images, masks, batch_bytes or BATCH_BYTES):
         rows = [_one_cell(image, mask, parts) for image, mask in batch.cells()]
         yield np.array([[row.get(name, np.nan) for name in names] for row in rows], dtype=float)
 
