@@ -4,6 +4,7 @@
 
 #define __global__
 #define __device__
+#define __noinline__
 #define __shared__ static
 #define __syncthreads()
 

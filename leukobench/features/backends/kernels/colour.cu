@@ -110,7 +110,7 @@ __device__ inline void read_percentiles(const int* bins, long long n, double* ou
 }
 
 // Moments of one region into out[0..48), and percentiles into out + 96 of the nucleus or cytoplasm where wanted.
-__device__ inline void colour_of(const Cell& cell, int region, ColourSums* s, int* bins, double* out,
+__device__ __noinline__ void colour_of(const Cell& cell, int region, ColourSums* s, int* bins, double* out,
                                  double* percentiles) {
     const int size = cell.height * cell.width;
     fill((long long*)s, sizeof(ColourSums) / sizeof(long long), 0LL);

@@ -57,7 +57,7 @@ __device__ inline void unite(int* parent, int a, int b) {
 }
 
 // Number of 8-connected components of {4 squared > threshold}, by union of neighbours; roots remain their own parents.
-__device__ inline int components(const Cell& cell, const int* squared, int threshold, int* parent, int* roots) {
+__device__ __noinline__ int components(const Cell& cell, const int* squared, int threshold, int* parent, int* roots) {
     const int size = cell.height * cell.width;
     const int dy[4] = {0, -1, -1, -1}, dx[4] = {-1, -1, 0, 1};
     if (threadIdx.x == 0) *roots = 0;
@@ -80,7 +80,7 @@ __device__ inline int components(const Cell& cell, const int* squared, int thres
 }
 
 // Sums of the region; distances into out[0..3) where there is a region at all.
-__device__ inline void summarise(const Cell& cell, int region, int* column, int* squared, DistanceSums* s, double* out) {
+__device__ __noinline__ void summarise(const Cell& cell, int region, int* column, int* squared, DistanceSums* s, double* out) {
     if (threadIdx.x == 0) *s = DistanceSums{};
     fill(out, 3, NOT_A_NUMBER);
     squared_distance(cell, region, column, squared);

@@ -98,7 +98,7 @@ __device__ inline void write_geometry(const ShapeSums& s, Box box, const int* hu
     hu_invariants(u20 / s2, u11 / s2, u02 / s2, u30 / s3, u21 / s3, u12 / s3, u03 / s3, out + 20);
 }
 
-__device__ inline void geometry(const Cell& cell, int region, ShapeSums* shared, Box* box, double* out) {
+__device__ __noinline__ void geometry(const Cell& cell, int region, ShapeSums* shared, Box* box, double* out) {
     int *left = cell.scratch, *right = left + cell.height, *hull = right + cell.height;  // hull: 2 (2 H + 2) ints at most
     fill((long long*)shared, sizeof(ShapeSums) / sizeof(long long), 0LL);
     if (threadIdx.x == 0) shared->width_bits = shared->rectangle_bits = ~0ULL;
