@@ -40,9 +40,10 @@ def compute(images, masks, parts, batch_bytes=None):
     with ThreadPoolExecutor(threads) as pool:
         running = None
         for batch in stream(images, masks, batch_bytes or BATCH_BYTES, whole="background" in parts):
+            started = _start(pool, threads, batch, at, np.empty((len(batch), width)))
             if running is not None:
                 yield _finish(running)
-            running = _start(pool, threads, batch, at, np.empty((len(batch), width)))
+            running = started
         if running is not None:
             yield _finish(running)
 
