@@ -69,6 +69,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
             n_folds=inner,
             seed=seed,
             storage=open_storage(number),
+            study=f"{cell.fingerprint}-{number}",
         )
         tuned = time.perf_counter()
         fitted = Fitted(recipe, params, seed, rows[train], classes[train])

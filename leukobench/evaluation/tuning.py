@@ -104,7 +104,7 @@ class Fitted:
         return probabilities
 
 
-def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage):
+def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage, study="tuning"):
     """Choose a model's parameters by cross-validation on the source.
 
     The first trial takes the recipe's defaults. Each further one draws from its own seed, so that a study that goes
@@ -122,6 +122,8 @@ def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage):
         Of folds, sampler and estimators.
     storage : optuna.storages.BaseStorage
         Where trials are kept.
+    study : str, default "tuning"
+        Name of this tuning, for a storage that several share.
 
     Returns
     -------
@@ -142,7 +144,7 @@ def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage):
         return float(np.mean(scores))
 
     study = optuna.create_study(
-        study_name="tuning",
+        study_name=study,
         direction="maximize",
         storage=storage,
         load_if_exists=True,
