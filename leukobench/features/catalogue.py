@@ -9,7 +9,17 @@ from dataclasses import asdict, dataclass
 from functools import cache
 
 from leukobench.errors import UsageError
-from leukobench.features.definitions import COLOUR, DISTANCE, EXTENDED, HULL_COLOUR, PERCENTILES, RATIO, SHAPE, TEXTURE
+from leukobench.features.definitions import (
+    COLOUR,
+    DISTANCE,
+    GRID_TEXTURE,
+    HULL_COLOUR,
+    PERCENTILES,
+    RATIO,
+    SHAPE,
+    TEXTURE,
+    ZERNIKE_MAGNITUDES,
+)
 
 CATALOGUE_VERSION = "1"
 """Goes into every cache key; raised whenever a number in any column may change."""
@@ -17,10 +27,12 @@ CATALOGUE_VERSION = "1"
 GROUPS = ("morphology", "colour", "texture")
 FEATURE_SETS = ("core", "full", "extended", "background", "tavakoli2021")
 
+_CORE = ("shape", "colour", "texture")
+_FULL = (*_CORE, "percentiles", "distance", "hull")
 PARTS_OF_SET = {
-    "core": ("shape", "colour", "texture"),
-    "full": ("shape", "colour", "texture", "percentiles", "distance", "hull"),
-    "extended": ("shape", "colour", "texture", "percentiles", "distance", "hull"),
+    "core": _CORE,
+    "full": _FULL,
+    "extended": (*_FULL, "zernike", "grid"),
     "background": ("background",),
     "tavakoli2021": ("shape", "hull"),
 }
@@ -87,8 +99,10 @@ def _build():
         features += _rows(table, region, "distance", "full")
     features += _rows(HULL_COLOUR, "nucleus/cell", "hull", "full", "colour")
     features += _rows(COLOUR, "background", "background", "background", "colour")
-    for (region, group), table in EXTENDED.items():
-        features += _rows(table, region, "extended", "extended", group)
+    for region in ("nucleus", "cell"):
+        features += _rows(ZERNIKE_MAGNITUDES, region, "zernike", "extended")
+    for region in ("nucleus", "cytoplasm"):
+        features += _rows(GRID_TEXTURE, region, "grid", "extended", "texture")
     return tuple(features)
 
 

@@ -1,6 +1,7 @@
 """The properties that the catalogue multiplies with regions: (name, unit, invariances, formula, source).
 
 A, P, H, h: area, Crofton perimeter, area and perimeter of the convex hull. mu_pq: central moments over pixel centres.
+s: standard deviation of grey in the region on the grid, 48 x 48 over the bounding square of the cell.
 """
 
 _HARALICK, _OJALA, _TAVAKOLI = "Haralick 1973", "Ojala 2002", "Tavakoli 2021"
@@ -152,4 +153,32 @@ HULL_COLOUR = tuple(
     for moment in ("mean", "std")
 )
 
-EXTENDED = {}
+ZERNIKE_ORDER = 8
+ZERNIKE = tuple((n, m) for n in range(ZERNIKE_ORDER + 1) for m in range(n % 2, n + 1, 2) if (n, m) != (1, 1))
+"""Degree and angular order; (1, 1) is zero about the centroid."""
+ZERNIKE_MAGNITUDES = tuple(
+    (f"zernike_{n}_{m}", "1", _SHAPE_FREE, f"|Z_{n}{m}| of the region in its disc about the centroid", "Zernike 1934")
+    for n, m in ZERNIKE
+)
+
+GRANULE_SIDES = (3, 5, 7, 9)
+"""From 3 by steps of 2: the kernels let a square grow by one cell all around."""
+_GRANULES = {
+    "bright": "mean of (opening by the next smaller square - by {0} x {0}) / s on the grid",
+    "dark": "mean of (closing by {0} x {0} - by the next smaller square) / s on the grid",
+}
+GABOR_WAVELENGTHS = (4, 8, 16)
+_GABOR = "{} over 4 orientations of the share of s^2 that a Gabor filter of wavelength {} passes, on the grid"
+
+
+def _grid():
+    for polarity, formula in _GRANULES.items():
+        for side in GRANULE_SIDES:
+            yield f"granules_{polarity}_{side}", "1", "rotation scale", formula.format(side), "Maragos 1989"
+    for wavelength in GABOR_WAVELENGTHS:
+        for over in ("mean", "range"):
+            formula = _GABOR.format(over, wavelength)
+            yield f"gabor_{wavelength}_{over}", "1", "rotation scale", formula, "Jain 1991"
+
+
+GRID_TEXTURE = tuple(_grid())

@@ -4,7 +4,11 @@ The CPU kernels hold them as constants, the CUDA kernels get them uploaded, the 
 definition (grey value, grey levels, LBP weights).
 """
 
+from math import comb, factorial
+
 import numpy as np
+
+from leukobench.features.definitions import GABOR_WAVELENGTHS, ZERNIKE, ZERNIKE_ORDER
 
 GREY_WEIGHTS = (13926, 46885, 4725)
 """Luma of ITU-R BT.709 as scikit-image has it, in 1/65536: grey = (w . rgb + 32768) >> 16."""
@@ -50,3 +54,45 @@ def _uniform_patterns():
 
 
 LBP_RIU2 = _uniform_patterns()
+
+
+def _zernike_polynomials():
+    """(n + 1) V*_nm as a polynomial of x and y: coefficients of x^p y^q, of shape (orders, 9, 9), complex integers."""
+    coefficients = np.zeros((len(ZERNIKE), ZERNIKE_ORDER + 1, ZERNIKE_ORDER + 1), complex)
+    for of, (n, m) in zip(coefficients, ZERNIKE, strict=True):
+        for s in range((n - m) // 2 + 1):
+            h = (n - m) // 2 - s  # the term of R_nm in r^(m + 2h) becomes (x - iy)^m (x^2 + y^2)^h
+            c = (-1) ** s * factorial(n - s) // (factorial(s) * factorial((n + m) // 2 - s) * factorial(h))
+            for j in range(h + 1):
+                for k in range(m + 1):
+                    of[2 * (h - j) + m - k, 2 * j + k] += (n + 1) * c * comb(h, j) * comb(m, k) * (-1j) ** k
+    return coefficients
+
+
+ZERNIKE_XY = _zernike_polynomials()
+
+GRID = 48
+"""Cells per side of the grid that granulometry and Gabor filters see."""
+GABOR_WIDTH = 0.56
+"""Standard deviation of a Gabor filter's Gaussian in wavelengths: a bandwidth of one octave."""
+GABOR_ORIENTATIONS = 4
+
+
+def _gabor_weights():
+    """Power that each Gabor filter passes of each frequency (down, across >= 0), negative ones counted with it.
+
+    Shape (wavelengths, orientations, GRID, GRID / 2 + 1). The highest frequencies have no sign and get no weight.
+    """
+    f = np.fft.fftfreq(GRID)[:, None, None, None], np.arange(GRID // 2 + 1)[:, None, None] / GRID
+    wavelength, angle = np.array(GABOR_WAVELENGTHS)[:, None], np.arange(GABOR_ORIENTATIONS) * np.pi / GABOR_ORIENTATIONS
+    centre = np.sin(angle) / wavelength, np.cos(angle) / wavelength
+    falloff = (2 * np.pi * GABOR_WIDTH * wavelength) ** 2
+    weights = sum(
+        np.exp(-falloff * ((f[0] - sign * centre[0]) ** 2 + (f[1] - sign * centre[1]) ** 2)) for sign in (1, -1)
+    )
+    weights[:, 1:] *= 2  # the column of frequency zero holds both signs itself
+    weights[GRID // 2] = weights[:, -1] = 0
+    return np.ascontiguousarray(weights.transpose(2, 3, 0, 1)).astype(np.float32)
+
+
+GABOR_WEIGHTS = _gabor_weights()

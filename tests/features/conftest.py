@@ -37,8 +37,8 @@ def draw_cell(seed=0, height=60, width=52):
 
 @pytest.fixture(scope="session")
 def real_reference(real_cells):
-    """Reference values of the full set on all 400 cells."""
-    return extract_features(*real_cells, device="reference", feature_set="full")
+    """Reference values of the extended set on all 400 cells."""
+    return extract_features(*real_cells, device="reference", feature_set="extended")
 
 
 def worst_difference(values, reference):

@@ -51,3 +51,8 @@ static inline long long __double_as_longlong(double value) {
     memcpy(&bits, &value, sizeof bits);
     return bits;
 }
+static inline float __int_as_float(int bits) {
+    float value;
+    memcpy(&value, &bits, sizeof value);
+    return value;
+}

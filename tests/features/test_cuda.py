@@ -63,9 +63,9 @@ def on_cpu(tmp_path_factory):
 
 
 def _reference(images, masks):
-    full = extract_features(images, masks, device="reference", feature_set="full")
+    cell = extract_features(images, masks, device="reference", feature_set="extended")
     background = extract_features(images, masks, device="reference", feature_set="background")
-    return full.join(background)[ALL]
+    return cell.join(background)[ALL]
 
 
 def test_logic_on_drawn_cells(on_cpu, drawn_cells, difference):

@@ -11,7 +11,7 @@ from leukobench.features.backends.reference.texture import OFFSETS, binary_patte
 from leukobench.features.definitions import GLCM_PROPERTIES
 from leukobench.features.tables import LBP_RIU2
 
-COUNTED = [f.name for f in features_of("full") if "_lbp_" in f.name or f.name.endswith("_euler_number")]
+COUNTED = [f.name for f in features_of("extended") if "_lbp_" in f.name or f.name.endswith("_euler_number")]
 COUNTED += [
     "nucleus_area",
     "cell_area",
@@ -30,7 +30,7 @@ def test_drawn_cells(drawn_cells, difference):
 
 @pytest.mark.real
 def test_all_real_cells(real_cells, real_reference, difference):
-    values = extract_features(*real_cells, device="cpu", feature_set="full")
+    values = extract_features(*real_cells, device="cpu", feature_set="extended")
     assert len(values) == 400
     assert difference(values, real_reference) < 1e-4
     np.testing.assert_array_equal(values[COUNTED], real_reference[COUNTED])

@@ -10,6 +10,7 @@ from leukobench.features import tables
 from leukobench.features.backends.reference.colour import NO_SPREAD
 from leukobench.features.batch import Batch, check_cell, stream
 from leukobench.features.catalogue import PART_NAMES
+from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE, ZERNIKE_ORDER
 
 __all__ = ["compute", "device_batches", "kernel_source", "scratch_layout", "shared_tables"]
 
@@ -18,16 +19,21 @@ BATCH_BYTES = 64 << 20
 
 THREADS = 256
 _DLPACK_CUDA = 2
-FILES = ("common.cuh", "shape.cu", "texture.cu", "colour.cu", "hull.cu", "distance.cu")
-PARTS = ("shape", "texture", "colour", "percentiles", "hull", "distance", "background")
+FILES = ("common.cuh", "shape.cu", "texture.cu", "colour.cu", "hull.cu", "distance.cu", "zernike.cu", "grid.cu")
+PARTS = ("shape", "texture", "colour", "percentiles", "hull", "distance", "background", "zernike", "grid")
 """Parts, each the name of its kernel."""
 
 _TABLES = {
     "TABLE_LINEAR": tables.SRGB_TO_LINEAR,
     "TABLE_DENSITY": tables.OPTICAL_DENSITY,
-    "TABLE_XYZ": tables.XYZ_FROM_RGB.ravel(),
-    "TABLE_HED": tables.HED_FROM_OD.ravel(),
-    "TABLE_RIU2": tables.LBP_RIU2.astype(np.float32),
+    "TABLE_XYZ": tables.XYZ_FROM_RGB,
+    "TABLE_HED": tables.HED_FROM_OD,
+    "TABLE_RIU2": tables.LBP_RIU2,
+    "TABLE_ZERNIKE_REAL": tables.ZERNIKE_XY.real,
+    "TABLE_ZERNIKE_IMAGINARY": tables.ZERNIKE_XY.imag,
+    "TABLE_COSINE": np.cos(2 * np.pi * np.arange(tables.GRID) / tables.GRID),
+    "TABLE_SINE": np.sin(2 * np.pi * np.arange(tables.GRID) / tables.GRID),
+    "TABLE_GABOR": tables.GABOR_WEIGHTS,
 }
 
 
@@ -39,8 +45,9 @@ def shared_tables():
     values : ndarray of float32
     starts : dict of str to int
     """
-    starts = np.cumsum([0, *(len(values) for values in _TABLES.values())])
-    return np.concatenate(list(_TABLES.values())).astype(np.float32), dict(zip(_TABLES, starts.tolist(), strict=False))
+    starts = np.cumsum([0, *(values.size for values in _TABLES.values())])
+    values = np.concatenate([values.ravel() for values in _TABLES.values()])
+    return values.astype(np.float32), dict(zip(_TABLES, starts.tolist(), strict=False))
 
 
 def kernel_source():
@@ -57,6 +64,12 @@ def kernel_source():
         "PERCENTILE_STEPS": tables.PERCENTILE_BINS * tables.PERCENTILE_PART,
         "PERCENTILE_NODES": tables.PERCENTILE_BINS + 2,
         "NO_SPREAD": NO_SPREAD,
+        "ZERNIKE_ORDER": ZERNIKE_ORDER,
+        "ZERNIKE_COUNT": len(ZERNIKE),
+        "GRID": tables.GRID,
+        "GRANULE_STEPS": len(GRANULE_SIDES),
+        "WAVELENGTHS": len(GABOR_WAVELENGTHS),
+        "ORIENTATIONS": tables.GABOR_ORIENTATIONS,
     }
     folder = Path(__file__).parent / "kernels"
     lines = [f"#define {name} {value}" for name, value in constants.items()]

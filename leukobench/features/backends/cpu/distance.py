@@ -3,7 +3,7 @@
 import numpy as np
 from numba import njit
 
-from leukobench.features.backends.cpu.runs import CELL, NUCLEUS, adjacent_pairs, bounds
+from leukobench.features.backends.cpu.runs import CELL, NUCLEUS, adjacent_pairs, bounds, centroid
 
 
 @njit(nogil=True)
@@ -18,8 +18,8 @@ def distance_part(runs, counts, pairs, pair_counts, out):
     if counts[CELL]:
         _summary(squared_distance(runs[CELL], counts[CELL]), out[5:8])
     if counts[NUCLEUS]:
-        y, x, _ = _centroid(runs[NUCLEUS], counts[NUCLEUS])
-        v, u, area = _centroid(runs[CELL], counts[CELL])
+        y, x, _ = centroid(runs[NUCLEUS], counts[NUCLEUS])
+        v, u, area = centroid(runs[CELL], counts[CELL])
         out[8] = np.sqrt((y - v) ** 2 + (x - u) ** 2)
         out[9] = out[8] / np.sqrt(4 * area / np.pi)
 
@@ -130,14 +130,3 @@ def _lobes(squared):
                 inside = False
     pairs = np.empty((2 * n, 2), np.int32)
     return components(pairs, adjacent_pairs(runs, n, pairs), n)
-
-
-@njit(nogil=True)
-def _centroid(runs, n):
-    y, x, area = 0.0, 0.0, 0.0
-    for k in range(n):
-        length = float(runs[k, 2] - runs[k, 1])
-        y += length * runs[k, 0]
-        x += length * (runs[k, 1] + runs[k, 2] - 1) / 2
-        area += length
-    return y / area, x / area, area

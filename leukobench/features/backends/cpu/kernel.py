@@ -12,6 +12,7 @@ from numba import njit
 
 from leukobench.features.backends.cpu.colour import colour_moments, pack_runs
 from leukobench.features.backends.cpu.distance import distance_part
+from leukobench.features.backends.cpu.grid import grid_part
 from leukobench.features.backends.cpu.ratios import hull_part
 from leukobench.features.backends.cpu.runs import (
     CELL,
@@ -24,12 +25,13 @@ from leukobench.features.backends.cpu.runs import (
 from leukobench.features.backends.cpu.shape import shape_part
 from leukobench.features.backends.cpu.spaces import BLOCK, ROWS
 from leukobench.features.backends.cpu.texture import texture_part
+from leukobench.features.backends.cpu.zernike import zernike_part
 from leukobench.features.catalogue import PART_NAMES
 from leukobench.features.tables import PERCENTILE_BINS
 from leukobench.files import locked
 
-PARTS = ("shape", "colour", "texture", "percentiles", "distance", "hull", "background")
-SHAPE, COLOUR, TEXTURE, PERCENTILES, DISTANCE, HULL, BACKGROUND = range(len(PARTS))
+PARTS = ("shape", "colour", "texture", "percentiles", "distance", "hull", "background", "zernike", "grid")
+SHAPE, COLOUR, TEXTURE, PERCENTILES, DISTANCE, HULL, BACKGROUND, ZERNIKE, GRID = range(len(PARTS))
 WIDTHS = np.array([len(PART_NAMES[part]) for part in PARTS])
 
 
@@ -68,18 +70,24 @@ def _compile(stamp):
                 pair_counts[region] = adjacent_pairs(runs[region], counts[region], pairs[region])
             shape, distance, texture = _slot(row, at, SHAPE), _slot(row, at, DISTANCE), _slot(row, at, TEXTURE)
             around, hull_ratios = _slot(row, at, BACKGROUND), _slot(row, at, HULL)
+            zernike, on_grid = _slot(row, at, ZERNIKE), _slot(row, at, GRID)
             corners = 0
             if len(shape):
                 corners = shape_part(runs, counts, pairs, pair_counts, hull, extremes, shape)
             if len(distance):
                 distance_part(runs, counts, pairs, pair_counts, distance)
-            if len(texture):
-                texture[:] = np.nan
-                if counts[CELL]:
-                    box = bounds(runs[CELL], counts[CELL])
+            if len(zernike):
+                zernike_part(runs, counts, zernike)
+            texture[:] = np.nan
+            on_grid[:] = np.nan
+            if counts[CELL]:
+                box = bounds(runs[CELL], counts[CELL])
+                if len(texture):
                     texture_part(
                         pixels, first, height, width, box, runs, counts, pairs, pair_counts, grey, codes, texture
                     )
+                if len(on_grid):
+                    grid_part(pixels, first, width, box, runs, counts, on_grid)
             for half, region in enumerate((NUCLEUS, CYTOPLASM)):
                 colour = _half(_slot(row, at, COLOUR), half)
                 quantiles = _half(_slot(row, at, PERCENTILES), half)

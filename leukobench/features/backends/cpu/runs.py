@@ -95,3 +95,15 @@ def area(runs, n):
     for k in range(n):
         total += runs[k, 2] - runs[k, 1]
     return total
+
+
+@njit(nogil=True)
+def centroid(runs, n):
+    """Mean row and column of the pixels of n runs, and how many they are."""
+    y, x, area = 0.0, 0.0, 0.0
+    for k in range(n):
+        length = float(runs[k, 2] - runs[k, 1])
+        y += length * runs[k, 0]
+        x += length * (runs[k, 1] + runs[k, 2] - 1) / 2
+        area += length
+    return y / area, x / area, area

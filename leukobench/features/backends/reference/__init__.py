@@ -3,6 +3,7 @@
 import numpy as np
 
 from leukobench.features.backends.reference.colour import colour_part, hull_part, percentile_part
+from leukobench.features.backends.reference.extended import grid_part, zernike_part
 from leukobench.features.backends.reference.shape import distance_part, shape_part
 from leukobench.features.backends.reference.texture import texture_part
 from leukobench.features.batch import BATCH_BYTES, stream
@@ -42,6 +43,8 @@ def _one_cell(image, mask, parts):
         "percentiles": lambda: percentile_part(image, regions),
         "distance": lambda: distance_part(mask),
         "hull": lambda: hull_part(image, regions["nucleus"]),
+        "zernike": lambda: zernike_part(mask),
+        "grid": lambda: grid_part(image, regions),
     }
     for part in parts:
         if part in compute_part:
