@@ -3,7 +3,11 @@
     python benchmarks/features.py --data ../shared/data
 
 writes results/features/bench.md, bench.csv and scaling.csv. mahotas, nyxus and cp-measure are measured where they are
-installed (pip install mahotas nyxus cp-measure).
+installed (pip install mahotas nyxus cp-measure). On a machine with a CUDA device
+
+    python benchmarks/features.py --gpu
+
+writes results/gpu/features.md and features.csv: images per second from the host's memory and on the device.
 """
 
 import argparse
@@ -19,7 +23,8 @@ from pathlib import Path
 import pandas as pd
 
 from leukobench.datasets import DATASETS, find_data_root, get_dataset
-from leukobench.features.bench import run_bench, run_scaling
+from leukobench.errors import UsageError
+from leukobench.features.bench import run_bench, run_cuda_bench, run_scaling
 from leukobench.imaging.io import read_image, read_mask
 
 COLD_START = """
@@ -35,11 +40,15 @@ extract_features([image], [mask], device="cpu"); print(time.perf_counter() - sta
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--out", type=Path, default=Path("results/features"))
+    parser.add_argument("--out", type=Path, help="default results/features, or results/gpu")
+    parser.add_argument("--gpu", action="store_true", help="measure the CUDA device alone")
     parser.add_argument("--seconds", type=float, default=5.0, help="time per extractor and round")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--scaling-of", help=argparse.SUPPRESS)  # the process whose memory is measured
     options = parser.parse_args()
+    if options.gpu:
+        gpu_bench(options.out or Path("results/gpu"), options.seconds)
+        return
     root = find_data_root(options.data)
     if options.scaling_of:
         print(run_scaling(*read_cells(root, options.scaling_of)).to_json(orient="records"))
@@ -53,12 +62,36 @@ def main():
             tables.append(table.assign(dataset=name))
             scaling.append(scaling_in_fresh_process(root, name).assign(dataset=name))
     bench, scaling = pd.concat(tables), pd.concat(scaling)
-    options.out.mkdir(parents=True, exist_ok=True)
-    bench.to_csv(options.out / "bench.csv", index=False, float_format="%.1f")
-    scaling.to_csv(options.out / "scaling.csv", index=False, float_format="%.1f")
+    out = options.out or Path("results/features")
+    out.mkdir(parents=True, exist_ok=True)
+    bench.to_csv(out / "bench.csv", index=False, float_format="%.1f")
+    scaling.to_csv(out / "scaling.csv", index=False, float_format="%.1f")
     text = report(bench, scaling, cold_start())
-    (options.out / "bench.md").write_text(text, encoding="utf-8")
+    (out / "bench.md").write_text(text, encoding="utf-8")
     print(text)
+
+
+def gpu_bench(out, seconds):
+    """Write what the CUDA device does; a clear error where there is none."""
+    try:
+        table = run_cuda_bench(seconds=seconds)
+    except UsageError as error:
+        sys.exit(str(error))
+    import cupy
+
+    properties = cupy.cuda.runtime.getDeviceProperties(cupy.cuda.Device().id)
+    facts = {
+        "device": properties["name"].decode(),
+        "device memory": f"{properties['totalGlobalMem'] / 2**30:.0f} GiB",
+        "driver": cupy.cuda.runtime.driverGetVersion(),
+        "cupy": cupy.__version__,
+    }
+    lines = ["# Feature extraction on a CUDA device", "", "Drawn cells of 300 x 300 pixels.", "", _markdown(table), ""]
+    lines += [f"- {key}: {value}" for key, value in (environment() | facts).items()]
+    out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(out / "features.csv", index=False, float_format="%.1f")
+    (out / "features.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print("\n".join(lines))
 
 
 def read_cells(root, name):
@@ -82,8 +115,9 @@ def report(bench, scaling, cold):
     lines = [
         "# Speed of feature extraction",
         "",
-        "Expert masks given; all extractors in turn in one run, the best round of each. scikit-image, mahotas and",
-        "cp-measure: bounding box of the cell, joblib over all cores; nyxus: bounding box, its own threads.",
+        "Expert masks given; all extractors in turn in one run, the best round of each. The reference backend,",
+        "scikit-image, mahotas and cp-measure: bounding box of the cell, joblib over all cores; nyxus: bounding box, its",
+        "own threads. times_...: how many times as fast as scikit-image, and as the reference backend.",
         "On a machine that does other work as well the ratios say more than the rates.",
         "",
     ]

@@ -79,4 +79,5 @@ def features_bench(
     from leukobench.features.bench import run_bench
 
     for name, (pictures, masks, _) in images_with_masks(data).items():
-        show(run_bench(pictures[:images], masks[:images]), f"features on {name}, {min(images, len(masks))} images")
+        table = run_bench(pictures[:images], masks[:images]).set_index("extractor").round(1)
+        show(table, f"features on {name}, {min(images, len(masks))} images")

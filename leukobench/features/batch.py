@@ -10,6 +10,8 @@ from leukobench.errors import UsageError
 BATCH_BYTES = 4 << 20
 """Default size of a batch on the CPU: what is packed is still in the processor's cache when it is computed."""
 
+LABELS = "0 is background, 1 cytoplasm, 2 nucleus; see imaging.read_mask"
+
 
 @dataclass
 class Batch:
@@ -114,9 +116,7 @@ def _pack(cells, pixels, labels, first):
         labels[end : end + (-mask.size) % 8] = 0
     if labels.max(initial=0) > 2:
         bad = next(k for k, (_, mask) in enumerate(cells) if mask.max(initial=0) > 2)
-        raise UsageError(
-            f"mask {first + bad} has a label above 2", "0 is background, 1 cytoplasm, 2 nucleus; see imaging.read_mask"
-        )
+        raise UsageError(f"mask {first + bad} has a label above 2", LABELS)
     return Batch(pixels, labels, offsets, shapes)
 
 

@@ -6,13 +6,14 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
-from leukobench.features.backends import cuda_is_available
+from leukobench.features.backends import cuda_is_available, get_backend
 from leukobench.features.backends.cpu import thread_count, warm_up
 from leukobench.features.catalogue import feature_names
 from leukobench.features.extractor import extract_features
 from leukobench.features.rivals import RIVALS
 
-BASELINE = "scikit-image"
+BASELINES = {"times_scikit_image": "scikit-image", "times_reference": "leukobench reference (core)"}
+"""Column of ratios -> what the rates are divided by."""
 
 
 def run_bench(images, masks, *, rivals=tuple(RIVALS), seconds=5.0, rounds=3, jobs=None, progress=None):
@@ -20,14 +21,15 @@ def run_bench(images, masks, *, rivals=tuple(RIVALS), seconds=5.0, rounds=3, job
 
     Everything runs in turn in the same process, `rounds` times, and the best round counts: so that other load on the
     machine hits all alike. A rival gets the cell's bounding box, its images spread over joblib workers (nyxus threads
-    itself), and as many images as fit its time.
+    itself), and as many images as fit its time. The reference backend, which is what extraction cost before there were
+    kernels, stands among the rivals.
 
     Parameters
     ----------
     images : sequence of ndarray of uint8, shape (H, W, 3)
     masks : sequence of ndarray of uint8, shape (H, W)
     rivals : sequence of str, default all
-        Of ``scikit-image``, ``mahotas``, ``nyxus``, ``cp-measure``; one that is not installed is listed as absent.
+        Names of :data:`leukobench.features.rivals.RIVALS`; one that is not installed is listed as absent.
     seconds : float, default 5
         Time for one round of one rival, roughly.
     rounds : int, default 3
@@ -39,12 +41,12 @@ def run_bench(images, masks, *, rivals=tuple(RIVALS), seconds=5.0, rounds=3, job
     Returns
     -------
     DataFrame
-        Columns extractor, features, images, images_per_s, times_scikit_image (NaN where absent).
+        Columns extractor, features, images, images_per_s, times_scikit_image, times_reference (NaN where absent).
     """
     images, masks = list(images), list(masks)
     jobs = jobs or thread_count()
     warm_up()
-    contenders = [(f"leukobench {device} ({s})", device, s) for device in _devices() for s in ("core", "full")]
+    contenders = [(f"leukobench {d} ({s})", d, s) for d in _devices() for s in ("core", "full", "extended")]
     best, rows = {}, {}
     for _ in range(rounds):
         for name, device, feature_set in contenders:
@@ -62,11 +64,10 @@ def run_bench(images, masks, *, rivals=tuple(RIVALS), seconds=5.0, rounds=3, job
             rate, features, count = _time_rival(RIVALS[name], images, masks, seconds, jobs)
             best[name] = max(best.get(name, 0.0), rate)
             rows[name] = features, count
-    base = best.get(BASELINE, np.nan)
-    return pd.DataFrame(
-        [(n, *rows[n], best[n], best[n] / base) for n in best],
-        columns=["extractor", "features", "images", "images_per_s", "times_scikit_image"],
+    table = pd.DataFrame(
+        [(name, *rows[name], best[name]) for name in best], columns=["extractor", "features", "images", "images_per_s"]
     )
+    return table.assign(**{column: table["images_per_s"] / best.get(of, np.nan) for column, of in BASELINES.items()})
 
 
 def _devices():
@@ -95,6 +96,46 @@ def _time_rival(rival, images, masks, seconds, jobs):
     start = time.perf_counter()
     features = rival.extract([images[k] for k in spread], [masks[k] for k in spread], jobs)
     return len(spread) / (time.perf_counter() - start), features, len(spread)
+
+
+def run_cuda_bench(images=2000, size=300, seconds=5.0, feature_sets=("core", "full", "extended")):
+    """Images per second on the CUDA device, with images and masks in the host's memory and on the device.
+
+    Parameters
+    ----------
+    images : int, default 2000
+        Copies of one drawn cell.
+    size : int, default 300
+        Height and width of an image; the cell's diameter is half of it.
+    seconds : float, default 5
+        Time of one measurement, roughly.
+    feature_sets : sequence of str, default ("core", "full", "extended")
+
+    Returns
+    -------
+    DataFrame
+        Columns feature_set, features, data (``host`` or ``device``), images, images_per_s.
+
+    Raises
+    ------
+    UsageError
+        Where there is no CUDA device.
+    """
+    get_backend("cuda")
+    import cupy
+
+    y, x = np.mgrid[:size, :size]
+    distance = np.hypot(y - size / 2, x - size / 2) / size
+    image = np.random.default_rng(0).integers(60, 230, (size, size, 3)).astype(np.uint8)
+    mask = (distance < 0.25).astype(np.uint8) + (distance < 0.17)
+    host = np.repeat(image[None], images, 0), np.repeat(mask[None], images, 0)
+    rows = []
+    for data, arrays in (("host", host), ("device", tuple(cupy.asarray(part) for part in host))):
+        for feature_set in feature_sets:
+            extract_features(*arrays, device="cuda", feature_set=feature_set)  # compiles, and fills the memory pools
+            rate, count = _time_backend(*arrays, "cuda", feature_set, seconds)
+            rows.append((feature_set, len(feature_names(feature_set)), data, count, rate))
+    return pd.DataFrame(rows, columns=["feature_set", "features", "data", "images", "images_per_s"])
 
 
 def run_scaling(images, masks, sizes=(100, 1000, 17000), feature_set="core"):

@@ -14,6 +14,8 @@ from skimage.color import rgb2hed, rgb2hsv, rgb2lab
 from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 from skimage.measure import perimeter_crofton, regionprops
 
+from leukobench.features.backends.reference import compute
+from leukobench.features.catalogue import PARTS_OF_SET
 from leukobench.features.definitions import GLCM_PROPERTIES
 
 _SIZES = ("area", "area_bbox", "area_convex", "axis_major_length", "axis_minor_length", "equivalent_diameter_area")
@@ -136,7 +138,13 @@ def _chunk(measure, cells):
         return [len(measure(*cell)) for cell in cells][-1]
 
 
+def reference_cell(image, mask):
+    """The core set by this project's reference backend."""
+    return next(compute([image], [mask], PARTS_OF_SET["core"]))[0]
+
+
 RIVALS = {
+    "leukobench reference (core)": Rival("leukobench", _in_parallel(reference_cell)),
     "scikit-image": Rival("skimage", _in_parallel(scikit_image_cell)),
     "mahotas": Rival("mahotas", _in_parallel(mahotas_cell)),
     "nyxus": Rival("nyxus", _nyxus),

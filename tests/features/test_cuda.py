@@ -1,16 +1,14 @@
-"""The CUDA kernels: compiled for real, run on the CPU behind a shim; on a machine with a GPU run there."""
+"""The CUDA kernels without a device: compiled for real, run on the CPU behind a shim; test_gpu.py runs them there."""
 
 import ctypes
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from leukobench.features import extract_features, feature_names
-from leukobench.features.backends import cuda_is_available
+from leukobench.features import extract_features
 from leukobench.features.backends.cuda import PARTS, kernel_source, scratch_layout, shared_tables
 from leukobench.features.batch import stream
 from leukobench.features.catalogue import PART_NAMES
@@ -84,56 +82,3 @@ def test_logic_on_degenerate_cells(on_cpu, degenerate, kind):
     values, reference = on_cpu(images, masks), _reference(images, masks).to_numpy()
     np.testing.assert_array_equal(np.isnan(values), np.isnan(reference))
     np.testing.assert_allclose(values, reference, rtol=1e-4, atol=2e-5)
-
-
-gpu = [pytest.mark.gpu, pytest.mark.skipif(not cuda_is_available(), reason="no CUDA device: see results/gpu/README.md")]
-
-
-class TestOnDevice:
-    pytestmark = gpu
-
-    @pytest.mark.real
-    @pytest.mark.parametrize("feature_set", ["full", "background"])
-    def test_parity_with_cpu(self, real_cells, difference, feature_set):
-        cpu = extract_features(*real_cells, device="cpu", feature_set=feature_set)
-        assert difference(extract_features(*real_cells, device="cuda", feature_set=feature_set), cpu) < 1e-4
-
-    def test_degenerate_cells(self, degenerate):
-        images, masks, _ = degenerate("noise")
-        cpu = extract_features(images, masks, device="cpu", feature_set="full")
-        cuda = extract_features(images, masks, device="cuda", feature_set="full")
-        np.testing.assert_allclose(cuda, cpu, rtol=1e-4, atol=2e-5)
-
-    def test_small_batches_change_nothing(self, drawn_cells):
-        whole = extract_features(*drawn_cells, device="cuda")
-        parts = extract_features(*drawn_cells, device="cuda", batch_bytes=20_000)
-        np.testing.assert_allclose(parts, whole, rtol=1e-9)
-
-    def test_arrays_on_the_device_are_taken_as_they_are(self, cell):
-        import cupy
-
-        images, masks = np.stack([cell[0]] * 5), np.stack([cell[1]] * 5)
-        host = extract_features(images, masks, device="cuda")
-        device = extract_features(cupy.asarray(images), cupy.asarray(masks), device="cuda")
-        ragged = extract_features([cupy.asarray(i) for i in images], [cupy.asarray(m) for m in masks], device="cuda")
-        np.testing.assert_allclose(device, host, rtol=1e-9)
-        np.testing.assert_allclose(ragged, host, rtol=1e-9)
-
-    def test_throughput(self, record_property):
-        """Prints images per second at 300 x 300, from the host and on the device; a figure, not a threshold."""
-        import cupy
-
-        rng = np.random.default_rng(0)
-        image = rng.integers(60, 230, (300, 300, 3)).astype(np.uint8)
-        y, x = np.mgrid[:300, :300]
-        distance = np.hypot(y - 150, x - 150)
-        mask = ((distance < 75).astype(np.uint8)) + (distance < 50)
-        images, masks = np.stack([image] * 2000), np.stack([mask] * 2000).astype(np.uint8)
-        for where, arrays in (("host", (images, masks)), ("device", (cupy.asarray(images), cupy.asarray(masks)))):
-            extract_features(*arrays, device="cuda")
-            start = time.perf_counter()
-            table = extract_features(*arrays, device="cuda")
-            rate = len(table) / (time.perf_counter() - start)
-            record_property(f"images_per_s_{where}", rate)
-            print(f"cuda, 300 x 300, {where}: {rate:,.0f} images/s")
-            assert list(table.columns) == feature_names()

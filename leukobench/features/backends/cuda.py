@@ -8,7 +8,7 @@ import numpy as np
 from leukobench.errors import UsageError
 from leukobench.features import tables
 from leukobench.features.backends.reference.colour import NO_SPREAD
-from leukobench.features.batch import Batch, check_cell, stream
+from leukobench.features.batch import LABELS, Batch, check_cell, stream
 from leukobench.features.catalogue import PART_NAMES
 from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE, ZERNIKE_ORDER
 
@@ -200,6 +200,11 @@ def device_batches(images, masks, batch_bytes=BATCH_BYTES):
     Yields
     ------
     Batch
+
+    Raises
+    ------
+    UsageError
+        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
     """
     import cupy
 
@@ -220,7 +225,8 @@ def device_batches(images, masks, batch_bytes=BATCH_BYTES):
             pixels, labels = images[start:stop].ravel(), masks[start:stop].ravel()  # no copy where contiguous
         else:
             pixels, labels = (cupy.concatenate([a.ravel() for a in part[start:stop]]) for part in (images, masks))
-        cupy.cuda.get_current_stream().synchronize()
+        if int(labels.max()) > 2:  # waits for the device as well: the batch is whole before a stream works on it
+            raise UsageError(f"a mask in {start}..{stop - 1} has a label above 2", LABELS)
         sizes = shapes.prod(1)
         yield Batch(pixels, labels, np.cumsum(sizes) - sizes, shapes)
         start = stop
