@@ -52,8 +52,8 @@ def atomic_write(path, data):
 
 
 @contextlib.contextmanager
-def locked(path, *, wait=True):
-    """Hold an exclusive lock on a file for as long as the block runs.
+def locked(path, *, wait=True, shared=False):
+    """Hold a lock on a file for as long as the block runs.
 
     The operating system drops the lock when its owner ends, however it ends, `kill -9` included.
 
@@ -63,6 +63,8 @@ def locked(path, *, wait=True):
         The lock file; it is made where it is missing and left in place.
     wait : bool, default True
         Wait for another owner; otherwise give up at once.
+    shared : bool, default False
+        Share the lock with others who share it; by default there is one owner.
 
     Yields
     ------
@@ -81,7 +83,7 @@ def locked(path, *, wait=True):
     path.parent.mkdir(parents=True, exist_ok=True)
     with open(path, "a") as file:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            fcntl.flock(file, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | (0 if wait else fcntl.LOCK_NB))
         except BlockingIOError:
             yield False
         else:

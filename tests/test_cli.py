@@ -92,7 +92,7 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
     code, text = leukobench(*arguments)
     assert code == 1
     assert "8 run cells, 1 failed" in text
-    code, text = leukobench(*arguments, "--retry-failed")
+    code, text = leukobench(*arguments, "--retry", "failed")
     assert code == 0, text
 
 

@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 from leukobench import __version__
-from leukobench.cli import data, features, listing, run, segment
+from leukobench.cli import data, features, listing, run, segment, store
 from leukobench.cli.common import console
 from leukobench.errors import UsageError
 
@@ -18,7 +18,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.plan, run.report, run.status):
+for command in (run.run, run.plan, store.report, store.status, store.verify, store.merge):
     app.command()(command)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")

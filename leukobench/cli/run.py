@@ -1,5 +1,7 @@
-"""Run, plan, report, status: a suite from the command line."""
+"""Run and plan: a suite from the command line."""
 
+import contextlib
+import signal
 from pathlib import Path
 from typing import Annotated
 
@@ -36,12 +38,14 @@ def run(
     jobs: Jobs = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Stop a run cell after so many seconds.")] = None,
     device: Device = "auto",
-    retry_failed: Annotated[bool, typer.Option(help="Run cells that failed again.")] = False,
+    retry: Annotated[
+        str | None, typer.Option(help="Run failed cells again: failed, or kinds among error,oom,timeout,killed.")
+    ] = None,
 ):
     """Run a suite: every model over every train/test combination, then the leaderboard.
 
-    The same command with the same `--out` does only what is missing. Without a data root the phantom datasets are
-    used, and every table says so.
+    The same command with the same `--out` does only what is missing, so a run that was stopped or killed goes on.
+    Without a data root the phantom datasets are used, and every table says so.
 
         leukobench run --suite cross-dataset --data ../shared/data --budget quick
 
@@ -52,23 +56,26 @@ def run(
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level)
     out = out or Path("results/runs") / chosen.name
+    kinds = failures_to_retry(retry)
     root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
-    with ProgressReport(console) as progress:
-        records = run_suite(
-            chosen,
-            root,
-            out,
-            jobs=jobs,
-            timeout=cell_timeout,
-            device=device,
-            retry_failed=retry_failed,
-            progress=progress,
-        )
-    report = write_report(out)
+    with interruptible(out):
+        with ProgressReport(console) as progress:
+            records = run_suite(
+                chosen,
+                root,
+                out,
+                jobs=jobs,
+                timeout=cell_timeout,
+                device=device,
+                retry=kinds,
+                progress=progress,
+            )
+        report = write_report(out)
     print_leaderboard(console, report)
     failed = sum(record["status"] != "ok" for record in records)
     console.print(f"\n{len(records)} run cells, {failed} failed; tables in {out}", soft_wrap=True)
     if failed:
+        console.print(f"why: leukobench status {out}; again: the same command with --retry failed", soft_wrap=True)
         raise typer.Exit(1)
 
 
@@ -104,33 +111,27 @@ def plan(
     )
 
 
-def report(folder: Annotated[Path, typer.Argument(help="A run folder.")]):
-    """Compute the tables of a run folder again, from its records and predictions alone.
+def failures_to_retry(text):
+    from leukobench.evaluation.suite import choose
+    from leukobench.evaluation.worker import FAILURES
 
-    leukobench report results/runs/cross-dataset
-    """
-    from leukobench.report import print_leaderboard, write_report
-
-    print_leaderboard(console, write_report(folder))
+    names = split_names(text) or []
+    return FAILURES if names == ["failed"] else choose("kind of failure", names, [*FAILURES, "failed"])
 
 
-def status(folder: Annotated[Path, typer.Argument(help="A run folder.")]):
-    """Say how far a run is, and what failed why.
-
-    leukobench status results/runs/cross-dataset
-    """
-    from collections import Counter
-
-    from leukobench.report.reader import read_run
-
-    records = read_run(folder).records
-    counts = Counter(record["status"] for record in records)
-    console.print(", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "no run cells")
-    for record in records:
-        if record["status"] not in ("ok", "missing"):
-            which = " ".join(str(record[key]) for key in ("protocol", "train", "model", "seed"))
-            console.print(f"\n{record['status']}: {which} (cells/{record['fingerprint']}.json)", soft_wrap=True)
-            console.print(record.get("traceback") or record["error"], markup=False, highlight=False)
+@contextlib.contextmanager
+def interruptible(out):
+    """End on SIGTERM, which clusters send, as on Ctrl-C; a disk that is full or read-only is said in a sentence."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    except OSError as error:
+        what = f"{error.strerror or error} ({error.filename or out})"
+        raise UsageError(
+            f"the run ended: {what}", "what was finished is kept; put it right and start the same command again"
+        ) from error
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def load_suite_from(suite, datasets, models, protocols, seeds, budget, level):

@@ -1,5 +1,6 @@
-"""Where a run ran: versions, machine and commit, written beside its numbers."""
+"""Where a run ran: versions, machine and commit, written beside its numbers and into each record."""
 
+import functools
 import os
 import platform
 import subprocess
@@ -32,6 +33,43 @@ def describe_environment(**facts):
     >>> describe_environment(jobs=2)["jobs"]
     2
     """
+    return _facts() | facts
+
+
+def software_changes(before, now=None):
+    """What differs in software between two descriptions, in words.
+
+    Parameters
+    ----------
+    before : dict
+        Of `describe_environment`.
+    now : dict, optional
+        The later one; default: this process.
+
+    Returns
+    -------
+    list of str
+        Empty where the same versions ran.
+
+    Examples
+    --------
+    >>> now = describe_environment()
+    >>> software_changes(now), software_changes(now | {"leukobench": "0.0"})[0][:15]
+    ([], 'leukobench 0.0 ')
+    """
+    now = now or describe_environment()
+
+    def versions(facts):
+        own = {name: facts.get(name) for name in ("leukobench", "commit", "python")}
+        own["commit"] = f"{(own['commit'] or 'unknown')[:10]}{' with changes' if facts.get('dirty') else ''}"
+        return own | facts.get("packages", {})
+
+    old, new = versions(before), versions(now)
+    return [f"{name} {old.get(name)} -> {new.get(name)}" for name in {**old, **new} if old.get(name) != new.get(name)]
+
+
+@functools.cache
+def _facts():
     return {
         "leukobench": __version__,
         "commit": _git("rev-parse", "HEAD"),
@@ -43,7 +81,6 @@ def describe_environment(**facts):
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
         "gpu": _gpu(),
         "packages": {name: version for name in PACKAGES if (version := _version(name))},
-        **facts,
     }
 
 
@@ -73,6 +110,8 @@ def _processor():
 
 
 def _gpu():
+    if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
+        return None  # importing CuPy to hear the same takes a second in every worker
     try:
         import cupy
 

@@ -1,5 +1,6 @@
 """A suite from the images to the result store, with everything that is done already left as it is."""
 
+import contextlib
 import json
 import logging
 import os
@@ -8,15 +9,18 @@ from pathlib import Path
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index, index_hash
 from leukobench.errors import UsageError
+from leukobench.evaluation.changes import changes, mixed_software
 from leukobench.evaluation.environment import describe_environment
-from leukobench.evaluation.executor import execute
+from leukobench.evaluation.executor import LocalPool, execute
 from leukobench.evaluation.plan import build_plan, select_samples
+from leukobench.evaluation.records import SEAL, sealed
 from leukobench.evaluation.representations import compute_missing, load_rows
-from leukobench.evaluation.store import RunFolder
+from leukobench.evaluation.store import RunFolder, open_database
 from leukobench.files import locked
 from leukobench.models import MODELS
 
 log = logging.getLogger(__name__)
+NAMED = 20  # changed cells that are named one by one at the start of a run; the rest is counted
 
 
 def prepare(suite, root, progress=None):
@@ -43,7 +47,20 @@ def prepare(suite, root, progress=None):
     return index, samples, build_plan(suite, samples)
 
 
-def run(suite, root, out, *, cache=None, jobs=None, timeout=None, device="auto", retry_failed=False, progress=None):
+def run(
+    suite,
+    root,
+    out,
+    *,
+    cache=None,
+    jobs=None,
+    scheduler=None,
+    storage=None,
+    timeout=None,
+    device="auto",
+    retry=(),
+    progress=None,
+):
     """Run a suite into a folder; what the folder holds already is kept.
 
     Parameters
@@ -58,12 +75,16 @@ def run(suite, root, out, *, cache=None, jobs=None, timeout=None, device="auto",
         Folder of the representations; default the user's.
     jobs : int, optional
         Worker processes; default one per core.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers run the cells in place of this machine's processes.
+    storage : str, optional
+        URL of a database that keeps the Optuna trials in place of journals in the run folder.
     timeout : float, optional
         Seconds after which a run cell is stopped.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed.
-    retry_failed : bool, default False
-        Run cells whose record is a failure again.
+    retry : collection of str, default none
+        Kinds of failure whose cells are run again, among "error", "oom", "timeout" and "killed".
     progress : object, optional
         With methods stage(name, total), advance(n, text) and note(text); see `leukobench.progress`.
 
@@ -75,90 +96,51 @@ def run(suite, root, out, *, cache=None, jobs=None, timeout=None, device="auto",
     Raises
     ------
     UsageError
-        Where data or suite cannot be run, or the folder cannot be written.
+        Where data or suite cannot be run, or another process runs another plan in the folder.
+    OSError
+        Where the folder cannot be written; what was finished stays.
+    KeyboardInterrupt
+        On Ctrl-C, after the workers were stopped; what was finished stays.
     """
     jobs = jobs or len(os.sched_getaffinity(0))
     progress.stage("index", None)
     index, samples, cells = prepare(suite, root, progress.count)
-    try:
+    facts = {"suite": suite.name, "suite_version": suite.version, "index_hash": index_hash(index), "threads": 1}
+    if storage:
+        open_database(storage)  # says now, and not in every worker, that it cannot be reached
+    with contextlib.ExitStack() as held:
         store = RunFolder(out)
-        with locked(store.path / "locks" / "plan"):
-            before = store.read_json("plan.json")
-            _write_plan(store, suite, index, samples, cells, jobs, root)
-    except OSError as error:
-        raise UsageError(f"cannot write to {out}: {error.strerror}", "choose another folder with --out") from None
-    for note in changes(before, cells):
-        progress.note(note)
+        before = _claim(store, _plan(suite, index, samples, cells, facts), samples, held)
+        where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
+        store.write_json("environment.json", describe_environment(**facts, seeds=list(suite.seeds), **where))
+        records = {cell: store.read_record(cell.fingerprint) for cell in cells}
+        _tell(progress, changes(before, cells) + mixed_software(records))
+        stale = {cell: record for cell, record in records.items() if record and record["status"] in retry}
+        todo = [cell for cell, record in records.items() if record is None or cell in stale]
+        if len(todo) < len(cells):
+            progress.note(f"{len(cells) - len(todo)} of {len(cells)} run cells are done already in {out}")
+        if not todo:
+            return [records[cell] for cell in cells]
+        pool = _open_pool(jobs, scheduler, store)
+        _represent(todo, samples, root, store, TableCache(cache), jobs, device, progress)
 
-    records = {cell: store.read_record(cell.fingerprint) for cell in cells}
-    todo = [cell for cell, record in records.items() if record is None or (retry_failed and record["status"] != "ok")]
-    if len(todo) < len(cells):
-        progress.note(f"{len(cells) - len(todo)} of {len(cells)} run cells are done already in {out}")
+        def done(cell, record):
+            records[cell] = record
+            if record["status"] != "ok":
+                progress.note(f"{record['status']}: {' '.join(map(str, cell.identity))}: {record['error']}")
+            progress.advance(1, " ".join(map(str, cell.identity)))
 
-    progress.stage("features and embeddings", None)
-    names = {MODELS[cell.model].representation for cell in todo}
-    with locked(store.path / "locks" / "representations"):
-        tables = TableCache(cache)
-        measured = compute_missing(
-            sorted(names),
-            samples,
-            root,
-            cache=tables,
-            jobs=jobs,
-            device=device,
-            progress=progress.count,
-        )
-        for name in sorted(names):
-            store.write_rows(name, load_rows(name, samples, tables))
-        known = store.read_json("representations.json") or {}
-        store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
-
-    progress.stage("run cells", len(todo))
-
-    def done(cell, record):
-        records[cell] = record
-        if record["status"] != "ok":
-            progress.note(f"{record['status']}: {' '.join(map(str, cell.identity))}: {record['error']}")
-        progress.advance(1, " ".join(map(str, cell.identity)))
-
-    execute(
-        sorted(todo, key=lambda cell: -_cost(cell, samples)),
-        suite,
-        store.path,
-        jobs=jobs,
-        timeout=timeout,
-        done=done,
-    )
+        progress.stage("run cells", len(todo))
+        todo.sort(key=lambda cell: -_cost(cell, samples))
+        options = {"stale": stale, "timeout": timeout, "storage": storage, "facts": facts, "done": done}
+        try:
+            with pool:
+                execute(todo, suite, store.path, pool=pool, **options)
+        except KeyboardInterrupt:
+            n = sum(record is not None and cell not in stale for cell, record in records.items())
+            progress.note(f"stopping the workers; {n} of {len(cells)} run cells are done in {out}")
+            raise
     return [records[cell] for cell in cells]
-
-
-def changes(before, cells):
-    """What a plan changes in a run folder that held another, cell by cell.
-
-    Parameters
-    ----------
-    before : dict or None
-        The earlier `plan.json`.
-    cells : list of RunCell
-        The new plan.
-
-    Returns
-    -------
-    list of str
-        One line per cell whose inputs changed; its old record is left out of the tables.
-    """
-    if not before:
-        return []
-    identity = ("protocol", "train", "model", "seed")
-    old = {tuple(cell[key] for key in identity): cell for cell in before["cells"]}
-    lines = []
-    for cell in cells:
-        was = old.get(cell.identity)
-        if was and was["fingerprint"] != cell.fingerprint:
-            new = json.loads(json.dumps(cell.inputs))
-            changed = sorted(key for key in {*was["inputs"], *new} if was["inputs"].get(key) != new.get(key))
-            lines.append(f"{' '.join(map(str, cell.identity))} runs again: changed {', '.join(changed)}")
-    return lines
 
 
 def _cost(cell, samples):
@@ -167,19 +149,63 @@ def _cost(cell, samples):
     return weight * folds * int(samples["dataset"].isin(cell.sources).sum())
 
 
-def _write_plan(store, suite, index, samples, cells, jobs, root):
+def _plan(suite, index, samples, cells, facts):
     datasets = samples.groupby("dataset")["group"]
-    plan = {
+    return {
         "suite": suite.as_dict(),
         "synthetic": bool(index["synthetic"].any()),
         "groups_unknown": [name for name, group in datasets if group.isna().all()],
         "images": {name: len(group) for name, group in datasets},
-        "index_hash": index_hash(index),
+        "index_hash": facts["index_hash"],
         "cells": [cell.as_dict() for cell in cells],
     }
-    facts = describe_environment(
-        jobs=jobs, threads_per_job=1, seeds=list(suite.seeds), index_hash=plan["index_hash"], data=Path(root).name
-    )
-    store.write_samples(samples)
-    store.write_json("plan.json", plan)
-    store.write_json("environment.json", facts)
+
+
+def _open_pool(jobs, scheduler, store):
+    if not scheduler:
+        return LocalPool(jobs)
+    from leukobench.evaluation.cluster import DaskPool
+
+    return DaskPool(scheduler, store.path)
+
+
+def _claim(store, plan, samples, held):
+    """Write the plan, unless it is there already, and keep others from changing it; gives the plan there was before."""
+    with locked(store.path / "locks" / "plan"):
+        try:
+            before = store.read_json("plan.json")
+        except ValueError as error:
+            log.warning("plan.json in %s is damaged (%s): written again", store.path, error)
+            before = None
+        if before is None or before.get(SEAL) != sealed(json.loads(json.dumps(plan)))[SEAL]:
+            with locked(store.path / "locks" / "running", wait=False) as alone:
+                if not alone:
+                    raise UsageError(
+                        f"another process runs another plan in {store.path}",
+                        "wait for it, or choose another folder with --out",
+                    )
+                store.write_samples(samples)
+                store.write_json("plan.json", plan)
+        held.enter_context(locked(store.path / "locks" / "running", shared=True))
+        return before
+
+
+def _represent(cells, samples, root, store, tables, jobs, device, progress):
+    """Compute the representations that cells need and lay them out for the workers."""
+    progress.stage("features and embeddings", None)
+    names = sorted({MODELS[cell.model].representation for cell in cells})
+    with locked(store.path / "locks" / "representations"):
+        measured = compute_missing(
+            names, samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count
+        )
+        for name in names:
+            store.write_rows(name, load_rows(name, samples, tables))
+        known = store.read_json("representations.json") or {}
+        store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
+
+
+def _tell(progress, lines):
+    for line in lines[:NAMED]:
+        progress.note(line)
+    if len(lines) > NAMED:
+        progress.note(f"... and {len(lines) - NAMED} more; `leukobench status` names all of the run folder's records")

@@ -7,12 +7,21 @@ from pathlib import Path
 import numpy as np
 import optuna
 import pandas as pd
-from optuna.storages import InMemoryStorage, JournalStorage
+import pyarrow as pa
+import pyarrow.parquet as pq
+from optuna.exceptions import StorageInternalError
+from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
+from sqlalchemy.exc import SQLAlchemyError
 
+from leukobench.evaluation.records import checksum, sealed
 from leukobench.files import atomic_write, locked
 
 log = logging.getLogger(__name__)
+
+
+class StorageLost(ConnectionError):
+    """The database of the tunings cannot be reached."""
 
 
 class RunFolder:
@@ -20,7 +29,7 @@ class RunFolder:
 
     `plan.json` and `environment.json` say what was asked for and where it ran; `samples.parquet` holds the images and
     `rows/` their representations; `cells/<fingerprint>.json` and `predictions/<fingerprint>.parquet` hold one record
-    each per run cell; `journal/` keeps the Optuna trials of cells that are not finished.
+    each per run cell; `journal/` keeps the Optuna trials of cells that are not finished, `logs/` what a cell printed.
 
     Parameters
     ----------
@@ -40,8 +49,8 @@ class RunFolder:
         self.path.mkdir(parents=True, exist_ok=True)
 
     def write_json(self, name, content):
-        """Write a JSON file of the run folder atomically."""
-        atomic_write(self.path / name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+        """Write a JSON file of the run folder atomically, sealed against changes by hand."""
+        atomic_write(self.path / name, json.dumps(sealed(content), indent=1, ensure_ascii=False) + "\n")
 
     def read_json(self, name):
         """Content of a JSON file of the run folder, or None where there is none.
@@ -81,6 +90,14 @@ class RunFolder:
         """Rows of a representation, mapped from the file so that workers share them."""
         return np.load(self.rows_path(name), mmap_mode="r")
 
+    def predictions_path(self, fingerprint):
+        """File of the predictions of a run cell that went well."""
+        return self.path / "predictions" / f"{fingerprint}.parquet"
+
+    def log_path(self, fingerprint):
+        """File of what a run cell printed; there is none where it printed nothing."""
+        return self.path / "logs" / f"{fingerprint}.log"
+
     def cell_lock(self, fingerprint):
         """Lock of one run cell, not waited for: a process that does not get it leaves the cell alone."""
         return locked(self.path / "locks" / fingerprint, wait=False)
@@ -95,10 +112,17 @@ class RunFolder:
         except ValueError as error:
             log.warning("record cells/%s.json is damaged (%s): the cell is run again", fingerprint, error)
             return None
-        if record and record["status"] == "ok" and not (self.path / "predictions" / f"{fingerprint}.parquet").exists():
-            log.warning("predictions/%s.parquet is missing: the cell is run again", fingerprint)
-            return None
+        if record and record["status"] == "ok":
+            try:
+                pq.read_metadata(self.predictions_path(fingerprint))
+            except (OSError, pa.ArrowException) as error:
+                log.warning("predictions/%s.parquet is damaged (%s): the cell is run again", fingerprint, error)
+                return None
         return record
+
+    def read_predictions(self, fingerprint):
+        """Predictions of a run cell, one row per image."""
+        return pd.read_parquet(self.predictions_path(fingerprint))
 
     def write_record(self, record, predictions=None):
         """Write what a run cell gave: predictions first, so that a record means that all is there.
@@ -109,15 +133,23 @@ class RunFolder:
             With its "fingerprint".
         predictions : pandas.DataFrame, optional
             Of a cell that went well.
+
+        Returns
+        -------
+        dict
+            The record as it was written, with the checksum of its predictions.
         """
         fingerprint = record["fingerprint"]
         if predictions is not None:
-            atomic_write(self.path / "predictions" / f"{fingerprint}.parquet", predictions.to_parquet)
+            table = pa.Table.from_pandas(predictions, preserve_index=False)
+            atomic_write(self.predictions_path(fingerprint), lambda beside: pq.write_table(table, beside))
+            record = record | {"predictions_checksum": checksum(table)}
         self.write_json(f"cells/{fingerprint}.json", record)
         for journal in self.path.glob(f"journal/{fingerprint}-*"):
             journal.unlink()
+        return record
 
-    def open_storage(self, fingerprint, number, keep=True):
+    def open_storage(self, fingerprint, number, keep=True, url=None):
         """Optuna storage of one tuning.
 
         Parameters
@@ -128,12 +160,21 @@ class RunFolder:
             Outer fold.
         keep : bool, default True
             Keep trials in a journal file that survives a kill, else in memory.
+        url : str, optional
+            Database that keeps them in place of a journal, as SQLAlchemy writes it.
 
         Returns
         -------
         optuna.storages.BaseStorage
             The storage. A journal that cannot be read is named in the log and begun again.
+
+        Raises
+        ------
+        StorageLost
+            Where the database cannot be reached.
         """
+        if url:
+            return open_database(url)
         if not keep:
             return InMemoryStorage()
         path = self.path / "journal" / f"{fingerprint}-{number}.log"
@@ -148,6 +189,20 @@ class RunFolder:
             path.unlink()
             storage = _journal(path)
         return storage
+
+
+def open_database(url):
+    """Optuna storage of a database, such as "postgresql+psycopg2://user@host/leukobench".
+
+    Raises
+    ------
+    StorageLost
+        Where it cannot be reached.
+    """
+    try:
+        return RDBStorage(url)
+    except (StorageInternalError, SQLAlchemyError, ImportError) as error:
+        raise StorageLost(str(error).splitlines()[0]) from error
 
 
 def _journal(path):

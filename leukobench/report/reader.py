@@ -58,17 +58,26 @@ class Run:
         UsageError
             The file is missing, truncated, or is not what its record says.
         """
-        path = self.folder / "predictions" / f"{record['fingerprint']}.parquet"
+        table = self.prediction_table(record)
         try:
-            with pq.ParquetFile(path, pre_buffer=False) as file:  # five times as fast as read_table on small files
-                table = file.read(use_threads=False)
             keys = table.select(COLUMNS)
             columns = [table[f"p_{name}"].to_numpy() for name in record["head_classes"]]
             probabilities = np.column_stack(columns).astype(float, copy=False)
             check_probabilities(probabilities)
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            raise _damaged(path, error) from error
+        except (KeyError, ValueError, pa.ArrowException) as error:
+            raise _damaged(self._path(record), error) from error
         return keys, probabilities
+
+    def prediction_table(self, record):
+        """All columns of a run cell's predictions, as a pyarrow.Table; raises as `predictions` does."""
+        try:
+            with pq.ParquetFile(self._path(record), pre_buffer=False) as file:  # five times as fast as read_table
+                return file.read(use_threads=False)
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise _damaged(self._path(record), error) from error
+
+    def _path(self, record):
+        return self.folder / "predictions" / f"{record['fingerprint']}.parquet"
 
 
 def read_run(folder):
@@ -88,16 +97,21 @@ def read_run(folder):
         No run folder, or a file in it that is truncated or not what the plan says, by name.
     """
     folder = Path(folder)
-    path = folder / "plan.json"
+    plan = read_plan(folder)
+    return Run(folder, plan, [read_record(folder, cell, plan["suite"]["datasets"]) for cell in plan["cells"]])
+
+
+def read_plan(folder):
+    """Content of a run folder's `plan.json`; raises as `read_run` does."""
+    path = Path(folder) / "plan.json"
     if not path.is_file():
         raise UsageError(f"{folder} is no run folder: it has no plan.json", "name the --out folder of a run")
     try:
         plan = json.loads(path.read_text(encoding="utf-8"))
-        cells = [{key: cell[key] for key in PLANNED} | cell for cell in plan["cells"]]
-        datasets = plan["suite"]["datasets"]
+        [cell[key] for cell in plan["cells"] for key in PLANNED], plan["suite"]["datasets"]
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a readable plan ({_reason(error)})", "run again into a new --out") from error
-    return Run(folder, plan, [_read_record(folder, cell, datasets) for cell in cells])
+    return plan
 
 
 def targets_of(cell, datasets):
@@ -130,8 +144,8 @@ def targets_of(cell, datasets):
     }[cell["protocol"]]
 
 
-def _read_record(folder, cell, datasets):
-    """The record of a planned cell, with everything the plan says about it."""
+def read_record(folder, cell, datasets):
+    """The record of a planned cell, with everything the plan says about it; raises as `read_run` does."""
     path = folder / "cells" / f"{cell['fingerprint']}.json"
     try:
         record = json.loads(path.read_bytes())

@@ -84,7 +84,11 @@ def build_report(folder, *, replicates=REPLICATES, seed=0):
     UsageError
         The folder is no run folder, or a file in it is damaged, by name.
     """
-    run = read_run(folder)
+    return report_of(read_run(folder), replicates=replicates, seed=seed)
+
+
+def report_of(run, *, replicates=REPLICATES, seed=0):
+    """As `build_report`, of a `Run` that was read already."""
     headline = headline_protocol({record["protocol"] for record in run.records})
     scored = score_cells(run, headline)
     scores = bootstrap(scored.targets, scored.columns, replicates=replicates, seed=seed)
@@ -124,15 +128,32 @@ def write_report(folder, **options):
     Report
     """
     report = build_report(folder, **options)
-    folder = report.run.folder
-    atomic_write(folder / "cells.csv", _csv(report.cells))
-    atomic_write(folder / "leaderboard.csv", _csv(_stamped(report.board, report)))
-    atomic_write(folder / "leaderboard.md", as_markdown(report))
-    atomic_write(folder / "leaderboard.json", json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n")
-    for model, name in file_names(report.matrices).items():
-        table = report.matrices[model].reset_index()
-        atomic_write(folder / f"matrix_{name}.csv", _csv(_stamped(table, report)))
+    for name, text in render(report).items():
+        atomic_write(report.run.folder / name, text)
     return report
+
+
+def render(report):
+    """The files of a report, not yet written.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    dict of str -> str
+        File name to content.
+    """
+    files = {
+        "cells.csv": _csv(report.cells),
+        "leaderboard.csv": _csv(_stamped(report.board, report)),
+        "leaderboard.md": as_markdown(report),
+        "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
+    }
+    for model, name in file_names(report.matrices).items():
+        files[f"matrix_{name}.csv"] = _csv(_stamped(report.matrices[model].reset_index(), report))
+    return files
 
 
 def file_names(models):

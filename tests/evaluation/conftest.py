@@ -4,9 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.plan import build_plan
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.suite import Budget, Suite
+from leukobench.evaluation.worker import work
+from leukobench.report import write_report
 
 LABORATORIES = ("left", "middle", "right")
 
@@ -57,3 +60,23 @@ def run_folder(tmp_path, samples):
 @pytest.fixture
 def cells(suite, samples):
     return build_plan(suite, samples)
+
+
+@pytest.fixture
+def make_run(suite, samples, run_folder, tmp_path):
+    """Function that runs a suite in this process into a new folder, with plan and tables; gives the folder."""
+
+    def make(name, chosen=suite):
+        store = RunFolder(tmp_path / name)
+        store.write_samples(samples)
+        store.write_rows("features:core", np.array(run_folder.read_rows("features:core")))
+        planned = build_plan(chosen, samples)
+        store.write_json("environment.json", describe_environment())
+        plan = {"suite": chosen.as_dict(), "synthetic": True, "groups_unknown": ["left", "middle"], "images": {}}
+        store.write_json("plan.json", plan | {"index_hash": "x", "cells": [cell.as_dict() for cell in planned]})
+        for cell in planned:
+            work(cell, suite=chosen, folder=store.path)
+        write_report(store.path)
+        return store.path
+
+    return make

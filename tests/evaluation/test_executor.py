@@ -9,18 +9,20 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from leukobench.evaluation.executor import execute, work
+from leukobench.evaluation.executor import LocalPool, execute
 from leukobench.evaluation.plan import build_plan
 from leukobench.evaluation.store import RunFolder
+from leukobench.evaluation.worker import work
 from leukobench.models import MODELS
 from leukobench.models.recipe import Recipe
 
 REPRESENTATION = "features:core"
 
 
-def run_all(cells, suite, store, **options):
+def run_all(cells, suite, store, jobs=1, **options):
     records = {}
-    execute(cells, suite, store.path, done=records.__setitem__, **options)
+    with LocalPool(jobs) as pool:
+        execute(cells, suite, store.path, pool=pool, done=records.__setitem__, **options)
     return records
 
 
@@ -50,7 +52,11 @@ def test_a_good_model_carries_over_and_the_prior_does_not(cells, suite, run_fold
 def comparable(store):
     def plain(path):
         record = json.loads(path.read_text())
-        return record | {"times": None}
+        return record | {
+            "times": None,
+            "provenance": None,
+            "seal": None,
+        }  # others may commit to the repository meanwhile
 
     records = {path.name: plain(path) for path in sorted(store.path.glob("cells/*.json"))}
     predictions = {path.name: pd.read_parquet(path) for path in sorted(store.path.glob("predictions/*.parquet"))}

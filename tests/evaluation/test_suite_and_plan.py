@@ -1,11 +1,9 @@
 import dataclasses
-import json
 
 import pytest
 
 from leukobench.errors import UsageError
 from leukobench.evaluation.plan import build_plan, combinations, head_of, summarise_plan
-from leukobench.evaluation.runner import changes
 from leukobench.evaluation.suite import get_budget, list_suites, load_suite
 from leukobench.models import MODELS
 
@@ -91,15 +89,6 @@ def test_fingerprint_follows_data_budget_and_model(suite, samples, cells):
     after = {cell.identity: cell.fingerprint for cell in build_plan(suite, changed)}
     assert before["within", "left", "prior", 0] == after["within", "left", "prior", 0]
     assert before["pairwise", "left", "prior", 0] != after["pairwise", "left", "prior", 0]
-
-
-def test_changed_cells_are_named_with_what_changed(suite, samples, cells):
-    plan = json.loads(json.dumps({"cells": [cell.as_dict() for cell in cells]}))
-    assert changes(plan, cells) == []
-    budget = dataclasses.replace(suite.budget, inner_folds=2)
-    notes = changes(plan, build_plan(dataclasses.replace(suite, budget=budget), samples))
-    assert len(notes) == len(cells)
-    assert "changed folds" in notes[0]
 
 
 def test_summary_counts_fits(suite, samples, cells):

@@ -1,0 +1,105 @@
+"""Report, status, verify, merge: what can be done with a run folder."""
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leukobench.cli.common import console
+from leukobench.errors import UsageError
+
+Folder = Annotated[Path, typer.Argument(help="A run folder.")]
+LOG_LINES = 40  # of a failed cell's log, the last ones
+
+
+def report(folder: Folder):
+    """Compute the tables of a run folder again, from its records and predictions alone.
+
+    leukobench report results/runs/cross-dataset
+    """
+    from leukobench.report import print_leaderboard, write_report
+
+    print_leaderboard(console, write_report(folder))
+
+
+def status(folder: Folder):
+    """Say how far a run is, what runs now, and what failed why: traceback and log of each cell.
+
+    leukobench status results/runs/cross-dataset
+    """
+    from leukobench.report.reader import read_plan, read_record
+
+    plan = read_plan(folder)
+    counts, failed = Counter(), []
+    for cell in plan["cells"]:
+        try:
+            record = read_record(folder, cell, plan["suite"]["datasets"])
+        except UsageError as error:
+            record = cell | {"status": "damaged", "error": str(error)}
+        if record["status"] == "missing" and _is_held(folder, cell["fingerprint"]):
+            record["status"] = "running"
+        counts[record["status"]] += 1
+        if record["status"] not in ("ok", "missing", "running"):
+            failed.append(record)
+    _say(", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "no run cells")
+    for record in failed:
+        which = " ".join(str(record[key]) for key in ("protocol", "train", "model", "seed"))
+        _say(f"\n{record['status']}: {which} (cells/{record['fingerprint']}.json)")
+        _say((record.get("traceback") or record["error"]).rstrip())
+        log = folder / "logs" / f"{record['fingerprint']}.log"
+        if log.is_file():
+            lines = log.read_text(errors="replace").splitlines()
+            _say(f"end of {log}:" if len(lines) > LOG_LINES else f"{log}:")
+            _say("\n".join(lines[-LOG_LINES:]))
+
+
+def verify(folder: Folder):
+    """Compute every table again from the predictions, and say whether anything was changed by hand.
+
+    leukobench verify results/runs/cross-dataset
+    """
+    from leukobench.report.verify import verify as check
+
+    verdict = check(folder)
+    for line in verdict.wrong:
+        _say(line)
+    if verdict.unsealed:
+        _say(f"written without seals by an early version, so not vouched for: {len(verdict.unsealed)} files")
+    if verdict.missing:
+        _say(f"{verdict.missing} planned run cells have no record yet")
+    if verdict.wrong:
+        _say(f"{len(verdict.wrong)} differences: this is not what the run wrote")
+        raise typer.Exit(1)
+    _say(f"{verdict.records} records and {verdict.tables} tables are what the run wrote")
+
+
+def merge(
+    folders: Annotated[list[Path], typer.Argument(help="Run folders of different machines.")],
+    out: Annotated[Path, typer.Option(help="A new run folder.")],
+):
+    """Join run folders that differ in models, protocols or seeds; contradicting records are refused by name.
+
+    leukobench merge machine-a machine-b --out results/runs/both
+    """
+    from leukobench.evaluation.merge import merge as join
+    from leukobench.report import write_report
+
+    counts = join(folders, out)
+    write_report(out)
+    _say(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; tables in {out}")
+
+
+def _is_held(folder, fingerprint):
+    from leukobench.files import locked
+
+    path = folder / "locks" / fingerprint
+    try:
+        with locked(path, wait=False) as mine:
+            return not mine
+    except OSError:  # a folder that cannot be written is not being run
+        return False
+
+
+def _say(text):
+    console.print(text, soft_wrap=True, markup=False, highlight=False)
