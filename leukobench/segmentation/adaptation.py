@@ -1,62 +1,106 @@
 """Adapt the network's answer to the stain of the one image at hand.
 
 The network knows shapes and typical contrasts; this very image knows its own colours. Where the network is sure, its
-answer supplies samples of each material, Fisher's linear discriminant (Fisher 1936) tells the materials apart by their
-optical density, and its score is added to the network's logits. Nothing is fitted beyond the image.
+answer supplies samples of each material, and Fisher's linear discriminant (Fisher 1936) tells the materials apart.
+Nothing is fitted beyond the image.
+
+The discriminant sees square roots of grey values. At an edge the lens mixes light, not optical density, so a rule on
+densities draws the outline of dark things too wide; the root also evens out the shot noise (Anscombe 1948).
 """
+
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
-from leukobench.segmentation.network import optical_density, total
+from leukobench.segmentation.network import total
 
-SURE = 1.5  # logit beyond which the network's answer serves as a sample
+SURE_OF_CELL = 1.5  # logit beyond which the network's answer serves as a sample
+SURE_OF_NUCLEUS = 2.5
 LEAST_SAMPLE = 25  # pixels of each material without which nothing is adapted
 MOST = 4.0  # bound of the discriminant's score, so that shape keeps a say
-RIDGE = 1e-3  # added to the covariance, in squared optical density
-FAINT = 0.04  # optical density over the glass below which nothing is stained
+NETWORK_SHARE = 0.7  # of the network's logit of the nucleus, beside the discriminant
+RIDGE = 1e-3  # added to the covariance of the roots
+FAINT = 0.1  # what the roots must fall below the glass for anything to be stained
+ROOT_OF_GREY = 0.5 * np.sqrt(np.arange(256, dtype=np.float32))
 
 
-def adapt(rgb, logits):
-    """Logits of cell and nucleus with the image's own colours taken into account.
+class Discriminant(NamedTuple):
+    """Fisher's rule between two materials: above 0 where a pixel is more like the first."""
+
+    direction: np.ndarray  # shape (3,), float32
+    threshold: float
+
+    def score(self, roots):
+        """Bounded score of an image of roots, shape (H, W, 3); float32, shape (H, W)."""
+        rule = np.append(self.direction, -self.threshold).astype(np.float32)[None]
+        return np.clip(cv2.transform(roots, rule), -MOST, MOST)
+
+
+def roots_of(rgb):
+    """Half the square root of each grey value; float32, shape (H, W, 3)."""
+    return cv2.LUT(rgb, ROOT_OF_GREY)
+
+
+def adapt_cell(roots, logits):
+    """Logits of the cell with the colours of this image's own cytoplasm and red cells taken into account.
 
     Parameters
     ----------
-    rgb : uint8 array, shape (H, W, 3)
-        The picture at the network's resolution.
+    roots : float32 array, shape (H, W, 3)
+        `roots_of` the picture at the network's resolution.
     logits : float32 array, shape (2, H, W)
         Of whole cell and nucleus.
 
     Returns
     -------
-    float32 array, shape (2, H, W)
+    float32 array, shape (H, W)
     """
     cell, nucleus = logits
-    density = optical_density(cv2.GaussianBlur(rgb, (3, 3), 0))
-    chromatin = (nucleus > SURE) & (cell > 0)
-    cytoplasm = (nucleus < -SURE) & (cell > SURE)
-    stained = _stained(density, cytoplasm)
-    others = (cell < -SURE) & stained  # red cells, for the most part
-    from_others = _discriminant(density, cytoplasm, others)
-    from_cytoplasm = _discriminant(density, chromatin, cytoplasm)
+    cytoplasm = (nucleus < -SURE_OF_CELL) & (cell > SURE_OF_CELL)
+    stained = _stained(roots, cytoplasm)
+    others = (cell < -SURE_OF_CELL) & stained  # red cells, for the most part
+    others[1::2] = False  # they are many, and every other row will do
+    rule = fit(roots, cytoplasm, others)
     # empty glass is left to the network, and so is the nucleus, which looks like neither cytoplasm nor red cells
-    return np.stack([np.where(stained & (nucleus < 0), cell + from_others, cell), nucleus + from_cytoplasm])
+    return cell if rule is None else np.where(stained & (nucleus < 0), cell + rule.score(roots), cell)
 
 
-def _stained(density, cytoplasm):
+def fit_nucleus(roots, logits):
+    """The discriminant between this image's own chromatin and cytoplasm, or None if there is too little of either.
+
+    Parameters
+    ----------
+    roots, logits
+        As for `adapt_cell`.
+    """
+    cell, nucleus = logits
+    chromatin = (nucleus > SURE_OF_NUCLEUS) & (cell > 0)
+    cytoplasm = (nucleus < -SURE_OF_NUCLEUS) & (cell > SURE_OF_CELL)
+    return fit(roots, chromatin, cytoplasm)
+
+
+def fit(roots, these, those):
+    """Fisher's discriminant between the pixels under two masks; None if either sample is too small."""
+    samples = [roots[mask] for mask in (these, those)]
+    if min(map(len, samples)) < LEAST_SAMPLE:
+        return None
+    means, scatters = zip(*map(_mean_and_scatter, samples), strict=True)
+    covariance = sum(scatters) / sum(map(len, samples)) + RIDGE * np.eye(3, dtype=np.float32)
+    direction = np.linalg.solve(covariance, means[0] - means[1])
+    return Discriminant(direction, float((means[0] + means[1]) / 2 @ direction))
+
+
+def _mean_and_scatter(sample):
+    """Mean, and sum of squares and products about it (products of matrices: NumPy's mean is slow along short axes)."""
+    mean = np.ones(len(sample), np.float32) @ sample / np.float32(len(sample))
+    centred = sample - mean
+    return mean, centred.T @ centred
+
+
+def _stained(roots, cytoplasm):
     """Where there is at least half as much stain as in this cell's cytoplasm."""
-    strength = total(density) / 3
-    strength = strength - np.partition(strength.ravel(), strength.size // 10)[strength.size // 10]
-    half = 0.5 * np.median(strength[cytoplasm]) if cytoplasm.any() else FAINT
-    return strength > max(FAINT, half)
-
-
-def _discriminant(density, these, those):
-    """Score above 0 where a pixel is more like `these`; 0 everywhere if either sample is too small."""
-    a, b = density[these], density[those]
-    if min(len(a), len(b)) < LEAST_SAMPLE:
-        return np.float32(0)
-    mean_a, mean_b = a.mean(0), b.mean(0)
-    scatter = (a - mean_a).T @ (a - mean_a) + (b - mean_b).T @ (b - mean_b)
-    direction = np.linalg.solve(scatter / (len(a) + len(b)) + RIDGE * np.eye(3, dtype=np.float32), mean_a - mean_b)
-    return np.clip((density - (mean_a + mean_b) / 2) @ direction, -MOST, MOST)
+    dark = total(roots) / -3
+    dark -= np.partition(dark.ravel(), dark.size // 10)[dark.size // 10]
+    half = 0.5 * np.median(dark[cytoplasm]) if cytoplasm.any() else FAINT
+    return dark > max(FAINT, half)

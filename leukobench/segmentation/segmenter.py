@@ -8,16 +8,16 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from leukobench.errors import UsageError
-from leukobench.segmentation import network
-from leukobench.segmentation.adaptation import adapt
+from leukobench.segmentation import adaptation, network
 
-VERSION = "4"
+VERSION = "5"
 PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
 CENTRED = 0.25  # how fast the weight of a part falls with its distance from the centre, in image sides
 LEAST_QUALITY = 0.5  # a cell less certain than this is not believed
 LEAST_CONTRAST = 2.0  # grey values that a cell must be darker than its surroundings
 EDGE = 0.5  # logit of what is added to the cell or taken off it afterwards
 SPECK = 0.015  # of the nucleus: smaller parts are granules, smaller holes are chromatin too
+SPUR = 0.08  # of the cell's radius: what is thinner to both sides is no part of the cell
 FALLBACK_AXES = (0.30, 0.18)  # of the fallback cell and nucleus, as shares of the image's sides
 LEAST_SIDE = 8  # px below which nothing is searched
 
@@ -93,22 +93,42 @@ def _segment_one(image):
     small = network.shrink(image)
     logits = network.predict(network.normalise(small))
     top, left = ((network.SIDE - side) // 2 for side in small.shape[:2])
-    cell, nucleus = adapt(small, logits[:, top : top + small.shape[0], left : left + small.shape[1]])
-    inside = _central_part((cell > 0) | (nucleus > 0))
+    logits = logits[:, top : top + small.shape[0], left : left + small.shape[1]]
+    roots = adaptation.roots_of(cv2.GaussianBlur(small, (3, 3), 0))
+    cell = adaptation.adapt_cell(roots, logits)
+    inside = _without_spurs(_central_part((cell > 0) | (logits[1] > 0)))
     quality = _quality(small, cell, inside)
     if quality == 0:
         return _fallback(height, width), 0.0
     cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
-    # logits are enlarged, not labels, so that outlines fall between the small picture's pixels
-    cell, nucleus = (
-        cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR) > 0 for level in (cell, nucleus)
-    )
-    mask = cell.astype(np.uint8)
-    x, y, w, h = cv2.boundingRect(mask)
-    box = slice(y, y + h), slice(x, x + w)
-    mask[box] = _largest_part(mask[box])
-    mask[box] += mask[box] & _without_specks(nucleus[box] & cell[box])
+    mask = np.zeros((height, width), np.uint8)
+    box = _box_around(inside, height, width)
+    mask[box] = _largest_part((_enlarge(cell, box, height, width) > 0).astype(np.uint8))
+    nucleus = _enlarge(logits[1], box, height, width)
+    rule = adaptation.fit_nucleus(roots, logits)
+    if rule is not None:  # at the image's own resolution: outlines are sharper than the network's
+        nucleus = adaptation.NETWORK_SHARE * nucleus + rule.score(adaptation.roots_of(image[box]))
+    mask[box] += _without_specks((nucleus > 0) & mask[box])
     return mask, quality
+
+
+def _box_around(inside, height, width):
+    """Rows and columns of the image, as slices, around a mask of the small picture and one pixel more."""
+    x, y, w, h = cv2.boundingRect(inside.astype(np.uint8))
+    down, across = height / inside.shape[0], width / inside.shape[1]
+    rows = slice(max(0, int((y - 1) * down)), min(height, int((y + h + 1) * down) + 1))
+    return rows, slice(max(0, int((x - 1) * across)), min(width, int((x + w + 1) * across) + 1))
+
+
+def _enlarge(level, box, height, width):
+    """A level of the small picture within a box of the image; logits are enlarged, not labels, for smooth outlines."""
+    rows, columns = box
+    down, across = level.shape[0] / height, level.shape[1] / width
+    back = np.array([[across, 0, (columns.start + 0.5) * across - 0.5], [0, down, (rows.start + 0.5) * down - 0.5]])
+    size = columns.stop - columns.start, rows.stop - rows.start
+    return cv2.warpAffine(
+        level, back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
+    )
 
 
 def _central_part(mask):
@@ -125,21 +145,35 @@ def _central_part(mask):
     return filled > 0
 
 
+def _without_spurs(mask):
+    """The part without what is thinner than any pseudopod: seams between red cells that touch (an opening)."""
+    reach = round(SPUR * np.sqrt(np.count_nonzero(mask) / np.pi))
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
+    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    return _central_part(opened) if opened.any() else mask
+
+
 def _largest_part(mask):
     """Enlarging may cut a bridge of one pixel."""
-    count, parts, stats, _ = cv2.connectedComponentsWithStats(mask)
-    return mask if count <= 2 else (parts == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if len(outlines) < 2:
+        return mask
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(mask)
+    return (parts == 1 + stats[1:, cv2.CC_STAT_AREA].argmax()).astype(np.uint8)
 
 
 def _without_specks(nucleus):
-    """The nucleus without its smallest parts and holes; lobes and the hole of a ring stay."""
+    """The nucleus (uint8) without its smallest parts and holes; lobes and the hole of a ring stay."""
     least = SPECK * np.count_nonzero(nucleus)
-    for region in (True, False):
-        _, parts, stats, _ = cv2.connectedComponentsWithStats((nucleus == region).astype(np.uint8), connectivity=4)
-        small = stats[:, cv2.CC_STAT_AREA] < least
-        small[0] = False
-        if small.any():
-            nucleus = nucleus ^ small[parts]
+    outlines, nesting = cv2.findContours(nucleus, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    is_hole = [parent >= 0 for *_, parent in nesting[0]] if outlines else []
+    for fill in (0, 1):  # parts first, so that a speck within a small hole is filled with it
+        small = [
+            outline
+            for outline, hole in zip(outlines, is_hole, strict=True)
+            if hole == fill and cv2.contourArea(outline) < least
+        ]
+        cv2.drawContours(nucleus, small, -1, fill, cv2.FILLED)
     return nucleus
 
 

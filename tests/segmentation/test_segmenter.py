@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from leukobench.errors import UsageError
-from leukobench.segmentation import VERSION, segment
+from leukobench.segmentation import VERSION, segment, segmenter
 from leukobench.segmentation.bench import dice
 
 LOBES = ((-0.09, -0.06, 0.06), (0.08, -0.07, 0.06), (0.0, 0.09, 0.06))
@@ -131,3 +131,31 @@ def test_input_is_left_alone_and_may_be_a_view(drawn):
 def test_version_is_a_string():
     assert isinstance(VERSION, str)
     assert VERSION
+
+
+def disc(side, x, y, radius):
+    return cv2.circle(np.zeros((side, side), np.uint8), (x, y), radius, 1, -1)
+
+
+def test_specks_and_pinholes_go_but_lobes_and_the_hole_of_a_ring_stay():
+    lobes = disc(120, 40, 60, 18) | disc(120, 90, 60, 10)
+    ring = lobes & ~disc(120, 40, 60, 7)
+    spoilt = ring | disc(120, 10, 10, 1)
+    spoilt[60, 90] = 0
+    np.testing.assert_array_equal(segmenter._without_specks(spoilt), ring)
+    assert not segmenter._without_specks(np.zeros((9, 9), np.uint8)).any()
+
+
+def test_a_seam_that_runs_off_the_cell_is_cut():
+    cell = disc(96, 48, 48, 24)
+    seam = cell.copy()
+    seam[46:49, 70:] = 1
+    assert dice(segmenter._without_spurs(seam > 0), cell > 0) > 0.99
+
+
+@pytest.mark.parametrize("shape", [(96, 96), (60, 96), (96, 41)])
+def test_a_box_of_the_enlarged_level_is_that_of_the_whole(shape):
+    level = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 4, shape).astype(np.float32), (5, 5), 0)
+    whole = cv2.resize(level, (363, 250), interpolation=cv2.INTER_LINEAR)
+    box = slice(31, 200), slice(0, 363)
+    np.testing.assert_allclose(segmenter._enlarge(level, box, 250, 363), whole[box], atol=0.1)
