@@ -16,7 +16,7 @@ MAY_IMPORT = {
     "evaluation": BASE | {"imaging", "datasets", "segmentation", "features", "models"},
     "report": BASE | {"evaluation"},
 }
-REPORT_MAY_KNOW = {"metrics", "records", "statistics"}  # the report reads the store and knows no runner
+REPORT_MAY_KNOW = {"archive", "metrics", "records", "statistics"}  # the report reads the store and knows no runner
 
 
 def imported(path):

@@ -9,6 +9,7 @@ from rich.console import Console
 from leukobench import __version__
 from leukobench.cli import data, features, listing, run, segment, store
 from leukobench.cli.common import console
+from leukobench.cli.diagnose import diagnose
 from leukobench.errors import UsageError
 
 app = typer.Typer(
@@ -18,8 +19,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.plan, store.report, store.status, store.verify, store.merge):
+for command in (run.run, run.plan, store.report, store.status, store.verify, store.merge, store.compact):
     app.command()(command)
+app.command()(diagnose)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(segment.app, name="segment")

@@ -1,4 +1,4 @@
-"""Report, status, verify, merge: what can be done with a run folder."""
+"""Report, status, verify, merge, compact: what can be done with a run folder."""
 
 from collections import Counter
 from pathlib import Path
@@ -88,6 +88,16 @@ def merge(
     counts = join(folders, out)
     write_report(out)
     _say(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; tables in {out}")
+
+
+def compact(folder: Folder):
+    """Put the records of a finished run into two parquet files, in place of thousands of small ones.
+
+    leukobench compact results/runs/cross-dataset
+    """
+    from leukobench.evaluation.compact import compact as pack
+
+    _say(f"{pack(folder)} records in {folder}/records.parquet")
 
 
 def _is_held(folder, fingerprint):

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import pyarrow as pa
-
 from leukobench.errors import UsageError
 from leukobench.evaluation.changes import IDENTITY, differences
 from leukobench.evaluation.records import SEAL, checksum, seal_holds
@@ -56,7 +54,7 @@ def merge(folders, out):
         )
     for fingerprint, (folder, record) in records.items():
         fine = record["status"] == "ok"
-        target.write_record(record, RunFolder(folder).read_predictions(fingerprint) if fine else None)
+        target.write_record(record, RunFolder(folder).prediction_table(fingerprint) if fine else None)
     environments = {str(folder): RunFolder(folder).read_json("environment.json") for folder in plans}
     target.write_json("environment.json", {"merged": environments})
     target.write_samples(RunFolder(next(iter(plans))).read_samples())
@@ -118,10 +116,9 @@ def _changed_by_hand(found):
         name = record["fingerprint"]
         if SEAL in record and not seal_holds(record):
             lines.append(f"{folder}/cells/{name}.json was changed after the run wrote it")
-        if "predictions_checksum" in record:
-            table = pa.Table.from_pandas(RunFolder(folder).read_predictions(name), preserve_index=False)
-            if checksum(table) != record["predictions_checksum"]:
-                lines.append(f"{folder}/predictions/{name}.parquet was changed after the run wrote it")
+        known = record.get("predictions_checksum")
+        if known and checksum(RunFolder(folder).prediction_table(name)) != known:
+            lines.append(f"{folder}/predictions/{name}.parquet was changed after the run wrote it")
     return lines
 
 

@@ -14,6 +14,7 @@ from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from sqlalchemy.exc import SQLAlchemyError
 
+from leukobench.evaluation.archive import open_archive
 from leukobench.evaluation.records import checksum, sealed
 from leukobench.files import atomic_write, locked
 
@@ -112,7 +113,10 @@ class RunFolder:
         except ValueError as error:
             log.warning("record cells/%s.json is damaged (%s): the cell is run again", fingerprint, error)
             return None
-        if record and record["status"] == "ok":
+        if record is None:
+            archive = open_archive(self.path)
+            return archive and archive.record(fingerprint)
+        if record["status"] == "ok":
             try:
                 pq.read_metadata(self.predictions_path(fingerprint))
             except (OSError, pa.ArrowException) as error:
@@ -120,9 +124,12 @@ class RunFolder:
                 return None
         return record
 
-    def read_predictions(self, fingerprint):
-        """Predictions of a run cell, one row per image."""
-        return pd.read_parquet(self.predictions_path(fingerprint))
+    def prediction_table(self, fingerprint):
+        """Predictions of a run cell that went well, as a pyarrow.Table."""
+        try:
+            return pq.read_table(self.predictions_path(fingerprint))
+        except FileNotFoundError:
+            return open_archive(self.path).predictions(fingerprint)
 
     def write_record(self, record, predictions=None):
         """Write what a run cell gave: predictions first, so that a record means that all is there.
@@ -131,7 +138,7 @@ class RunFolder:
         ----------
         record : dict
             With its "fingerprint".
-        predictions : pandas.DataFrame, optional
+        predictions : pandas.DataFrame or pyarrow.Table, optional
             Of a cell that went well.
 
         Returns
@@ -141,7 +148,8 @@ class RunFolder:
         """
         fingerprint = record["fingerprint"]
         if predictions is not None:
-            table = pa.Table.from_pandas(predictions, preserve_index=False)
+            arrow = isinstance(predictions, pa.Table)
+            table = predictions if arrow else pa.Table.from_pandas(predictions, preserve_index=False)
             atomic_write(self.predictions_path(fingerprint), lambda beside: pq.write_table(table, beside))
             record = record | {"predictions_checksum": checksum(table)}
         self.write_json(f"cells/{fingerprint}.json", record)

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leukobench.errors import UsageError
+from leukobench.evaluation.archive import open_archive
 from leukobench.evaluation.metrics import check_probabilities
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")
@@ -71,9 +72,12 @@ class Run:
     def prediction_table(self, record):
         """All columns of a run cell's predictions, as a pyarrow.Table; raises as `predictions` does."""
         try:
+            archive = open_archive(self.folder)
+            if archive and not self._path(record).exists():
+                return archive.predictions(record["fingerprint"])
             with pq.ParquetFile(self._path(record), pre_buffer=False) as file:  # five times as fast as read_table
                 return file.read(use_threads=False)
-        except (OSError, ValueError, pa.ArrowException) as error:
+        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
             raise _damaged(self._path(record), error) from error
 
     def _path(self, record):
@@ -146,20 +150,31 @@ def targets_of(cell, datasets):
 
 def read_record(folder, cell, datasets):
     """The record of a planned cell, with everything the plan says about it; raises as `read_run` does."""
-    path = folder / "cells" / f"{cell['fingerprint']}.json"
-    try:
-        record = json.loads(path.read_bytes())
-        differing = [key for key in PLANNED if record[key] != cell[key]]
-        record["status"], record["head_classes"] if record["status"] == "ok" else None
-    except FileNotFoundError:
-        record, differing = {"status": "missing"}, []
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
+    record = written_record(folder, cell["fingerprint"]) or {"status": "missing"}
+    differing = [key for key in PLANNED if key in record and record[key] != cell[key]]
     if differing:
-        raise _damaged(path, f"differs from the plan in {', '.join(differing)}")
+        raise _damaged(_record_path(folder, cell["fingerprint"]), f"differs from the plan in {', '.join(differing)}")
     record = cell | record
     record["targets"] = record.get("targets") or targets_of(cell, datasets)
     return record
+
+
+def written_record(folder, fingerprint):
+    """The record of a run cell as it was written, or None where there is none; raises as `read_run` does."""
+    path = _record_path(folder, fingerprint)
+    try:
+        record = json.loads(path.read_bytes())
+        [record[key] for key in (*PLANNED, *(["head_classes"] if record["status"] == "ok" else []))]  # all there
+    except FileNotFoundError:
+        archive = open_archive(folder)
+        return archive and archive.record(fingerprint)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise _damaged(path, error) from error
+    return record
+
+
+def _record_path(folder, fingerprint):
+    return Path(folder) / "cells" / f"{fingerprint}.json"
 
 
 def _damaged(path, reason):

@@ -7,7 +7,7 @@ from pathlib import Path
 from leukobench.errors import UsageError
 from leukobench.evaluation.records import SEAL, checksum, seal_holds
 from leukobench.files import content_hash
-from leukobench.report.reader import PLANNED, Run, read_plan, read_record
+from leukobench.report.reader import PLANNED, Run, read_plan, read_record, written_record
 from leukobench.report.tables import render, report_of
 
 
@@ -98,7 +98,7 @@ def _check_record(run, cell, verdict):
             verdict.missing += 1
         else:
             verdict.records += 1
-            written = json.loads((run.folder / name).read_bytes())
+            written = written_record(run.folder, cell["fingerprint"])
             _check_seal(name, written, verdict)
             _check_fingerprint(name, written, verdict)
         if record["status"] == "ok":
