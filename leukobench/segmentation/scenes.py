@@ -220,9 +220,6 @@ def _fill_leukocyte(rng, noise, layers, inside, nucleus, centre, radius):
         grain = np.clip(1 + rng.uniform(0.05, 0.7) * noise.cut(rng, 1, 4), 0, 2.5)
         where = np.clip(1 + rng.uniform(0, 1) * noise.cut(rng, 8, 20), 0, 1.2)
         layers[EOSIN] += inside * (1 - rng.uniform(0.7, 1) * nucleus) * grain * where * rng.uniform(0.3, 1.1)
-    if rng.random() < 0.2:  # the rim of a thick cell bends light away and looks dark, often on one side more
-        slope = rng.uniform(0, 1) * np.cos(np.arctan2(y - centre[1], x - centre[0]) - rng.uniform(0, TURN))
-        layers[DARK] += inside * np.exp(-depth / (radius * rng.uniform(0.02, 0.08))) * (1 + slope) * rng.uniform(0.2, 1)
     if rng.random() < 0.22:
         holes = np.zeros_like(inside)
         for _ in range(rng.integers(1, 14)):
@@ -387,11 +384,10 @@ def _stain(rng):
         cytoplasm = _ratios(rng, (0.15, 0.7), (0.3, 1.0)) * [azure, 1, 1]
     else:
         cytoplasm = chromatin / chromatin[1] * rng.normal(1, 0.1, 3)
-    cytoplasm *= strength * _log_uniform(rng, 0.05, 0.9) / cytoplasm.mean()
+    cytoplasm *= strength * _log_uniform(rng, 0.05, 0.8) / cytoplasm.mean()
     dark = chromatin * rng.uniform(0.4, 1.2) * rng.normal(1, 0.1, 3)
-    # eosin stops more blue light per green light than chromatin, whatever the camera; red tells them apart less surely
-    eosin = _ratios(rng, (0.2, 1.1), (1.15, 3.0)) * [azure, 1, min(chromatin[2] / chromatin[1], 0.5)]
-    eosin *= strength * rng.uniform(0.3, 1.2) / eosin.mean()
+    eosin = _ratios(rng, (0.2, 0.85), (0.4, 1.3)) * [azure, 1, 1]
+    eosin *= strength * rng.uniform(0.2, 1.2) / eosin.mean()
     red = _ratios(rng, (0.25, 0.95), (0.3, 1.2)) * [azure, 1, 1]
     red *= strength * _log_uniform(rng, 0.1, 0.85) / red.mean()
     debris = rng.uniform(0.1, 1, 3) * strength

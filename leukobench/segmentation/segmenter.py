@@ -8,9 +8,9 @@ import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from leukobench.errors import UsageError
-from leukobench.segmentation import adaptation, network
+from leukobench.segmentation import adaptation, granules, network
 
-VERSION = "5"
+VERSION = "6"
 PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
 CENTRED = 0.25  # how fast the weight of a part falls with its distance from the centre, in image sides
 LEAST_QUALITY = 0.5  # a cell less certain than this is not believed
@@ -91,24 +91,31 @@ def _segment_one(image):
     if min(height, width) < LEAST_SIDE:
         return _fallback(height, width), 0.0
     small = network.shrink(image)
-    logits = network.predict(network.normalise(small))
     top, left = ((network.SIDE - side) // 2 for side in small.shape[:2])
-    logits = logits[:, top : top + small.shape[0], left : left + small.shape[1]]
+    within = slice(None), slice(top, top + small.shape[0]), slice(left, left + small.shape[1])
+    picture = network.normalise(small)
+    logits = network.predict(picture)[within]
     roots = adaptation.roots_of(cv2.GaussianBlur(small, (3, 3), 0))
     cell = adaptation.adapt_cell(roots, logits)
     inside = _without_spurs(_central_part((cell > 0) | (logits[1] > 0)))
     quality = _quality(small, cell, inside)
     if quality == 0:
         return _fallback(height, width), 0.0
-    cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
     mask = np.zeros((height, width), np.uint8)
     box = _box_around(inside, height, width)
+    cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
     mask[box] = _largest_part((_enlarge(cell, box, height, width) > 0).astype(np.uint8))
+    corrected = granules.without_granules(picture[:3][within], inside, logits[1])
+    if corrected is not None:
+        logits = np.stack([logits[0], corrected])
     nucleus = _enlarge(logits[1], box, height, width)
     rule = adaptation.fit_nucleus(roots, logits)
     if rule is not None:  # at the image's own resolution: outlines are sharper than the network's
         nucleus = adaptation.NETWORK_SHARE * nucleus + rule.score(adaptation.roots_of(image[box]))
-    mask[box] += _without_specks((nucleus > 0) & mask[box])
+    nucleus = _without_specks((nucleus > 0) & mask[box])
+    if corrected is not None:
+        nucleus = _without_specks(granules.without_rim(nucleus, mask[box]))
+    mask[box] += nucleus
     return mask, quality
 
 

@@ -1,12 +1,11 @@
 """Fit the segmentation network on drawn scenes: `python -m leukobench.segmentation.train --out weights.npz`.
 
-No image of any dataset takes part. About 20 minutes on 2 cores; needs the extra `deep` (PyTorch), which using
+No image of any dataset takes part. About 40 minutes on 2 free cores; needs the extra `deep` (PyTorch), which using
 the network does not. The same seed gives the same scenes; the weights agree up to the rounding of the machine.
 """
 
 import argparse
 import copy
-import functools
 import itertools
 import sys
 from pathlib import Path
@@ -18,7 +17,6 @@ from leukobench.segmentation.scenes import Noise, colourise, draw_scene
 
 BATCH = 32
 LEARNING_RATE = 4e-3
-LATER_RATE = 1e-3  # learning rate where a training goes on from stored weights
 WEIGHT_DECAY = 1e-3
 SMOOTHING = 0.995  # of the running mean of the weights, which is what is kept
 DICE_SHARE = 0.5  # of the loss, beside cross-entropy
@@ -87,33 +85,7 @@ def fold(network):
     return stored
 
 
-def unfold(network, weights):
-    """Put weights as `fold` returns them into a network; its normalisation then passes everything on unchanged."""
-    import torch
-
-    def put(name, parameter):
-        stored = torch.from_numpy(weights[f"{name}.weight"].astype(np.float32))
-        if parameter.ndim == 4:
-            stored = stored.reshape(len(stored), *parameter.shape[2:], -1).permute(0, 3, 1, 2)
-        parameter.data.copy_(stored)
-        return torch.from_numpy(weights[f"{name}.bias"].astype(np.float32))
-
-    def put_normalised(name, block):
-        convolution, norm = block[0], block[1]
-        norm.bias.data.copy_(put(name, convolution.weight))
-        norm.weight.data.fill_((1 + norm.eps) ** 0.5)
-
-    put_normalised("encoder0", network.encoder0)
-    for level in range(len(CHANNELS) - 1):
-        put_normalised(f"encoder{level + 1}down", network.down[level])
-        put_normalised(f"encoder{level + 1}", network.encoder[level])
-        put_normalised(f"decoder{level}", network.decoder[level])
-        network.lateral[level].bias.data.copy_(put(f"lateral{level}", network.lateral[level].weight))
-    network.context.bias.data.copy_(put("context", network.context.weight))
-    network.output.bias.data.copy_(put("output", network.output.weight))
-
-
-def train(scenes=8000, steps=6000, seed=0, threads=2, report=print, start=None):
+def train(scenes=8000, steps=6000, seed=0, threads=2, report=print):
     """Fit the network.
 
     Parameters
@@ -126,8 +98,6 @@ def train(scenes=8000, steps=6000, seed=0, threads=2, report=print, start=None):
     threads : int, default=2
     report : callable, default=print
         Is told now and then how far it is.
-    start : dict, default=None
-        Weights as `fold` returns them to go on from; the normalisation then stays fixed and the steps are smaller.
 
     Returns
     -------
@@ -141,13 +111,9 @@ def train(scenes=8000, steps=6000, seed=0, threads=2, report=print, start=None):
     torch.manual_seed(seed)
     pictures = torch.utils.data.DataLoader(_Pictures(scenes, steps, seed, report), BATCH, num_workers=1)
     network = build_network().to(memory_format=torch.channels_last)
-    if start is not None:
-        unfold(network, start)
-        network.eval()
     smoothed = copy.deepcopy(network)
-    rate = LEARNING_RATE if start is None else LATER_RATE
-    optimiser = torch.optim.AdamW(network.parameters(), rate, weight_decay=WEIGHT_DECAY)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, rate, total_steps=steps, pct_start=0.1)
+    optimiser = torch.optim.AdamW(network.parameters(), LEARNING_RATE, weight_decay=WEIGHT_DECAY)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, LEARNING_RATE, total_steps=steps, pct_start=0.1)
     running = 0.0
     for step, (picture, truth) in enumerate(pictures):
         logits = network(picture.contiguous(memory_format=torch.channels_last))
@@ -160,7 +126,7 @@ def train(scenes=8000, steps=6000, seed=0, threads=2, report=print, start=None):
         schedule.step()
         _follow(smoothed, network, min(SMOOTHING, (1 + step) / (10 + step)))
         running += (loss.item() - running) / min(step + 1, 100)
-        if (step + 1) % 100 == 0:
+        if (step + 1) % 500 == 0:
             report(f"step {step + 1} of {steps}: loss {running:.4f}")
     return fold(smoothed)
 
@@ -208,17 +174,10 @@ def main(arguments=None):
     parser.add_argument("--steps", type=int, default=6000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--start", type=Path, help="weights to go on from")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
+    weights = train(options.scenes, options.steps, options.seed, options.threads, lambda line: print(line, flush=True))
     origin = f"leukobench.segmentation.train: {options.scenes} drawn scenes, {options.steps} steps, seed {options.seed}"
-    start = None
-    if options.start:
-        with np.load(options.start, allow_pickle=False) as stored:
-            start = dict(stored)
-        origin += f", gone on from ({start.pop('origin')})"
-    report = functools.partial(print, flush=True)
-    weights = train(options.scenes, options.steps, options.seed, options.threads, report, start)
     save_weights(options.out, weights, f"{origin}; no image of any dataset")
 
 

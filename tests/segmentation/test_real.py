@@ -10,7 +10,7 @@ from leukobench.segmentation.bench import ALL, bench
 @pytest.mark.real
 @pytest.mark.parametrize(
     ("name", "nucleus", "cell"),
-    [("cvb", 0.975, 0.968), ("jiangxi", 0.94, 0.978)],
+    [("cvb", 0.975, 0.968), ("jiangxi", 0.953, 0.978)],
 )
 def test_mean_dice_against_expert_masks(data_root, name, nucleus, cell):
     records = [record for record in get_dataset(name).read(data_root) if record.mask is not None]

@@ -63,20 +63,6 @@ def test_numpy_network_equals_its_torch_twin():
     np.testing.assert_allclose(network.predict(picture, weights), expected, atol=1e-5)
 
 
-def test_a_training_can_go_on_from_folded_weights():
-    torch = pytest.importorskip("torch")
-    from leukobench.segmentation.train import build_network, fold, unfold
-
-    torch.manual_seed(1)
-    first = build_network()
-    first(torch.rand(2, 4, 96, 96))
-    weights = fold(first.eval())
-    again = build_network()
-    unfold(again, weights)
-    for name, array in fold(again.eval()).items():
-        np.testing.assert_allclose(array, weights[name], atol=1e-6)
-
-
 @pytest.mark.slow
 def test_a_short_training_learns(tmp_path):
     pytest.importorskip("torch")
