@@ -2,7 +2,7 @@
 
     python benchmarks/segmentation.py --data ../shared/data
 
-writes results/segmentation/dice.md and .csv, speed.csv and scale.csv.
+writes results/segmentation/dice.md and .csv, quality.csv, speed.csv and scale.csv.
 """
 
 import argparse
@@ -41,12 +41,13 @@ def main():
 
     tables = [dice_table(root, name) for name in DATASETS if DATASETS[name].card.masks]
     dice = pd.concat(tables, ignore_index=True)
+    quality = pd.DataFrame([quality_row(root, name) for name in DATASETS])
     samples = {name: sample(root, name, options.sample) for name in DATASETS}
     speed = pd.DataFrame([speed_row(name, images) for name, images in samples.items()])
     scale = pd.DataFrame([scale_row(name, images) for name, images in samples.items()])
-    for name, table in (("dice", dice), ("speed", speed), ("scale", scale)):
+    for name, table in (("dice", dice), ("quality", quality), ("speed", speed), ("scale", scale)):
         table.to_csv(options.out / f"{name}.csv", index=False, float_format="%.4f")
-    text = report(dice, speed, scale)
+    text = report(dice, quality, speed, scale)
     (options.out / "dice.md").write_text(text, encoding="utf-8")
     print(text)
 
@@ -60,6 +61,20 @@ def dice_table(root, name):
     table = bench(images, truths, labels)
     table.insert(0, "dataset", name)
     return table
+
+
+def quality_row(root, name):
+    """What `segment` says of its own masks, over every readable image of a dataset."""
+    values = []
+    for record in get_dataset(name).read(root):
+        try:
+            values.append(segment([read_image(record.path)], return_quality=True)[1][0])
+        except ImageError as error:
+            print(f"left out: {record.path.name}: {error}")
+    values = np.array(values)
+    fallbacks = int((values == 0).sum())
+    row = {"dataset": name, "n": len(values), "fallbacks": fallbacks, "share_fallback": fallbacks / len(values)}
+    return row | {"p10": np.quantile(values, 0.1), "median": np.median(values)}
 
 
 def sample(root, name, count):
@@ -118,7 +133,7 @@ def scale_row(name, images):
     }
 
 
-def report(dice, speed, scale):
+def report(dice, quality, speed, scale):
     with np.load(Path(network.__file__).with_name(network.WEIGHTS), allow_pickle=False) as stored:
         origin = str(stored["origin"])
     load = f"load {os.getloadavg()[0]:.1f} from this and other processes"
@@ -128,6 +143,8 @@ def report(dice, speed, scale):
             "# Segmentation against expert masks\n",
             PROTOCOL.format(version=VERSION, origin=origin),
             markdown(dice, 3),
+            "\n## Fallback masks and quality, every image\n",
+            markdown(quality, 4),
             f"\n## Speed\n\nBest of five runs over the images, decoding not counted; {machine}.\n",
             markdown(speed, 2),
             "\n## Micrometres per pixel from red cells (7.2 um), masks given\n",

@@ -106,17 +106,22 @@ def _segment_one(image):
     cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
     mask[box] = _largest_part((_enlarge(cell, box, height, width) > 0).astype(np.uint8))
     corrected = granules.without_granules(picture[:3][within], inside, logits[1])
-    if corrected is not None:
-        logits = np.stack([logits[0], corrected])
-    nucleus = _enlarge(logits[1], box, height, width)
-    rule = adaptation.fit_nucleus(roots, logits)
-    if rule is not None:  # at the image's own resolution: outlines are sharper than the network's
-        nucleus = adaptation.NETWORK_SHARE * nucleus + rule.score(adaptation.roots_of(image[box]))
-    nucleus = _without_specks((nucleus > 0) & mask[box])
-    if corrected is not None:
-        nucleus = _without_specks(granules.without_rim(nucleus, mask[box]))
-    mask[box] += nucleus
+    sharp = adaptation.roots_of(image[box])
+    if corrected is None:
+        mask[box] += _nucleus(sharp, roots, logits, box, mask)
+    else:
+        nucleus = _nucleus(sharp, roots, np.stack([logits[0], corrected]), box, mask)
+        mask[box] += _without_specks(granules.without_rim(nucleus, mask[box]))
     return mask, quality
+
+
+def _nucleus(sharp, roots, logits, box, mask):
+    """The nucleus within a box, at the image's own resolution, where outlines are sharper than the network's."""
+    nucleus = _enlarge(logits[1], box, *mask.shape)
+    rule = adaptation.fit_nucleus(roots, logits)
+    if rule is not None:
+        nucleus = adaptation.NETWORK_SHARE * nucleus + rule.score(sharp)
+    return _without_specks((nucleus > 0) & mask[box])
 
 
 def _box_around(inside, height, width):
