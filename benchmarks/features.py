@@ -116,8 +116,8 @@ def report(bench, scaling, cold):
         "# Speed of feature extraction",
         "",
         "Expert masks given; all extractors in turn in one run, the best round of each. The reference backend,",
-        "scikit-image, mahotas and cp-measure: bounding box of the cell, joblib over all cores; nyxus: bounding box, its",
-        "own threads. times_...: how many times as fast as scikit-image, and as the reference backend.",
+        "scikit-image, mahotas and cp-measure: bounding box of the cell, joblib over all cores; nyxus: bounding box,",
+        "its own threads. times_...: how many times as fast as scikit-image, and as the reference backend.",
         "On a machine that does other work as well the ratios say more than the rates.",
         "",
     ]

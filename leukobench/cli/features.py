@@ -48,9 +48,16 @@ def features_extract(
 
     from leukobench.cache import TableCache
     from leukobench.datasets import build_index, find_data_root
+    from leukobench.errors import UsageError
     from leukobench.evaluation.representations import compute_missing, get_representation, image_ids
+    from leukobench.features import feature_names
+    from leukobench.features.backends import get_backend
     from leukobench.files import atomic_write
 
+    feature_names(feature_set)  # mistakes are named before any image is read
+    get_backend(device)
+    if not os.access(out.resolve().parent, os.W_OK):
+        raise UsageError(f"cannot write into {out.resolve().parent}", "--out must name a file in a folder that exists")
     root = find_data_root(data)
     name = f"features:{feature_set}"
     jobs = jobs or len(os.sched_getaffinity(0))
