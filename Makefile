@@ -7,13 +7,17 @@ ifneq ($(wildcard ../shared/data/barcelona),)
 export LEUKOBENCH_DATA ?= $(abspath ../shared/data)
 endif
 
-.PHONY: run test lint clean
+.PHONY: run test soak lint clean
 
 run: $(STAMP)
 	$(VENV)/bin/python -m leukobench run --suite cross-dataset --budget quick
 
 test: $(STAMP)
 	$(VENV)/bin/python -m pytest
+
+# The long part of tests/soak: twenty killed runs, full disks, a cluster. Writes its figures under results/soak.
+soak: $(STAMP)
+	SOAK_RESULTS=results/soak $(VENV)/bin/python -m pytest tests/soak -m "soak or not soak"
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
@@ -22,7 +26,7 @@ lint: $(STAMP)
 $(STAMP): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 --constraint constraints.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[deep,gpu-cuda12,report,test,dev]' --constraint constraints.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[deep,gpu-cuda12,cluster,report,test,dev]' --constraint constraints.txt
 	touch $@
 
 clean:

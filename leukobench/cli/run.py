@@ -38,6 +38,12 @@ def run(
     jobs: Jobs = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Stop a run cell after so many seconds.")] = None,
     device: Device = "auto",
+    executor: Annotated[str, typer.Option(help="local, or dask: the workers of a Dask scheduler.")] = "local",
+    scheduler: Annotated[str | None, typer.Option(help="Address of the scheduler, such as tcp://node7:8786.")] = None,
+    storage: Annotated[
+        str | None,
+        typer.Option(help="URL of a database for the Optuna trials; default: the run folder."),
+    ] = None,
     retry: Annotated[
         str | None, typer.Option(help="Run failed cells again: failed, or kinds among error,oom,timeout,killed.")
     ] = None,
@@ -50,13 +56,19 @@ def run(
         leukobench run --suite cross-dataset --data ../shared/data --budget quick
 
         leukobench run --datasets barcelona,munich --models extra_trees,xgboost --protocols within,pairwise
+
+        leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
     """
     from leukobench.evaluation.runner import run as run_suite
+    from leukobench.evaluation.suite import choose
     from leukobench.report import print_leaderboard, write_report
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level)
     out = out or Path("results/runs") / chosen.name
     kinds = failures_to_retry(retry)
+    choose("executor", [executor], ("local", "dask"))
+    if (executor == "dask") != bool(scheduler):
+        raise UsageError("--executor dask and --scheduler belong together", "for example --scheduler tcp://node7:8786")
     root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
     with interruptible(out):
         with ProgressReport(console) as progress:
@@ -67,6 +79,8 @@ def run(
                 jobs=jobs,
                 timeout=cell_timeout,
                 device=device,
+                scheduler=scheduler,
+                storage=storage,
                 retry=kinds,
                 progress=progress,
             )

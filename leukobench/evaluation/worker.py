@@ -7,8 +7,10 @@ import functools
 import os
 import signal
 import sys
+import tempfile
 import time
 import traceback
+from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
@@ -16,12 +18,14 @@ from leukobench.evaluation.cell import run_cell
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.plan import head_of
 from leukobench.evaluation.store import RunFolder, StorageLost
+from leukobench.files import locked
 from leukobench.models import MODELS
 
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 FAILURES = ("error", "oom", "timeout", "killed")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+GPU_FAMILY = "fine-tuned"  # the models that are fitted on a GPU where there is one
 _isolated = False  # whether this process runs cells and nothing else
 
 
@@ -62,7 +66,7 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
             return record
         start = time.perf_counter()
         try:
-            with _captured(store.log_path(cell.fingerprint)):
+            with _captured(store.log_path(cell.fingerprint)), gpu_turn(cell):
                 samples = _samples(str(store.path))
                 rows = _rows(str(store.path), MODELS[cell.model].representation)
                 head, left_out = head_of(samples, cell.sources, suite)
@@ -145,6 +149,17 @@ def start_worker():
         stream.reconfigure(line_buffering=True)  # what was printed before a kill is in the log
     global _isolated
     _isolated = True
+
+
+@contextlib.contextmanager
+def gpu_turn(cell):
+    """Wait for this process's turn on the GPU: one fit at a time per device. Other models do not wait."""
+    if MODELS[cell.model].family != GPU_FAMILY or not describe_environment()["gpu"]:
+        yield
+        return
+    device = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]
+    with locked(Path(tempfile.gettempdir()) / f"leukobench-{os.getuid()}-gpu-{device}"):
+        yield
 
 
 def _is_the_machine(error, store):

@@ -161,3 +161,21 @@ def test_damaged_journal_is_begun_again(run_folder, caplog):
     study = optuna.create_study(storage=run_folder.open_storage("cell", 0))
     assert study.trials == []
     assert "damaged" in caplog.text
+
+
+def test_one_gpu_fit_at_a_time_and_only_those_wait(cells, monkeypatch, tmp_path):
+    from leukobench.evaluation import worker
+    from leukobench.files import locked
+
+    monkeypatch.setattr(worker.tempfile, "gettempdir", lambda: str(tmp_path))
+    monkeypatch.setattr(worker, "describe_environment", lambda: {"gpu": "a GPU"})
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    with worker.gpu_turn(cells[0]):
+        assert not list(tmp_path.iterdir())
+    tuned = Recipe(cells[0].model, "fine-tuned", REPRESENTATION, raises)
+    monkeypatch.setitem(MODELS, cells[0].model, tuned)
+    with worker.gpu_turn(cells[0]):
+        (path,) = tmp_path.iterdir()
+        assert path.name.endswith("gpu-1")
+        with locked(path, wait=False) as mine:
+            assert not mine
