@@ -59,7 +59,7 @@ def _compile(stamp):
         hull, extremes = np.empty((2 * tallest + 2, 2)), np.empty((tallest + 1, 2), np.int32)
         packed = np.empty(3 * largest, np.uint8)
         # a box of h x w pixels grows by one pixel all around, to at most 9 h w
-        grey, codes = np.empty(9 * largest, np.uint8), np.empty(9 * largest, np.uint8)
+        grey, codes = np.empty(9 * largest, np.int16), np.empty(9 * largest, np.uint8)
         block = np.empty(ROWS * BLOCK, np.float32)
         scratch = packed, largest, block, block.view(np.int32)
         bins = np.empty((4, PERCENTILE_BINS + 2), np.int64)
