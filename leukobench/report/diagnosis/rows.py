@@ -77,7 +77,7 @@ def read_rows(run, catalogue):
     UsageError
         The folder holds no images or rows, or rows that do not fit them or the catalogue.
     """
-    hint = "run the suite again into the same --out"
+    hint = "run the suite again into the same --out; a compacted run keeps no rows, so diagnose before compacting"
     path = run.folder / "samples.parquet"
     files = sorted(run.folder.glob("rows/*.npy"))
     if not path.is_file() or not files:
