@@ -21,7 +21,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
         What to run.
     samples : pandas.DataFrame
         Images of all datasets, of `select_samples`.
-    rows : array of shape (len(samples), p)
+    rows : array of shape (len(samples), p) or (len(samples), 1 + copies, p)
         Their representation.
     head : list of str
         Classes that the model is trained on.
@@ -44,6 +44,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
     strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)
     groups = group_ids(samples)
     classes = samples["class"].to_numpy(dtype=str)
+    datasets = samples["dataset"].to_numpy(dtype=str)
 
     if cell.protocol in ("within", "merged"):
         own = np.flatnonzero(is_source)
@@ -64,6 +65,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
             rows[train],
             classes[train],
             groups[train],
+            laboratories=datasets[train],
             strata=strata[train],
             trials=cell.inputs["trials"],
             n_folds=inner,
@@ -72,9 +74,11 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
             study=f"{cell.fingerprint}-{number}",
         )
         tuned = time.perf_counter()
-        fitted = Fitted(recipe, params, seed, rows[train], classes[train])
+        fitted = Fitted(recipe, params, seed, rows[train], classes[train], datasets[train])
         ready = time.perf_counter()
-        probabilities[test] = fitted.predict_proba(rows[test], head)
+        for name in np.unique(datasets[test]):  # one laboratory at a time: a transductive model looks at all of them
+            batch = test[datasets[test] == name]
+            probabilities[batch] = fitted.predict_proba(rows[batch], head)
         n_predicted += len(test)
         times["predict_s"] += time.perf_counter() - ready
         times["tune_s"] += tuned - start

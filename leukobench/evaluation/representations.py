@@ -11,6 +11,7 @@ from joblib import Parallel, delayed
 from leukobench import features, segmentation
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError
+from leukobench.features import views
 from leukobench.imaging.io import read_image
 
 BATCH = 32  # images that one worker holds in memory at a time
@@ -23,19 +24,22 @@ class Representation:
     Parameters
     ----------
     name : str
-        "features:<feature set>" or "embedding:<backbone>".
+        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>".
     key : dict
         Everything its numbers depend on, for the cache.
     needs_masks : bool
         Whether the images are segmented first.
     compute : callable
         (images, masks, um_per_px) to a DataFrame with one row per image.
+    copies : int, default 0
+        Augmented copies whose values follow those of the image itself in its row.
     """
 
     name: str
     key: dict
     needs_masks: bool
     compute: callable = dataclasses.field(compare=False)
+    copies: int = 0
 
 
 def get_representation(name, device="auto"):
@@ -44,7 +48,7 @@ def get_representation(name, device="auto"):
     Parameters
     ----------
     name : str
-        "features:<feature set>" or "embedding:<backbone>".
+        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>".
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed; the numbers are the same.
 
@@ -59,6 +63,8 @@ def get_representation(name, device="auto"):
         For a name of another kind.
     """
     kind, _, what = name.partition(":")
+    if kind == "features" and "@" in what:
+        return _seen_through_view(name, *what.split("@", 1), device)
     if kind == "features":
         masks = {"segmentation": segmentation.VERSION, "catalogue": features.CATALOGUE_VERSION}
 
@@ -73,7 +79,18 @@ def get_representation(name, device="auto"):
             return pd.DataFrame(np.asarray(CNNEmbedding(what).fit(images).transform(images, um_per_px=um_per_px)))
 
         return Representation(name, {"name": name, "version": EMBEDDING_VERSION}, False, compute)
-    raise UsageError(f"unknown representation '{name}'", "it is features:<feature set> or embedding:<backbone>")
+    known = "it is features:<feature set>, features:<feature set>@<view> or embedding:<backbone>"
+    raise UsageError(f"unknown representation '{name}'", known)
+
+
+def _seen_through_view(name, feature_set, view_name, device):
+    view = views.get_view(view_name)
+
+    def compute(images, masks, um_per_px):
+        rows = views.view_features(images, view, um_per_px=um_per_px, feature_set=feature_set, device=device)
+        return pd.DataFrame(rows.reshape(len(rows), -1))
+
+    return Representation(name, {"name": name, **views.view_key(view)}, False, compute, view.copies)
 
 
 def representation_key(name):
@@ -188,8 +205,8 @@ def load_rows(name, samples, cache=None):
 
     Returns
     -------
-    numpy.ndarray of shape (n, p)
-        The rows in the order of `samples`.
+    numpy.ndarray of shape (n, p), or (n, 1 + copies, p) where the representation has copies
+        The rows in the order of `samples`; of an image and its copies, the image itself comes first.
 
     Raises
     ------
@@ -197,7 +214,9 @@ def load_rows(name, samples, cache=None):
         Where rows are missing: `compute_missing` was not run, or a shard was found corrupt since.
     """
     ids = image_ids(samples)
-    table = (cache or TableCache()).load(get_representation(name).key, ids)
+    representation = get_representation(name)
+    table = (cache or TableCache()).load(representation.key, ids)
     if len(table) < len(ids):
         raise RuntimeError(f"{len(ids) - len(table)} rows of {name} are not in the cache: start the run again")
-    return table.to_numpy()
+    rows = table.to_numpy()
+    return rows.reshape(len(rows), 1 + representation.copies, -1) if representation.copies else rows

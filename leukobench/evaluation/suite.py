@@ -8,7 +8,7 @@ from pathlib import Path
 
 from leukobench.datasets.taxonomy import LEVELS
 from leukobench.errors import UsageError
-from leukobench.models import MODELS
+from leukobench.models import MODELS, get_model
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 
@@ -198,7 +198,8 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
     table |= {key: value for key, value in asked.items() if value}
     bought = get_budget(table["budget"])
     seeds = tuple(seeds) if seeds else tuple(table["seeds"])[: bought.seeds]
-    models = tuple(MODELS) if tuple(table["models"]) == ("all",) else choose("model", table["models"], MODELS)
+    models = list(MODELS) if tuple(table["models"]) == ("all",) else table["models"]
+    models = tuple(dict.fromkeys(get_model(name).name for name in models))
     return Suite(
         **table
         | limits

@@ -64,6 +64,8 @@ def make_folds(labels, groups, n_folds, seed):
 class Fitted:
     """An estimator with the classes of its source, whatever subset of them a fold held.
 
+    Augmented copies of an image train beside it; what is predicted is the image itself.
+
     Parameters
     ----------
     recipe : Recipe
@@ -72,21 +74,27 @@ class Fitted:
         Its parameters.
     seed : int
         Of the estimator.
-    X : array of shape (n, p)
+    X : array of shape (n, p) or (n, 1 + copies, p)
         Training rows.
     y : array of str of shape (n,)
         Their classes.
+    laboratories : array of str of shape (n,)
+        Dataset of each row, for the models whose `fit` is told.
     """
 
-    def __init__(self, recipe, params, seed, X, y):
+    def __init__(self, recipe, params, seed, X, y, laboratories):
         self.classes, codes = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
-        self.estimator = recipe.build(params, seed).fit(X, codes)
+        if X.ndim == 3:
+            codes, laboratories = (np.repeat(each, X.shape[1]) for each in (codes, laboratories))
+            X = X.reshape(-1, X.shape[2])
+        told = {"laboratories": laboratories} if recipe.told_laboratories else {}
+        self.estimator = recipe.build(params, seed).fit(X, codes, **told)
 
     def predict(self, X):
-        """Classes of rows of shape (n, p)."""
-        return self.classes[np.asarray(self.estimator.predict(X), dtype=int)]
+        """Classes of rows of shape (n, p) or (n, 1 + copies, p)."""
+        return self.classes[np.asarray(self.estimator.predict(_themselves(X)), dtype=int)]
 
     def predict_proba(self, X, head):
         """Probabilities of shape (n, len(head)); zero for a class of the head that the training rows lacked.
@@ -96,7 +104,7 @@ class Fitted:
         ValueError
             Where the model returns something that is no probability.
         """
-        given = self.estimator.predict_proba(X)
+        given = self.estimator.predict_proba(_themselves(X))
         if not np.isfinite(given).all():
             raise ValueError(f"the model returned {np.sum(~np.isfinite(given))} probabilities that are not finite")
         probabilities = np.zeros((len(X), len(head)))
@@ -104,7 +112,12 @@ class Fitted:
         return probabilities
 
 
-def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage, study="tuning"):
+def _themselves(X):
+    """Rows of the images themselves, without copies."""
+    return X[:, 0] if X.ndim == 3 else X
+
+
+def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, storage, study="tuning"):
     """Choose a model's parameters by cross-validation on the source.
 
     The first trial takes the recipe's defaults. Each further one draws from its own seed, so that a study that goes
@@ -114,8 +127,8 @@ def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage, study=
     ----------
     recipe : Recipe
         Gives the search space and builds the estimator.
-    X, y, groups, strata : arrays with n rows
-        Source rows, their classes, what must stay together in a fold and what to stratify by.
+    X, y, groups, laboratories, strata : arrays with n rows
+        Source rows, their classes, what must stay together in a fold, their datasets and what to stratify by.
     trials, n_folds : int
         Budget; no trials, or no search space, gives the defaults.
     seed : int
@@ -137,7 +150,7 @@ def tune(recipe, X, y, groups, *, strata, trials, n_folds, seed, storage, study=
     def objective(params):
         scores = []
         for train, test in folds:
-            fitted = Fitted(recipe, params, seed, X[train], y[train])
+            fitted = Fitted(recipe, params, seed, X[train], y[train], laboratories[train])
             with warnings.catch_warnings():  # a rare class may be absent from a fold's true or predicted labels
                 warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
                 scores.append(balanced_accuracy_score(y[test], fitted.predict(X[test])))

@@ -25,7 +25,7 @@ CATALOGUE_VERSION = "1"
 """Goes into every cache key; raised whenever a number in any column may change."""
 
 GROUPS = ("morphology", "colour", "texture")
-FEATURE_SETS = ("core", "full", "extended", "background", "tavakoli2021")
+FEATURE_SETS = ("core", "full", "extended", "untextured", "background", "tavakoli2021")
 
 _CORE = ("shape", "colour", "texture")
 _FULL = (*_CORE, "percentiles", "distance", "hull")
@@ -33,6 +33,7 @@ PARTS_OF_SET = {
     "core": _CORE,
     "full": _FULL,
     "extended": (*_FULL, "zernike", "grid"),
+    "untextured": ("shape", "colour", "percentiles", "distance", "hull"),
     "background": ("background",),
     "tavakoli2021": ("shape", "hull"),
 }
@@ -131,7 +132,7 @@ def features_of(feature_set="core"):
 
     Parameters
     ----------
-    feature_set : {"core", "full", "extended", "background", "tavakoli2021"}, default "core"
+    feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
 
     Returns
     -------
@@ -150,7 +151,7 @@ def feature_names(feature_set="core"):
 
     Parameters
     ----------
-    feature_set : {"core", "full", "extended", "background", "tavakoli2021"}, default "core"
+    feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
 
     Returns
     -------

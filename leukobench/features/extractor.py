@@ -23,7 +23,7 @@ def extract_features(
         Micrometres per pixel, of all or of each image. Where it is None or NaN lengths and areas are in pixels.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Backend; ``auto`` takes CUDA where there is a device.
-    feature_set : {"core", "full", "extended", "background", "tavakoli2021"}, default "core"
+    feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
     batch_bytes : int or None, default None
         Memory that a batch of images and masks may take; None is 4 MiB on the CPU, 64 MiB on a GPU.
     progress : callable or None, default None

@@ -12,7 +12,7 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    feature_set : {"core", "full", "extended", "background", "tavakoli2021"}, default "core"
+    feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
 
     Examples

@@ -5,7 +5,12 @@ medians and runs on one thread. Ranges were set by what fits within seconds, nev
 """
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+    VotingClassifier,
+)
 from sklearn.linear_model import LogisticRegression
 from xgboost import XGBClassifier
 
@@ -41,6 +46,13 @@ def build_random_forest(params, seed):
 
 def build_extra_trees(params, seed):
     return imputed(ExtraTreesClassifier(300, **params, class_weight="balanced", n_jobs=threads(), random_state=seed))
+
+
+def build_vote(params, seed):
+    # leaves of several rows, since the copies of one image lie together; fixed, not tuned: every setting scores alike
+    # within its source, so a source cannot tell which of them carries over
+    trees = build_extra_trees({"max_features": 0.1, "min_samples_leaf": 8}, seed)
+    return VotingClassifier([("extra_trees", trees), ("lda", build_lda({"shrinkage": 0.1}, seed))], voting="soft")
 
 
 def build_hist_gradient_boosting(params, seed):
@@ -182,6 +194,14 @@ RECIPES = (
         },
         description="100 rounds of XGBoost.",
         source="Chen 2016, doi 10.1145/2939672.2939785",
+    ),
+    Recipe(
+        name="vote",
+        family="classical",
+        cost="medium",
+        representation="features:untextured",
+        build=build_vote,
+        description="Mean of extra trees and linear discriminant analysis, on all features but texture.",
     ),
     Recipe(
         name="tavakoli2021",

@@ -31,6 +31,8 @@ class Recipe:
         Raised whenever the same data and parameters would give other predictions, so that cached records go stale.
     transductive : bool, default False
         Whether it uses unlabelled target images; such models are ranked apart.
+    told_laboratories : bool, default False
+        Whether `fit` takes the dataset of each row as `laboratories`.
     cost : {"light", "medium", "heavy"}, default "light"
         Seconds of one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5, under 2, or more.
     description, source : str
@@ -51,6 +53,7 @@ class Recipe:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     version: str = "1"
     transductive: bool = False
+    told_laboratories: bool = False
     cost: str = "light"
     description: str = ""
     source: str = ""

@@ -31,7 +31,7 @@ def problem():
 
 def run(recipe, problem, storage, trials=6):
     X, y, groups = problem
-    return tune(recipe, X, y, groups, strata=y, trials=trials, n_folds=3, seed=4, storage=storage)
+    return tune(recipe, X, y, groups, laboratories=y, strata=y, trials=trials, n_folds=3, seed=4, storage=storage)
 
 
 def test_seed_depends_on_every_part():
@@ -74,7 +74,7 @@ def test_no_trials_give_the_defaults(problem):
 
 def test_class_missing_from_a_fold_has_probability_zero(problem):
     X, y, _ = problem
-    fitted = Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:40], y[:40])
+    fitted = Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:40], y[:40], y[:40])
     probabilities = fitted.predict_proba(X, ["LY", "MO", "NE"])
     assert (probabilities[:, 2] == 0).all()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
@@ -83,4 +83,4 @@ def test_class_missing_from_a_fold_has_probability_zero(problem):
 def test_one_class_is_an_error_that_says_so(problem):
     X, y, _ = problem
     with pytest.raises(ValueError, match="only the class LY"):
-        Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:20], y[:20])
+        Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:20], y[:20], y[:20])

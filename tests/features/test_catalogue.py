@@ -8,7 +8,7 @@ from leukobench.errors import UsageError
 from leukobench.features import FEATURE_SETS, catalogue_markdown, catalogue_table, feature_names, features_of
 from leukobench.features.catalogue import CATALOGUE, GROUPS
 
-SIZES = {"core": 216, "full": 314, "extended": 390, "background": 48, "tavakoli2021": 51}
+SIZES = {"core": 216, "full": 314, "extended": 390, "untextured": 254, "background": 48, "tavakoli2021": 51}
 
 
 def test_names_are_unique():

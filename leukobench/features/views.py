@@ -1,0 +1,189 @@
+"""Views: at what scale and on what glass a cell is measured, and copies as other laboratories might have taken it.
+
+A model that is trained in one laboratory meets other microscopes and stains in the next. A view takes out of the image
+what the image itself can tell (micrometres, the colour of the glass), and shows a model in training what cannot be
+taken out: each copy is changed as a picture, then segmented and measured like any other.
+"""
+
+import zlib
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+
+from leukobench.errors import UsageError
+from leukobench.features.catalogue import CATALOGUE_VERSION, feature_names, features_of
+from leukobench.features.extractor import extract_features
+from leukobench.imaging.scale import estimate_um_per_px
+from leukobench.imaging.stain import augment, get_stain_normaliser
+from leukobench.segmentation import VERSION as SEGMENTATION_VERSION
+from leukobench.segmentation import segment
+
+VIEW_VERSION = "1"
+"""Goes into cache keys; raised whenever a view would give other pixels."""
+
+LEAST_CONFIDENCE = 0.2  # of a scale that is estimated from red cells; below it the scale is unknown
+TYPICAL_CELL_UM = 12.5  # diameter that a cell of unknown scale is given: between a lymphocyte's and a monocyte's
+LONGEST_SIDE = 180  # px that an image of unknown scale is shrunk to before copies are made: about a field of 36 um
+SIZE_SPREAD = 0.1  # relative standard deviation of cell sizes between smears, in copies
+FACTORS = (0.15, 4.0)  # bounds of a magnification, against scales that cannot be
+
+
+@dataclass(frozen=True)
+class View:
+    """How images are prepared before features are taken.
+
+    Parameters
+    ----------
+    um_per_px : float or None, default None
+        Scale that every cell is brought to. The image's own scale is the card's, else estimated from its red cells;
+        where none shows, the cell gets a typical diameter and its lengths are missing. None leaves images as they are.
+    stain : str, default "none"
+        A key of `leukobench.imaging.stain.STAIN_NORMALISERS`.
+    copies : int, default 0
+        Augmented copies of each image for training. Every second one hides its scale.
+    description : str, default ""
+        What it is, for `leukobench models ls` and the docs.
+    """
+
+    um_per_px: float | None = None
+    stain: str = "none"
+    copies: int = 0
+    description: str = ""
+
+
+VIEWS = {
+    "scale": View(0.2, description="brought to 0.2 um per px"),
+    "white_balance": View(stain="white_balance", description="glass made white"),
+    "grey_world": View(stain="grey_world", description="grey-world colour constancy"),
+    "reinhard": View(stain="reinhard", description="Reinhard's colour transfer"),
+    "macenko": View(stain="macenko", description="Macenko's stain normalisation"),
+    "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass"),
+    "copies": View(copies=8, description="as it is, with 8 augmented copies in training"),
+    "augmented": View(0.2, "white_balance", 8, "0.2 um per px on white glass, with 8 augmented copies in training"),
+}
+
+
+def get_view(name):
+    """Look up a view.
+
+    Parameters
+    ----------
+    name : str
+        A key of `VIEWS`.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    UsageError
+        Where there is no such view.
+
+    Examples
+    --------
+    >>> get_view("augmented").copies
+    8
+    """
+    if name not in VIEWS:
+        raise UsageError(f"unknown view '{name}'", f"known: {', '.join(VIEWS)}")
+    return VIEWS[name]
+
+
+def view_key(view):
+    """What the pixels and masks of a view depend on, as plain values."""
+    parameters = {name: value for name, value in asdict(view).items() if name != "description"}
+    versions = {"view": VIEW_VERSION, "segmentation": SEGMENTATION_VERSION, "catalogue": CATALOGUE_VERSION}
+    return parameters | versions
+
+
+def view_features(images, view, *, um_per_px=None, feature_set="core", device="auto"):
+    """Features of images and of their augmented copies, seen through a view.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8, shape (H, W, 3)
+        RGB, each of its own size.
+    view : View
+    um_per_px : float, sequence of float or None, default None
+        Micrometres per pixel, of all or of each image; None and NaN are unknown.
+    feature_set : str, default "core"
+    device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 1 + copies, number of features)
+        The image itself first. Lengths and areas of a cell whose scale is unknown are NaN where the view has a scale.
+
+    Examples
+    --------
+    >>> image = np.full((120, 120, 3), 230, np.uint8)
+    >>> image = cv2.circle(image, (60, 60), 32, (190, 180, 215), -1)
+    >>> image = cv2.circle(image, (56, 60), 20, (90, 40, 130), -1)
+    >>> rows = view_features([image], View(0.2, copies=2), um_per_px=0.1, device="reference")
+    >>> rows.shape, bool(rows[0, 0, 0] > 0), bool(np.isnan(rows[0, 2, 0]))
+    ((1, 3, 216), True, True)
+    """
+    scales = np.broadcast_to(np.array(np.nan if um_per_px is None else um_per_px, dtype=float), len(images))
+    normalise = get_stain_normaliser(view.stain)
+    cells = []
+    for image, scale in zip(images, scales, strict=True):
+        cells += _see(image, float(scale), view, normalise)
+    pictures, masks, seen = ([cell[k] for cell in cells] for k in range(3))
+    table = extract_features(pictures, masks, um_per_px=seen, device=device, feature_set=feature_set).to_numpy(
+        copy=True
+    )
+    if view.um_per_px is not None:
+        measured = np.array([f.unit != "1" for f in features_of(feature_set)])
+        table[np.ix_(np.isnan(seen), measured)] = np.nan
+    return table.reshape(len(images), 1 + view.copies, len(feature_names(feature_set)))
+
+
+def _see(image, um_per_px, view, normalise):
+    """(picture, mask, micrometres per px or NaN) of an image, then of each of its copies."""
+    if view.um_per_px is not None:
+        image, um_per_px = _at_most(image, um_per_px, view.um_per_px)
+    cells = [_bring(image, um_per_px, view, normalise)]
+    seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
+    for number in range(1, view.copies + 1):
+        rng = np.random.default_rng((seed, number))
+        copy, magnified = augment(image, rng)
+        scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
+        cells.append(_bring(copy, scale if number % 2 else np.nan, view, normalise))
+    return cells
+
+
+def _at_most(image, um_per_px, target):
+    """The image with no more pixels than the target scale needs, and its scale, estimated where it is not known."""
+    if np.isnan(um_per_px):
+        found, confidence = estimate_um_per_px(image, segment([image])[0])
+        um_per_px = found if confidence >= LEAST_CONFIDENCE else np.nan
+    factor = LONGEST_SIDE / max(image.shape[:2]) if np.isnan(um_per_px) else um_per_px / target
+    if factor >= 1:
+        return image, um_per_px
+    small = _resize(image, max(factor, FACTORS[0]))
+    return small, um_per_px * image.shape[1] / small.shape[1]
+
+
+def _bring(image, um_per_px, view, normalise):
+    """Segment a picture, bring it to the view's scale and stain."""
+    mask = segment([image])[0]
+    if view.um_per_px is None:
+        return normalise(image, mask), mask, um_per_px
+    scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px
+    factor = float(np.clip(scale / view.um_per_px, *FACTORS))
+    layers = [_resize((mask >= label).astype(np.float32), factor) > 0.5 for label in (1, 2)]
+    mask = layers[0].astype(np.uint8) + (layers[0] & layers[1])
+    return normalise(_resize(image, factor), mask), mask, np.nan if np.isnan(um_per_px) else view.um_per_px
+
+
+def _resize(image, factor):
+    height, width = image.shape[:2]
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+
+
+def _diameter(mask):
+    """Of a disc of the cell's area, in px; of the whole picture where there is no cell."""
+    return 2 * np.sqrt((np.count_nonzero(mask) or mask.size) / np.pi)
