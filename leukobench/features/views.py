@@ -17,7 +17,7 @@ from leukobench.features.extractor import extract_features
 from leukobench.imaging.scale import estimate_um_per_px
 from leukobench.imaging.stain import augment, get_stain_normaliser
 from leukobench.segmentation import VERSION as SEGMENTATION_VERSION
-from leukobench.segmentation import segment
+from leukobench.segmentation import centred_ellipses, segment
 
 VIEW_VERSION = "1"
 """Goes into cache keys; raised whenever a view would give other pixels."""
@@ -42,6 +42,8 @@ class View:
         A key of `leukobench.imaging.stain.STAIN_NORMALISERS`.
     copies : int, default 0
         Augmented copies of each image for training. Every second one hides its scale.
+    segmented : bool, default True
+        Find the cell; else ellipses in the middle of the image stand for it, to tell what segmentation is worth.
     description : str, default ""
         What it is, for `leukobench models ls` and the docs.
     """
@@ -49,6 +51,7 @@ class View:
     um_per_px: float | None = None
     stain: str = "none"
     copies: int = 0
+    segmented: bool = True
     description: str = ""
 
 
@@ -60,7 +63,10 @@ VIEWS = {
     "macenko": View(stain="macenko", description="Macenko's stain normalisation"),
     "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass"),
     "copies": View(copies=8, description="as it is, with 8 augmented copies in training"),
-    "augmented": View(0.2, "white_balance", 8, "0.2 um per px on white glass, with 8 augmented copies in training"),
+    "augmented": View(
+        0.2, "white_balance", 8, description="0.2 um per px on white glass, with 8 augmented copies in training"
+    ),
+    "unsegmented": View(0.2, "white_balance", 8, segmented=False, description="augmented, but not segmented"),
 }
 
 
@@ -168,7 +174,7 @@ def _at_most(image, um_per_px, target):
 
 def _bring(image, um_per_px, view, normalise):
     """Segment a picture, bring it to the view's scale and stain."""
-    mask = segment([image])[0]
+    mask = segment([image])[0] if view.segmented else centred_ellipses(*image.shape[:2])
     if view.um_per_px is None:
         return normalise(image, mask), mask, um_per_px
     scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px

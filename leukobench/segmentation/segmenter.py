@@ -89,7 +89,7 @@ def _check(image, position):
 def _segment_one(image):
     height, width = image.shape[:2]
     if min(height, width) < LEAST_SIDE:
-        return _fallback(height, width), 0.0
+        return centred_ellipses(height, width), 0.0
     small = network.shrink(image)
     top, left = ((network.SIDE - side) // 2 for side in small.shape[:2])
     within = slice(None), slice(top, top + small.shape[0]), slice(left, left + small.shape[1])
@@ -100,7 +100,7 @@ def _segment_one(image):
     inside = _without_spurs(_central_part((cell > 0) | (logits[1] > 0)))
     quality = _quality(small, cell, inside)
     if quality == 0:
-        return _fallback(height, width), 0.0
+        return centred_ellipses(height, width), 0.0
     mask = np.zeros((height, width), np.uint8)
     box = _box_around(inside, height, width)
     cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
@@ -201,7 +201,18 @@ def _quality(rgb, logits, inside):
     return float(quality) if quality >= LEAST_QUALITY else 0.0
 
 
-def _fallback(height, width):
+def centred_ellipses(height, width):
+    """Label mask of a nucleus and a cell in the middle, wherever the leukocyte may be: what stands for a cell not found.
+
+    Parameters
+    ----------
+    height, width : int
+        Of the image, in px.
+
+    Returns
+    -------
+    uint8 array, shape (height, width)
+    """
     mask = np.zeros((height, width), np.uint8)
     y, x = np.mgrid[:height, :width]
     for label, axis in enumerate(FALLBACK_AXES, start=1):
