@@ -1,10 +1,15 @@
 """Hand-crafted features as a scikit-learn transformer: images in, segmentation inside."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.features.catalogue import feature_names
 from leukobench.features.extractor import extract_features
+from leukobench.features.views import get_view, view_features
+from leukobench.segmentation import segment
 
 
 class HandcraftedFeatures(TransformerMixin, BaseEstimator):
@@ -14,6 +19,9 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     ----------
     feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+    view : str or None, default None
+        A key of `leukobench.features.views.VIEWS`, such as "canonical": bring the images to one scale and glass first.
+        Its augmented copies are for training inside a run and are not made here.
 
     Examples
     --------
@@ -24,13 +32,16 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     216
     """
 
-    def __init__(self, feature_set="core", device="auto"):
+    def __init__(self, feature_set="core", device="auto", view=None):
         self.feature_set = feature_set
         self.device = device
+        self.view = view
 
     def fit(self, X, y=None):
-        """Learn nothing: the features are fixed; an unknown feature set is reported here."""
+        """Learn nothing: the features are fixed; an unknown feature set or view is reported here."""
         feature_names(self.feature_set)
+        if self.view:
+            get_view(self.view)
         return self
 
     def transform(self, X, *, um_per_px=None):
@@ -45,8 +56,10 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         -------
         DataFrame, shape (n, number of features)
         """
-        from leukobench.segmentation import segment
-
+        if self.view:
+            view = replace(get_view(self.view), copies=0)
+            options = {"um_per_px": um_per_px, "feature_set": self.feature_set, "device": self.device}
+            return pd.DataFrame(view_features(X, view, **options)[:, 0], columns=feature_names(self.feature_set))
         masks = segment(X, um_per_px=um_per_px)
         return extract_features(X, masks, um_per_px=um_per_px, device=self.device, feature_set=self.feature_set)
 

@@ -5,6 +5,8 @@ laboratory at a time. The transductive ones look at all rows they are to predict
 on the others beside it.
 """
 
+import warnings
+
 import numpy as np
 from sklearn.base import clone
 from sklearn.covariance import ledoit_wolf
@@ -70,7 +72,8 @@ class StableFeatures(Wrapper):
         names = np.zeros(len(y)) if laboratories is None else np.asarray(laboratories)
         rest = [names != name for name in np.unique(names)]
         rest = [rows for rows in rest if len(np.unique(y[rows])) > 1] or [np.ones(len(y), bool)]
-        with np.errstate(divide="ignore", invalid="ignore"):  # of a constant column
+        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="Features .* are constant")  # they score 0
             scores = np.min([np.nan_to_num(f_classif(filled[rows], y[rows])[0], posinf=0) for rows in rest], axis=0)
         count = max(1, round(self.share * X.shape[1]))
         self.kept_ = np.sort(np.argsort(-scores, kind="stable")[:count])

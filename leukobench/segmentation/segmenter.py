@@ -202,7 +202,7 @@ def _quality(rgb, logits, inside):
 
 
 def centred_ellipses(height, width):
-    """Label mask of a nucleus and a cell in the middle, wherever the leukocyte may be: what stands for a cell not found.
+    """Label mask of a nucleus and a cell in the middle of an image: what stands for a cell that is not found.
 
     Parameters
     ----------

@@ -10,6 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 from leukobench.errors import UsageError
 from leukobench.features import HandcraftedFeatures, extract_features
+from leukobench.features.views import VIEWS, view_features
 from leukobench.segmentation import segment
 
 
@@ -23,7 +24,7 @@ def test_it_segments_and_measures(cell):
 def test_clone_pickle_and_parameters():
     one = HandcraftedFeatures("background", "reference")
     for other in (clone(one), pickle.loads(pickle.dumps(one))):
-        assert other.get_params() == {"feature_set": "background", "device": "reference"}
+        assert other.get_params() == {"feature_set": "background", "device": "reference", "view": None}
 
 
 def test_names_and_set_output(cell):
@@ -36,6 +37,15 @@ def test_in_a_pipeline(cell):
     images = [cell[0], cell[0][::-1].copy()]
     pipeline = make_pipeline(HandcraftedFeatures("background", "cpu"), StandardScaler())
     assert np.asarray(pipeline.fit_transform(images)).shape == (2, 48)
+
+
+def test_a_view_measures_the_image_without_copies(cell):
+    images = [cell[0]]
+    got = HandcraftedFeatures("core", "cpu", view="augmented").fit(images).transform(images, um_per_px=0.1)
+    expected = view_features(images, VIEWS["canonical"], um_per_px=0.1, device="cpu")[:, 0]
+    np.testing.assert_array_equal(got, expected)
+    with pytest.raises(UsageError, match="unknown view"):
+        HandcraftedFeatures(view="moon").fit(images)
 
 
 def test_unknown_feature_set_is_reported_by_fit():

@@ -19,7 +19,7 @@ class Rows:
     Parameters
     ----------
     name : str
-        "features:<feature set>" or "embedding:<backbone>".
+        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>".
     values : float array, shape (n, p)
         One row per image; may hold NaN.
     features : list or None
@@ -94,7 +94,8 @@ def read_rows(run, catalogue):
             values = np.load(file, allow_pickle=False)
         except (OSError, ValueError, EOFError) as error:
             raise UsageError(f"{file} cannot be read ({error})", hint) from error
-        features = catalogue(what) if kind == "features" else None
+        features = catalogue(what.partition("@")[0]) if kind == "features" else None
+        values = values[:, 0] if values.ndim == 3 else values  # of an image and its copies, the image itself
         if values.ndim != 2 or len(values) != len(samples) or (features and len(features) != values.shape[1]):
             raise UsageError(f"{file} does not fit the images or features: its shape is {values.shape}", hint)
         found.append(Rows(f"{kind}:{what}", np.asarray(values, float), features, *facts))
