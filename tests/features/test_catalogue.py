@@ -6,7 +6,7 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.features import FEATURE_SETS, catalogue_markdown, catalogue_table, feature_names, features_of
-from leukobench.features.catalogue import CATALOGUE, GROUPS
+from leukobench.features.catalogue import CATALOGUE, GROUPS, PARTS_OF_SET
 
 SIZES = {"core": 216, "full": 314, "extended": 390, "untextured": 254, "background": 48, "tavakoli2021": 51}
 
@@ -25,6 +25,11 @@ def test_sets_nest():
     core, full, extended = (feature_names(s) for s in ("core", "full", "extended"))
     assert full[: len(core)] == core
     assert extended[: len(full)] == full
+
+
+@pytest.mark.parametrize(("part", "needs"), [("hull", "shape"), ("percentiles", "colour")])
+def test_no_set_has_a_part_without_what_it_reads(part, needs):
+    assert [name for name, parts in PARTS_OF_SET.items() if part in parts and needs not in parts] == []
 
 
 def test_every_feature_is_described():
