@@ -37,8 +37,8 @@ PARTS_OF_SET = {
     "background": ("background",),
     "tavakoli2021": ("shape", "hull"),
 }
-"""Which parts a backend has to compute for a feature set. `hull` reads the corners that `shape` found, `percentiles` the
-channels of `colour`: neither stands alone."""
+"""Which parts a backend has to compute for a feature set. Two do not stand alone: `hull` reads the corners that `shape`
+found, `percentiles` the channels of `colour`."""
 
 
 @dataclass(frozen=True)
