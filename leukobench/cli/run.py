@@ -139,6 +139,9 @@ def interruptible(out):
     before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
+    except KeyboardInterrupt:
+        console.print(f"stopped; nothing that was finished is lost: the same command goes on in {out}", soft_wrap=True)
+        raise typer.Exit(130) from None
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename or out})"
         raise UsageError(
