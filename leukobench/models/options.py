@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from leukobench.errors import UsageError
 from leukobench.features.views import get_view
 from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
+from leukobench.models.experts import SourceExperts
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,12 @@ OPTIONS = {
         False,
         "on the half of the features that is most stable between laboratories or copies",
         "Meinshausen 2010, doi 10.1111/j.1467-9868.2010.00740.x",
+    ),
+    "experts": Option(
+        SourceExperts,
+        False,
+        "one for each source and one for all, weighted by how they carry over between sources",
+        "Mansour 2008, NIPS 21",
     ),
     "standardised": Option(
         StandardisedPerLaboratory, True, "with each laboratory standardised by itself", "standard practice"

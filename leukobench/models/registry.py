@@ -8,6 +8,7 @@ from leukobench.models.options import with_option, with_view
 
 OFFERED = (
     "vote@augmented",
+    "vote@augmented+experts",
     "vote@canonical+standardised",
     "vote@canonical+coral",
     "vote@augmented+self_training",
