@@ -3,8 +3,8 @@
     python -m leukobench run --suite transfer --data ../shared/data --out results/runs/transfer
     python benchmarks/transfer.py results/runs/transfer --out results/transfer
 
-writes ablation.md and ablation.csv: mean balanced accuracy within, out of domain (all pairs) and leaving one dataset out,
-from one source to each target, and the paired difference to a reference model, with 95 % bootstrap intervals.
+writes ablation.md and ablation.csv: mean balanced accuracy within, out of domain (all pairs) and leaving one dataset
+out, from one source to each target, and the paired difference to a reference model, with 95 % bootstrap intervals.
 """
 
 import argparse
@@ -74,18 +74,20 @@ def page(table, run, options):
     suite = run.suite
     transductive = {record["model"] for record in run.records if record["transductive"]}
     names = [
-        name for name in table.columns if f"{name} low" in table.columns and not name.endswith((" d", "low", "high"))
+        name.removesuffix(" low") for name in table.columns if name.endswith(" low") and not name.endswith("d low")
     ]
-    means, targets = [n for n in names if " to " not in f" {n}" or n.endswith("others")], []
+    means = [name for name in names if " to " not in f" {name}" or name.endswith(" to others")]
     targets = [name for name in names if name not in means]
     facts = json.loads((options.folder / "environment.json").read_text())
     lines = [
         "# What each step towards transfer is worth",
         "",
-        f"Suite {suite['name']}, level {suite['level']}, budget {suite['budget']['name']}, seeds {suite['seeds']}; balanced",
-        "accuracy, shared scoring, classes with five or more test images. In brackets 95 % intervals, a bootstrap over",
-        f"test images; `d` is the paired difference to `{options.reference}`. Models marked * saw unlabelled target images.",
-        f"Version {facts['leukobench']}, commit {facts.get('git_commit')}.",
+        f"Suite {suite['name']}, level {suite['level']}, budget {suite['budget']['name']}, seeds {suite['seeds']}.",
+        "Balanced accuracy, shared scoring, classes with five or more test images; means over train x test. In",
+        "brackets 95 % intervals, a bootstrap over test images that says nothing about laboratories that are not here.",
+        f"Differences are paired, image by image, to `{options.reference}`. Models marked * saw unlabelled target",
+        "images.",
+        f"Version {facts['leukobench']}, commit {facts['commit'][:12]}, {facts['processor']}, {facts['cores']} cores.",
         "",
     ]
     rows = [
@@ -97,6 +99,7 @@ def page(table, run, options):
         [_named(model, transductive)]
         + [f"{row[f'{n} d']:+.3f} [{row[f'{n} d low']:+.3f}, {row[f'{n} d high']:+.3f}]" for n in means]
         for model, row in table.iterrows()
+        if model != options.reference
     ]
     lines += [*_markdown(["model", *means], rows), "", "## By target", ""]
     rows = [[_named(model, transductive)] + [f"{row[n]:.3f}" for n in targets] for model, row in table.iterrows()]
