@@ -92,8 +92,23 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
     code, text = leukobench(*arguments)
     assert code == 1
     assert "8 run cells, 1 failed" in text
+    code, text = leukobench("status", out)
+    assert "1 error, 7 ok" in text
+    assert "ValueError: made up" in text
     code, text = leukobench(*arguments, "--retry", "failed")
     assert code == 0, text
+
+    code, text = leukobench("verify", out)
+    assert (code, "8 records and 6 tables are what the run wrote" in text) == (0, True), text
+    code, text = leukobench("compact", out)
+    assert (code, "8 records" in text) == (0, True), text
+    code, text = leukobench("merge", out, "--out", tmp_path / "joined")
+    assert (code, "8 ok" in text) == (0, True), text
+    assert (tmp_path / "joined" / "cells.csv").read_bytes() == (out / "cells.csv").read_bytes()
+    cells.assign(balanced_accuracy=1.0).to_csv(out / "cells.csv", index=False)
+    code, text = leukobench("verify", out)
+    assert code == 1
+    assert "cells.csv: line 2 is not what the predictions give" in text
 
 
 @pytest.mark.parametrize(
@@ -108,6 +123,11 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
         (["status", "."], "no run folder"),
         (["features", "ls", "--group", "colours"], "unknown feature group"),
         (["run", "--no-such-option"], "No such option"),
+        (["run", "--executor", "dask"], "--executor dask and --scheduler belong together"),
+        (["run", "--executor", "slurm"], "unknown executor 'slurm'"),
+        (["run", "--retry", "faild"], "did you mean 'failed'"),
+        (["verify", "."], "no run folder"),
+        (["merge", ".", "--out", "nowhere/new"], "no run folder"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(leukobench, arguments, words):

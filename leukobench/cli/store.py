@@ -69,7 +69,7 @@ def verify(folder: Folder):
     if verdict.missing:
         _say(f"{verdict.missing} planned run cells have no record yet")
     if verdict.wrong:
-        _say(f"{len(verdict.wrong)} differences: this is not what the run wrote")
+        _say(f"this is not what the run wrote (differences: {len(verdict.wrong)})")
         raise typer.Exit(1)
     _say(f"{verdict.records} records and {verdict.tables} tables are what the run wrote")
 

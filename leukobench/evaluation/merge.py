@@ -34,8 +34,7 @@ def merge(folders, out):
     UsageError
         Where folders are of different data or settings, or hold different records of one run cell.
     """
-    target = RunFolder(out)
-    if target.read_json("plan.json"):
+    if (Path(out) / "plan.json").exists():
         raise UsageError(f"{out} holds a run already", "name a new folder with --out")
     plans = {folder: _read_plan(folder) for folder in map(Path, folders)}
     plan = _joined(plans)
@@ -52,6 +51,7 @@ def merge(folders, out):
             f"the folders contradict each other: {'; '.join(conflicts[:NAMED])}{more}",
             "leave a folder out; `leukobench verify` tells whether one was changed by hand",
         )
+    target = RunFolder(out)
     for fingerprint, (folder, record) in records.items():
         fine = record["status"] == "ok"
         target.write_record(record, RunFolder(folder).prediction_table(fingerprint) if fine else None)

@@ -122,10 +122,13 @@ def _result(folder):
 
 @pytest.fixture(scope="session")
 def figures():
-    """Rows per table name; written as CSV files where `SOAK_RESULTS` names a folder."""
-    tables = {}
-    yield lambda name, **row: tables.setdefault(name, []).append(row)
-    if folder := os.environ.get("SOAK_RESULTS"):
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        for name, rows in tables.items():
-            pd.DataFrame(rows).to_csv(Path(folder) / f"{name}.csv", index=False, lineterminator="\n")
+    """Function that adds a row to a table, a CSV file where `SOAK_RESULTS` names a folder; each row is kept at once."""
+    tables, folder = {}, os.environ.get("SOAK_RESULTS")
+
+    def add(name, **row):
+        tables.setdefault(name, []).append(row)
+        if folder:
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            pd.DataFrame(tables[name]).to_csv(Path(folder) / f"{name}.csv", index=False, lineterminator="\n")
+
+    return add
