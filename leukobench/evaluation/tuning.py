@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import TrialState, create_trial
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+from sklearn.utils.validation import has_fit_parameter
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -79,18 +80,23 @@ class Fitted:
     y : array of str of shape (n,)
         Their classes.
     laboratories : array of str of shape (n,)
-        Dataset of each row, for the models whose `fit` is told.
+        Dataset of each row. An estimator whose `fit` takes `laboratories` is told them, and one that takes `genuine`
+        which rows are images themselves, not copies.
     """
 
     def __init__(self, recipe, params, seed, X, y, laboratories):
         self.classes, codes = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
+        facts = {"laboratories": laboratories, "genuine": np.ones(len(X), bool)}
         if X.ndim == 3:
-            codes, laboratories = (np.repeat(each, X.shape[1]) for each in (codes, laboratories))
-            X = X.reshape(-1, X.shape[2])
-        told = {"laboratories": laboratories} if recipe.told_laboratories else {}
-        self.estimator = recipe.build(params, seed).fit(X, codes, **told)
+            n, copies, _ = X.shape
+            codes, facts["laboratories"] = (np.repeat(each, copies) for each in (codes, laboratories))
+            facts["genuine"] = np.arange(n * copies) % copies == 0
+            X = X.reshape(n * copies, -1)
+        estimator = recipe.build(params, seed)
+        told = {name: values for name, values in facts.items() if has_fit_parameter(estimator, name)}
+        self.estimator = estimator.fit(X, codes, **told)
 
     def predict(self, X):
         """Classes of rows of shape (n, p) or (n, 1 + copies, p)."""

@@ -12,9 +12,10 @@ class SourceExperts(Wrapper):
     """Mean of experts, one per laboratory and one of all, weighted by how well each carries over between the sources.
 
     More laboratories in one training set are not always better: a few poor pictures can spoil what a large, clean
-    source knows. An expert's score is its mean balanced accuracy on the laboratories it was not trained on; that of the
-    pooled expert is found by leaving each laboratory out. Weights are scores to a power, so that near ties share and a
-    clearly worse expert has no say. From a single laboratory it is the estimator itself.
+    source knows. An expert's score is its mean balanced accuracy on the laboratories it was not trained on, on the
+    images themselves and not on copies; that of the pooled expert is found by leaving each laboratory out. Weights are
+    scores to a power, so that near ties share and a clearly worse expert has no say. From a single laboratory it is the
+    estimator itself.
 
     Parameters
     ----------
@@ -48,7 +49,7 @@ class SourceExperts(Wrapper):
         self.estimator = estimator
         self.sharpness = sharpness
 
-    def fit(self, X, y, laboratories=None):
+    def fit(self, X, y, laboratories=None, genuine=None):
         """Fit and weigh the experts.
 
         Parameters
@@ -57,6 +58,8 @@ class SourceExperts(Wrapper):
         y : array-like of shape (n,)
         laboratories : array-like of shape (n,) or None, default None
             None is one laboratory.
+        genuine : array-like of bool, shape (n,), or None, default None
+            Rows of images themselves; None is all.
 
         Returns
         -------
@@ -64,6 +67,7 @@ class SourceExperts(Wrapper):
         """
         X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
         names = np.zeros(len(y), int) if laboratories is None else np.asarray(laboratories)
+        genuine = np.ones(len(y), bool) if genuine is None else np.asarray(genuine)
         pooled = clone(self.estimator).fit(X, y)
         self.classes_ = pooled.classes_
         self.scores_, experts = {}, [pooled]
@@ -72,19 +76,20 @@ class SourceExperts(Wrapper):
         if len(places) > 1:
             for name in able:
                 experts.append(clone(self.estimator).fit(X[places[name]], y[places[name]]))
-                away = [rows for other, rows in places.items() if other != name]
+                away = [rows & genuine for other, rows in places.items() if other != name]
                 self.scores_[name] = float(np.mean([_recall(experts[-1], X[rows], y[rows]) for rows in away]))
-            self.scores_["all"] = float(np.mean([self._left_out(X, y, rows) for rows in places.values()]))
+            self.scores_["all"] = float(np.mean([self._left_out(X, y, rows, genuine) for rows in places.values()]))
         scores = [self.scores_.get(name, 1.0) for name in ("all", *able)][: len(experts)]
         weights = (np.array(scores) / max(scores)) ** self.sharpness if max(scores) else np.ones(len(scores))
         self.experts_ = list(zip((weights / weights.sum()).tolist(), experts, strict=True))
         return self
 
-    def _left_out(self, X, y, rows):
+    def _left_out(self, X, y, rows, genuine):
         """Recall in a laboratory of what the others teach together; 0 where they teach one class only."""
         if len(np.unique(y[~rows])) < 2:
             return 0.0
-        return _recall(clone(self.estimator).fit(X[~rows], y[~rows]), X[rows], y[rows])
+        model = clone(self.estimator).fit(X[~rows], y[~rows])
+        return _recall(model, X[rows & genuine], y[rows & genuine])
 
     def predict_proba(self, X):
         """Weighted mean of the experts' probabilities, shape (n, k); a class that an expert lacks gets 0 from it."""

@@ -16,7 +16,7 @@ class Option:
     Parameters
     ----------
     wrap : class
-        Takes the estimator; its `fit` is told the laboratory of each row.
+        Takes the estimator; its `fit` may take `laboratories` and `genuine`, see `Recipe`.
     transductive : bool
         Whether it uses unlabelled target images.
     description, source : str
@@ -118,7 +118,6 @@ def with_option(recipe, name):
         name=f"{recipe.name}+{name}",
         build=Wrapped(recipe.build, option.wrap),
         transductive=option.transductive,
-        told_laboratories=True,
         description=f"{recipe.description[:-1]}, {option.description}.",
         source=option.source,
     )

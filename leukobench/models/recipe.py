@@ -22,7 +22,8 @@ class Recipe:
         The table it is trained on, such as "features:core" or "embedding:mobilenet_v2".
     build : callable
         `build(params, seed)` gives an unfitted scikit-learn classifier with `predict_proba`. It reads a float table
-        of shape (n, p), which may hold NaN, and labels 0..k-1; `params` holds a value for every name in `space`.
+        of shape (n, p), which may hold NaN, and labels 0..k-1; `params` holds a value for every name in `space`. Where
+        its `fit` takes `laboratories` or `genuine` it is told the dataset of each row, and which rows are no copies.
     space : mapping of str to optuna.distributions.BaseDistribution
         The search space; empty where there is nothing to tune.
     defaults : mapping of str to value
@@ -31,8 +32,6 @@ class Recipe:
         Raised whenever the same data and parameters would give other predictions, so that cached records go stale.
     transductive : bool, default False
         Whether it uses unlabelled target images; such models are ranked apart.
-    told_laboratories : bool, default False
-        Whether `fit` takes the dataset of each row as `laboratories`.
     cost : {"light", "medium", "heavy"}, default "light"
         Seconds of one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5, under 2, or more.
     description, source : str
@@ -53,7 +52,6 @@ class Recipe:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     version: str = "1"
     transductive: bool = False
-    told_laboratories: bool = False
     cost: str = "light"
     description: str = ""
     source: str = ""

@@ -2,6 +2,7 @@ import numpy as np
 import optuna
 import pytest
 from optuna.storages import InMemoryStorage
+from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
 from leukobench.evaluation.store import RunFolder
@@ -84,3 +85,22 @@ def test_one_class_is_an_error_that_says_so(problem):
     X, y, _ = problem
     with pytest.raises(ValueError, match="only the class LY"):
         Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:20], y[:20], y[:20])
+
+
+class Told(DummyClassifier):
+    """Keeps what its `fit` is told."""
+
+    def fit(self, X, y, laboratories=None, genuine=None):
+        self.told = X, laboratories, genuine
+        return super().fit(X, y)
+
+
+def test_copies_train_beside_their_image_and_are_not_predicted():
+    X = np.arange(24.0).reshape(4, 3, 2)  # four images, two copies each
+    recipe = Recipe("told", "classical", "features:core", lambda params, seed: Told(strategy="prior"))
+    fitted = Fitted(recipe, {}, 0, X, np.array(["LY", "MO", "LY", "MO"]), np.array(["a", "a", "b", "b"]))
+    rows, laboratories, genuine = fitted.estimator.told
+    np.testing.assert_array_equal(rows, X.reshape(12, 2))
+    assert laboratories.tolist() == ["a"] * 6 + ["b"] * 6
+    assert genuine.tolist() == [True, False, False] * 4
+    assert fitted.predict_proba(X, ["LY", "MO"]).shape == (4, 2)

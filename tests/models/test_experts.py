@@ -3,6 +3,7 @@
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
 
 from leukobench.models.experts import SourceExperts
 
@@ -34,6 +35,18 @@ def test_one_laboratory_gives_the_estimator_itself():
         model = SourceExperts(GaussianNB()).fit(X, y, laboratories=names)
         np.testing.assert_array_equal(model.predict_proba(X), expected)
         assert model.scores_ == {}
+
+
+def test_scores_are_taken_on_the_images_themselves():
+    rng = np.random.default_rng(2)
+    (X, y), (X_other, y_other) = laboratory(rng, 60, 0.1), laboratory(rng, 60, 0.1)
+    copies = 100 + rng.normal(size=(120, 1))  # that nobody can read
+    X_all, y_all = np.concatenate([X, X_other, copies]), np.concatenate([y, y_other, y, y_other])
+    names, genuine = np.tile(np.repeat(["a", "b"], 60), 2), np.repeat([True, False], 120)
+    nearest = KNeighborsClassifier(1)
+    model = SourceExperts(nearest).fit(X_all, y_all, laboratories=names, genuine=genuine)
+    blind = SourceExperts(nearest).fit(X_all, y_all, laboratories=names)
+    assert model.scores_["a"] > blind.scores_["a"] + 0.1
 
 
 def test_classes_that_only_one_laboratory_has():

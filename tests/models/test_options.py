@@ -29,7 +29,6 @@ def test_options_wrap_and_say_what_they_see(model, option):
     estimator = recipe.build(recipe.defaults, 0)
     assert isinstance(estimator, OPTIONS[option].wrap)
     assert recipe.transductive == OPTIONS[option].transductive
-    assert recipe.told_laboratories
     assert pickle.loads(pickle.dumps(recipe)) == recipe
 
 
