@@ -8,11 +8,19 @@ from leukobench.evaluation.suite import get_budget, list_suites, load_suite
 from leukobench.models import MODELS
 
 
-def test_every_suite_of_the_package_loads():
-    for name in list_suites():
-        suite = load_suite(name)
-        assert suite.models == tuple(MODELS)
-        assert len(suite.seeds) == get_budget("standard").seeds
+@pytest.mark.parametrize("name", list_suites())
+def test_every_suite_of_the_package_loads(name):
+    suite = load_suite(name)
+    assert suite.name == name
+    assert all(MODELS[model].name == model for model in suite.models)
+    assert 1 <= len(suite.seeds) <= suite.budget.seeds
+
+
+@pytest.mark.parametrize("name", ["cross-dataset", "merged-leukopy"])
+def test_a_suite_may_ask_for_all_models_and_the_seeds_its_budget_buys(name):
+    suite = load_suite(name)
+    assert suite.models == tuple(MODELS)
+    assert len(suite.seeds) == get_budget("standard").seeds
 
 
 def test_narrowing_replaces_what_the_suite_says():
