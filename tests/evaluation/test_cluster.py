@@ -1,5 +1,6 @@
 """A scheduler and workers started by their own commands on loopback; one worker is killed midway."""
 
+import dataclasses
 import os
 import signal
 import socket
@@ -10,6 +11,7 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.plan import build_plan
 from leukobench.evaluation.store import RunFolder
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
@@ -82,13 +84,14 @@ def test_two_workers_one_killed_midway_give_the_records_of_one_machine(
     assert values(run_folder) == values(local)
 
 
-def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, run_folder, dask, scheduler):
+def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, run_folder, dask, scheduler):
     worker(dask, scheduler)
     run_folder.write_json("plan.json", {})
+    slow = build_plan(dataclasses.replace(suite, models=("random_forest",)), samples)[:1]  # seconds, on any machine
     records = {}
     with DaskPool(scheduler, run_folder.path) as pool:
-        execute(cells[:1], suite, run_folder.path, pool=pool, timeout=0.01, done=records.__setitem__)
-        execute(cells[1:2], suite, run_folder.path, pool=pool, timeout=300, done=records.__setitem__)
+        execute(slow, suite, run_folder.path, pool=pool, timeout=0.5, done=records.__setitem__)
+        execute(cells[:1], suite, run_folder.path, pool=pool, timeout=300, done=records.__setitem__)
     assert [record["status"] for record in records.values()] == ["timeout", "ok"]
 
 
