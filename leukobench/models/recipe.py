@@ -32,6 +32,8 @@ class Recipe:
         Raised whenever the same data and parameters would give other predictions, so that cached records go stale.
     transductive : bool, default False
         Whether it uses unlabelled target images; such models are ranked apart.
+    contamination : tuple of str, default ()
+        Datasets that its pretrained weights have seen: scores on them are marked and left out of every mean.
     cost : {"light", "medium", "heavy"}, default "light"
         Seconds of one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5, under 2, or more.
     description, source : str
@@ -52,6 +54,7 @@ class Recipe:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     version: str = "1"
     transductive: bool = False
+    contamination: tuple[str, ...] = ()
     cost: str = "light"
     description: str = ""
     source: str = ""
