@@ -58,6 +58,7 @@ class RunCell:
         """The cell as plain values, for `plan.json`."""
         recipe = MODELS[self.model]
         kind = {"family": recipe.family, "transductive": recipe.transductive}
+        kind["contamination"] = list(recipe.contamination)
         return dataclasses.asdict(self) | kind | {"fingerprint": self.fingerprint}
 
 

@@ -99,6 +99,7 @@ def describe(cell, facts=None):
         "model": cell.model,
         "family": recipe.family,
         "transductive": recipe.transductive,
+        "contamination": list(recipe.contamination),
         "seed": cell.seed,
         "sources": list(cell.sources),
         "targets": list(cell.targets),

@@ -211,6 +211,7 @@ def _facts(record, test):
         "model": record["model"],
         "family": record.get("family"),
         "transductive": record.get("transductive"),
+        "contaminated": test in record.get("contamination", ()),
         "seed": record["seed"],
         "status": record["status"],
         "error": record.get("error", ""),
@@ -237,7 +238,18 @@ def _as_table(rows, run):
     recalls = [sorted(n for n in found if n.startswith(prefix)) for prefix in ("recall_", "deployed_recall_")]
     columns = [
         *IDENTITY[:4],
-        *["family", "transductive", "seed", "status", "error", "n", "classes", "rare_classes", "left_out_classes"],
+        *[
+            "family",
+            "transductive",
+            "contaminated",
+            "seed",
+            "status",
+            "error",
+            "n",
+            "classes",
+            "rare_classes",
+            "left_out_classes",
+        ],
         *METRICS,
         *recalls[0],
         *["deployed_n", "deployed_classes"],

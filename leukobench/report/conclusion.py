@@ -19,9 +19,9 @@ CONTROL_MARGIN = 0.05
 def compare_families(board, cells, scores):
     """Classical against deep, two ways, neither of which looks at a target to choose a model.
 
-    Only complete, inductive models take part. *mean*: over all models of a side. *chosen*: on each source the side's
-    model that scores best within that source; picking the best out-of-domain model instead would be selection on the
-    targets.
+    Only complete, inductive models take part whose weights have seen no dataset of the run. *mean*: over all models of
+    a side. *chosen*: on each source the side's model that scores best within that source; picking the best
+    out-of-domain model instead would be selection on the targets.
 
     Parameters
     ----------
@@ -35,10 +35,10 @@ def compare_families(board, cells, scores):
     Returns
     -------
     dict
-        `models` (side -> list), `left_out` (incomplete or transductive models of either side), and `mean` and `chosen`,
-        each a dict with the Interval of `classical`, `deep` and `difference` (deep minus classical); `chosen` also has
-        `models` (side -> source -> model). `mean` is None unless both sides have a model, `chosen` is None also unless
-        the run holds within and pairwise.
+        `models` (side -> list), `left_out` (incomplete, transductive or contaminated models of either side), and `mean`
+        and `chosen`, each a dict with the Interval of `classical`, `deep` and `difference` (deep minus classical);
+        `chosen` also has `models` (side -> source -> model). `mean` is None unless both sides have a model, `chosen` is
+        None also unless the run holds within and pairwise.
     """
     fit = (board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")
     sides = {side: sorted(board["model"][fit & board["family"].isin(families)]) for side, families in SIDES.items()}
@@ -125,6 +125,11 @@ def notes(run, cells, board):
         lines.append(f"left out of the head (fewer than {limits['min_source_images']} source images): {left}")
     if undefined := sorted(set(_undefined(fitted))):
         lines.append(f"undefined, in no mean (fewer than two classes to average): {', '.join(undefined)}")
+    for seen, models in board[board["contaminated_targets"] != ""].groupby("contaminated_targets")["model"]:
+        lines.append(
+            f"contaminated: the pretrained weights of {', '.join(models)} have seen {seen.replace(' ', ', ')}; "
+            "means leave these targets out, so there is no rank"
+        )
     for _, row in board[board["marks"].str.contains("incomplete")].iterrows():
         lost = cells[(cells["model"] == row["model"]) & (cells["status"] != "ok")].drop_duplicates("fingerprint")
         kinds = ", ".join(f"{n} {status}" for status, n in lost["status"].value_counts().sort_index().items())

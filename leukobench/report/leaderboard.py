@@ -7,7 +7,9 @@ from leukobench.report.cells import SAME_CLASSES
 
 # Column of the leaderboard for each protocol; models are ranked by the first of them that the run holds.
 MEANS = {"pairwise": "out_of_domain", "lodo": "lodo", "merged": "merged", "within": "within"}
-SECTIONS = ("inductive", "transductive", "control")
+SECTIONS = ("inductive", "transductive", "contaminated", "control")
+RANKED = ("inductive", "transductive")
+DAGGER = "†"  # after a score on a dataset that the model's weights have seen, and after means that leave those out
 COMBINATION = ["protocol", "train", "test", "model"]
 
 
@@ -42,14 +44,16 @@ def combinations(cells):
     -------
     DataFrame
         Indexed by protocol, train, test and model: `score` (balanced accuracy, shared), `deployed`, `same_classes` (the
-        source's own score on the same classes), `complete` (all planned seeds are ok). A combination that is not
+        source's own score on the same classes), `complete` (all planned seeds are ok), `contaminated` (the model's
+        pretrained weights have seen the target: the score is shown and belongs in no mean). A combination that is not
         complete has no scores: a mean over some seeds is not the mean that was planned.
     """
     names = {"balanced_accuracy": "score", "deployed_balanced_accuracy": "deployed", SAME_CLASSES: "same_classes"}
     grouped = cells.assign(complete=cells["status"] == "ok").groupby(COMBINATION)
     # An undefined score (fewer than two classes to average) is NaN for every seed, so its mean has nothing to skip; the
     # source's own score is NaN for the seeds whose within cell is missing.
-    means = grouped[[*names, "complete"]].agg({**dict.fromkeys(names, "mean"), "complete": "all"}).rename(columns=names)
+    how = {**dict.fromkeys(names, "mean"), "complete": "all", "contaminated": "any"}
+    means = grouped[list(how)].agg(how).rename(columns=names)
     means["same_classes"] = means["same_classes"].where(grouped[SAME_CLASSES].count() == grouped.size())
     scores = list(names.values())
     means[scores] = means[scores].where(means["complete"], np.nan)
@@ -59,9 +63,10 @@ def combinations(cells):
 def leaderboard(cells, scores):
     """Rank the models of a run.
 
-    Models are ranked within their section: inductive, then transductive (they saw unlabelled target images), then
-    controls, which get no rank. A model with a missing cell in the protocol that ranks is listed below the complete
-    ones of its section, without a rank: a mean over whatever happened to finish is not comparable.
+    Models are ranked within their section: inductive, then transductive (they saw unlabelled target images). Models
+    whose pretrained weights have seen datasets of the run follow without a rank, since their means leave those targets
+    out, then controls, which get none either. A model with a missing cell in the protocol that ranks is listed below
+    the complete ones of its section, without a rank: a mean over whatever happened to finish is not comparable.
 
     Parameters
     ----------
@@ -75,11 +80,12 @@ def leaderboard(cells, scores):
     DataFrame
         One row per model, best first:
 
-        - `rank`, `model`, `family`, `section`, `marks` ("transductive", "control", "incomplete", joined by spaces);
+        - `rank`, `model`, `family`, `section`, `marks` ("transductive", "contaminated", "control", "incomplete", joined
+          by spaces), `contaminated_targets` (names, joined by spaces; in none of the means below);
         - `within`, `out_of_domain` (pairwise), `lodo`, `merged`: mean balanced accuracy over train x test of the mean
           over seeds; `ci_low`, `ci_high`: 95 % interval of the one that ranks; `deployed_out_of_domain`;
         - `gap`: mean over train x test of the source's own score on the same classes minus the pairwise score; NaN
-          unless every within and pairwise cell is there;
+          unless every within and pairwise cell is there, and without the pairs of which either end is contaminated;
         - `worst_target`, `worst_target_score`: lowest mean over sources, in the protocol that ranks;
         - `coverage`: run cells ok of planned, over all protocols and for each;
         - `tune_s`, `fit_s`, `ms_per_image`: means over the run cells of the protocol that ranks.
@@ -87,7 +93,7 @@ def leaderboard(cells, scores):
     headline = headline_protocol(set(cells["protocol"]))
     means = combinations(cells)
     board = pd.DataFrame([_row(model, rows, means, scores, headline) for model, rows in cells.groupby("model")])
-    ranked = board["section"].ne("control") & board.pop("whole")
+    ranked = board["section"].isin(RANKED) & board.pop("whole")
     board["rank"] = board[MEANS[headline]].where(ranked).groupby(board["section"]).rank("min", ascending=False)
     board["rank"] = board["rank"].astype("Int64")
     board["place"] = board["section"].map(SECTIONS.index)
@@ -124,27 +130,31 @@ def matrix(means, model, datasets):
 def _row(model, rows, means, scores, headline):
     """One model's row; `whole` says that no cell of the protocol that ranks is missing."""
     means = means.xs(model, level="model")
+    seen = sorted(rows["test"][rows["contaminated"]].unique())
+    clean = means[~means["contaminated"]]
     runs = rows.drop_duplicates("fingerprint")
     covered = {"coverage": runs["status"]} | {
         f"coverage_{name}": runs["status"][runs["protocol"] == name] for name in MEANS
     }
-    pairs, ranking = _of(means, "pairwise"), _of(means, headline)
+    pairs, ranking = _of(clean, "pairwise"), _of(clean, headline)
     by_target = ranking["score"].dropna().groupby("test").mean()
     interval = scores.interval(scores.weights(_columns(scores, model, ranking)))
     transductive, control = bool(rows["transductive"].iloc[0]), rows["family"].iloc[0] == "control"
     incomplete = bool((runs["status"] != "ok").any())
-    marks = {"transductive": transductive, "control": control, "incomplete": incomplete}
+    marks = {"transductive": transductive, "contaminated": seen, "control": control, "incomplete": incomplete}
+    kinds = [name for name in ("control", "contaminated", "transductive") if marks[name]]
     timed = runs[(runs["protocol"] == headline) & (runs["status"] == "ok")]
     return {
         "model": model,
         "family": rows["family"].iloc[0],
-        "section": "control" if control else "transductive" if transductive else "inductive",
+        "section": next(iter(kinds), "inductive"),
         "marks": " ".join(name for name, holds in marks.items() if holds),
-        **{MEANS[name]: _of(means, name)["score"].mean() for name in ("within", "pairwise", "lodo", "merged")},
+        "contaminated_targets": " ".join(seen),
+        **{MEANS[name]: _of(clean, name)["score"].mean() for name in ("within", "pairwise", "lodo", "merged")},
         "ci_low": interval.low,
         "ci_high": interval.high,
         "deployed_out_of_domain": pairs["deployed"].mean(),
-        "gap": _gap(pairs),
+        "gap": _gap(pairs[~pairs.index.get_level_values("train").isin(seen)]),
         "worst_target": by_target.idxmin() if len(by_target) else "",
         "worst_target_score": by_target.min() if len(by_target) else np.nan,
         **{name: f"{(status == 'ok').sum()}/{len(status)}" for name, status in covered.items() if len(status)},

@@ -2,10 +2,11 @@
 
 import re
 
+import numpy as np
 import pandas as pd
 
 from leukobench.evaluation.statistics import LEVEL
-from leukobench.report.leaderboard import MEANS
+from leukobench.report.leaderboard import DAGGER, MEANS
 
 _LABELS = {
     "within": "within",
@@ -15,6 +16,13 @@ _LABELS = {
     "leave one out": "lodo",
     "merged": "merged",
 }
+_SEEN = (
+    f"{DAGGER} contaminated: the pretrained weights have seen this dataset; the score is in none of the model's means."
+)
+_FEWER = (
+    f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
+    "others' and not comparable with them."
+)
 
 
 def as_markdown(report):
@@ -30,11 +38,17 @@ def as_markdown(report):
     """
     title = "# Leaderboard" + (" of SYNTHETIC (phantom) images" if report.synthetic else "")
     board, ranking = report.board, MEANS[report.headline]
+    seen = {row.model: row.contaminated_targets.split() for row in board.itertuples()}
+    fewer = board["contaminated_targets"] != ""
     columns = {
         "": board["rank"].astype("string").fillna("-"),
         "model": board["model"] + board["marks"].map(lambda marks: f" ({marks.replace(' ', ', ')})" if marks else ""),
         "family": board["family"],
-        **{label: board[name] for label, name in _LABELS.items() if name == ranking or board[name].notna().any()},
+        **{
+            label: _marked(board[name], fewer)
+            for label, name in _LABELS.items()
+            if name == ranking or board[name].notna().any()
+        },
         "worst target": board["worst_target_score"].map(_number) + " " + board["worst_target"],
         "cells": board["coverage"],
         "fit s": board["fit_s"].map(lambda value: _number(value, 2)),
@@ -44,9 +58,11 @@ def as_markdown(report):
     table = pd.DataFrame(columns)
     ranked = next(label for label, name in _LABELS.items() if name == ranking)
     table.insert(table.columns.get_loc(ranked) + 1, f"{LEVEL:.0%} interval", interval)
-    parts = [title, report.protocol_line, _markdown(table), report.conclusion]
+    parts = [title, report.protocol_line, _markdown(table), _FEWER * bool(fewer.any()), report.conclusion]
     parts.append("\n".join(f"- {_escape(line)}" for line in report.notes))
-    parts += [f"## {_escape(m)}\n\n{_markdown(t.reset_index())}" for m, t in report.matrices.items()]
+    for model, table in report.matrices.items():
+        shown = table.apply(lambda scores, seen=seen[model]: _marked(scores, scores.name in seen))
+        parts += [f"## {_escape(model)}", _markdown(shown.reset_index()), _SEEN * bool(seen[model])]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -54,6 +70,11 @@ def _markdown(table):
     table = table.map(lambda value: _number(value) if isinstance(value, float) else _escape(str(value)))
     lines = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _marked(scores, contaminated):
+    """Scores as text, with a dagger where `contaminated` holds."""
+    return scores.map(_number) + np.where(contaminated & scores.notna(), f" {DAGGER}", "")
 
 
 def _escape(text):

@@ -151,8 +151,10 @@ def render(report):
         "leaderboard.md": as_markdown(report),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
     }
+    seen = _seen(report)
     for model, name in file_names(report.matrices).items():
-        files[f"matrix_{name}.csv"] = _csv(_stamped(report.matrices[model].reset_index(), report))
+        table = report.matrices[model].reset_index().assign(contaminated_targets=seen[model])
+        files[f"matrix_{name}.csv"] = _csv(_stamped(table, report))
     return files
 
 
@@ -207,6 +209,7 @@ def as_json(report):
             "families": report.families,
             "rank_tests": report.ranks,
             "leaderboard": report.board.to_dict("records"),
+            "contaminated": {model: seen.split() for model, seen in _seen(report).items() if seen},
             "matrices": {model: table.to_dict("index") for model, table in report.matrices.items()},
         }
     )
@@ -220,6 +223,10 @@ def _protocol_line(run, headline, replicates):
         f"scoring, classes with {suite['min_test_images']} test images or more; ranked by {MEANS[headline]}; "
         f"{LEVEL:.0%} interval: bootstrap over test images, B = {replicates}, clustered by group where known"
     )
+
+
+def _seen(report):
+    return dict(zip(report.board["model"], report.board["contaminated_targets"], strict=True))
 
 
 def _stamped(table, report):

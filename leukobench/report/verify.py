@@ -135,5 +135,6 @@ def _check_tables(run, verdict):
             pairs = enumerate(zip([*found.splitlines(), ""], [*text.splitlines(), ""], strict=False), start=1)
             line = next((number for number, (a, b) in pairs if a != b), 1)
             verdict.wrong.append(
-                f"{name}: line {line} is not what the predictions give: changed by hand, or records came after it"
+                f"{name}: line {line} is not what the predictions give: changed by hand, made by "
+                "another version, or records came after it"
             )

@@ -5,6 +5,7 @@ import pytest
 from leukobench.errors import UsageError
 from leukobench.evaluation.plan import build_plan, combinations, head_of, summarise_plan
 from leukobench.evaluation.suite import get_budget, list_suites, load_suite
+from leukobench.evaluation.worker import describe
 from leukobench.models import MODELS
 
 
@@ -97,6 +98,16 @@ def test_fingerprint_follows_data_budget_and_model(suite, samples, cells):
     after = {cell.identity: cell.fingerprint for cell in build_plan(suite, changed)}
     assert before["within", "left", "prior", 0] == after["within", "left", "prior", 0]
     assert before["pairwise", "left", "prior", 0] != after["pairwise", "left", "prior", 0]
+
+
+def test_contamination_is_written_down_and_changes_no_fingerprint(cells, monkeypatch):
+    cell = cells[0]
+    before = cell.fingerprint
+    assert cell.as_dict()["contamination"] == describe(cell)["contamination"] == []
+    seen = dataclasses.replace(MODELS[cell.model], contamination=("right", "elsewhere"))
+    monkeypatch.setitem(MODELS, cell.model, seen)
+    assert cell.as_dict()["contamination"] == describe(cell)["contamination"] == ["right", "elsewhere"]
+    assert cell.as_dict()["fingerprint"] == before
 
 
 def test_summary_counts_fits(suite, samples, cells):

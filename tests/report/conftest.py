@@ -14,6 +14,7 @@ FAMILIES = {
     "fragile": "classical",
     "prior": "control",
     "adapted": "embedding",
+    "pretrained": "embedding",
 }
 
 
@@ -29,6 +30,9 @@ class RunMaker:
     protocols: tuple = ("within", "pairwise")
     heads: dict = field(default_factory=dict)  # dataset -> classes of its head, all of them by default
     groups: dict = field(default_factory=dict)  # dataset -> list of groups
+    contamination: dict = field(
+        default_factory=dict
+    )  # model -> datasets its weights have seen; not recorded by default
     failing: dict = field(default_factory=dict)  # (protocol, train, model, seed) -> status
     synthetic: bool = False
     min_test_images: int = 5
@@ -73,6 +77,7 @@ class RunMaker:
         fingerprint = f"{protocol}-{train}-{model}-{seed}"
         cell = {"protocol": protocol, "train": train, "model": model, "seed": seed, "targets": targets}
         cell |= {"fingerprint": fingerprint}
+        cell |= {"contamination": self.contamination[model]} if model in self.contamination else {}
         status = self.failing.get((protocol, train, model, seed), "ok")
         if status == "missing":
             return cell

@@ -108,11 +108,23 @@ def test_same_classes_means_the_same_answers_too(make_run):
 def test_facts_stand_in_every_row(table):
     assert table["family"].eq("classical").all()
     assert not table["transductive"].any()
+    assert not table["contaminated"].any()  # records of a version that did not know of it say nothing
     assert not table["synthetic"].any()
     assert table.groupby("test")["groups_unknown"].first().to_dict() == {"a": False, "b": True, "c": True}
     assert table[["suite", "level", "budget"]].drop_duplicates().to_numpy().tolist() == [["tiny", "L5", "quick"]]
     assert table[TIMES].drop_duplicates().to_numpy().tolist() == [[3.0, 2.0, 0.5]]
     assert table.columns[-3:].tolist() == TIMES
+
+
+def test_targets_that_the_weights_have_seen_are_contaminated_whatever_trained(make_run):
+    protocols, failing = ("within", "pairwise", "lodo", "merged"), {("pairwise", "a", "half", 0): "missing"}
+    contamination = {"half": ["b", "elsewhere"], "perfect": []}
+    folder = make_run(
+        TRUTH, ["half", "perfect"], blind_abroad, protocols=protocols, contamination=contamination, failing=failing
+    )
+    table = cells_table(read_run(folder))
+    assert table["contaminated"].dtype == bool
+    assert table["contaminated"].equals((table["model"] == "half") & (table["test"] == "b"))
 
 
 def test_cells_that_failed_or_are_missing_have_rows_without_scores(make_run):

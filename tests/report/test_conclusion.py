@@ -72,6 +72,19 @@ def test_transductive_and_incomplete_models_take_no_part(report):
     assert found["left_out"] == ["adapted", "fragile"]
 
 
+def test_contaminated_models_take_no_part_and_are_named(report):
+    shares = {"half": (0, 0.2), "pretrained": (0, 0), "adapted": (0, 0), "net+head": (0, 0.2)}
+    seen = ["c", "a", "elsewhere"]
+    found = report(shares, contamination={"pretrained": seen, "adapted": seen, "half": []})
+    assert found.families["models"] == {"classical": ["half"], "deep": ["net+head"]}
+    assert found.families["left_out"] == ["adapted", "pretrained"]
+    assert found.notes[-1] == (
+        "contaminated: the pretrained weights of adapted, pretrained have seen a, c; "
+        "means leave these targets out, so there is no rank"
+    )
+    assert found.ranks is None  # two models are left that are ranked
+
+
 def test_without_one_side_there_is_nothing_to_compare(report):
     found = report({"half": (0, 0.2), "prior": (1, 1)})
     assert found.families["mean"] is None

@@ -72,6 +72,45 @@ def test_controls_and_transductive_models_are_ranked_apart(scored):
     assert board["marks"].tolist() == ["", "", "transductive", "control"]
 
 
+def test_contaminated_targets_are_in_no_mean(scored):
+    contamination = {"half": ["a"]}
+    board = board_of(
+        scored(["perfect", "half"], protocols=("within", "pairwise", "lodo", "merged"), contamination=contamination)
+    )
+    half = board.loc["half"]
+    # Left are b at .5 and c at .75, each from two sources; the gap leaves out the pairs from a as well.
+    assert half["out_of_domain"] == half["deployed_out_of_domain"] == pytest.approx((2 * 0.5 + 2 * 0.75) / 4)
+    assert half[["lodo", "merged"]].tolist() == pytest.approx([(0.5 + 0.75) / 2] * 2)
+    assert half["gap"] == pytest.approx(1 - (0.5 + 0.75) / 2)
+    assert (half["worst_target"], half["worst_target_score"]) == ("b", 0.5)
+    assert half["ci_low"] <= half["out_of_domain"] <= half["ci_high"]
+    assert (half["ci_low"], half["ci_high"]) == pytest.approx((0.625, 0.625))  # whole classes are right or wrong
+    assert half["contaminated_targets"] == "a"
+    assert board.loc["perfect", "contaminated_targets"] == ""
+
+
+def test_contaminated_models_stand_apart_and_have_no_rank(scored):
+    contamination = {"perfect": ["c"], "adapted": ["a", "b"], "prior": ["a"]}
+    board = board_of(scored(["prior", "adapted", "half", "perfect"], contamination=contamination))
+    assert board.index.tolist() == ["half", "adapted", "perfect", "prior"]
+    assert board["rank"].fillna(0).tolist() == [1, 0, 0, 0]
+    assert board["section"].tolist() == ["inductive", "contaminated", "contaminated", "control"]
+    assert board["marks"].tolist() == ["", "transductive contaminated", "contaminated", "contaminated control"]
+    assert board["contaminated_targets"].tolist() == ["", "a b", "c", "a"]
+
+
+def test_weights_that_saw_only_datasets_outside_the_run_are_like_any_other(scored):
+    board = board_of(scored(["perfect", "half"], contamination={"perfect": ["elsewhere"]}))
+    assert board["rank"].to_dict() == {"perfect": 1, "half": 2}
+    assert board.loc["perfect", ["section", "marks"]].tolist() == ["inductive", ""]
+
+
+def test_a_model_that_has_seen_everything_has_no_mean(scored):
+    board = board_of(scored(["perfect", "half"], contamination={"perfect": list("abc")}))
+    assert board.loc["perfect", ["within", "out_of_domain", "ci_low", "gap", "worst_target_score"]].isna().all()
+    assert board.loc["perfect", "worst_target"] == ""
+
+
 @pytest.mark.parametrize("status", ["error", "missing"])
 def test_a_model_that_lacks_a_cell_is_marked_and_not_ranked(scored, status):
     # fragile is right wherever it ran, and still stands below half, which is worse and complete.

@@ -97,6 +97,35 @@ def test_markdown_has_a_row_per_model_of_equal_width(report):
     assert report.conclusion in lines
 
 
+def test_every_table_marks_contaminated_scores(make_run):
+    folder = make_run(TRUTH, ["half", "pretrained"], answer, contamination={"pretrained": ["b"]}, min_test_images=1)
+    report = write_report(folder, replicates=50)
+    seen = pd.read_csv(folder / "matrix_pretrained.csv")
+    assert seen["contaminated_targets"].eq("b").all()
+    assert seen["notes"].str.contains("contaminated: the pretrained weights of pretrained have seen b").all()
+    assert pd.read_csv(folder / "matrix_half.csv")["contaminated_targets"].isna().all()
+    rows = pd.read_csv(folder / "leaderboard.csv").set_index("model")
+    assert rows.loc["pretrained", ["marks", "contaminated_targets"]].tolist() == ["contaminated", "b"]
+    assert json.loads((folder / "leaderboard.json").read_text())["contaminated"] == {"pretrained": ["b"]}
+
+    text = as_markdown(report)
+    board, _, rest = text.partition("† contaminated: a mean without the targets")
+    half, pretrained = (next(line for line in board.splitlines() if f"| {name}" in line) for name in rows.index)
+    assert "†" not in half
+    assert pretrained.startswith("| - | pretrained (contaminated) | embedding | 1.000 † | 0.")
+    *_, own = rest.partition("## pretrained")
+    lines = [line.split(" | ") for line in own.splitlines() if line.startswith(("| a ", "| b ", "| c "))]
+    assert [["†" in score for score in line[1:]] for line in lines] == [[False, True, False]] * 3
+    assert own.rstrip().endswith("the score is in none of the model's means.")
+    assert "†" not in rest.partition("## half")[2].partition("## ")[0]
+
+    console = Console(width=100, record=True, file=io.StringIO())
+    print_leaderboard(console, report)
+    terminal = console.export_text()
+    assert "(contaminated)" in terminal
+    assert "contaminated: the pretrained weights of pretrained have seen b" in " ".join(terminal.split())
+
+
 def test_tables_do_not_depend_on_what_was_written_before(folder, report):
     before = {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
     write_report(folder, replicates=50)
