@@ -24,7 +24,7 @@ class Representation:
     Parameters
     ----------
     name : str
-        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>".
+        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>[~<variant>...]".
     key : dict
         Everything its numbers depend on, for the cache.
     needs_masks : bool
@@ -48,7 +48,7 @@ def get_representation(name, device="auto"):
     Parameters
     ----------
     name : str
-        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>".
+        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>[~<variant>...]".
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed; the numbers are the same.
 
@@ -73,12 +73,12 @@ def get_representation(name, device="auto"):
 
         return Representation(name, {"name": name, **masks}, True, compute)
     if kind == "embedding":
-        from leukobench.models.embedding import EMBEDDING_VERSION, CNNEmbedding
+        from leukobench.models.embedding import embedding_key, open_embedding
 
         def compute(images, masks, um_per_px):
-            return pd.DataFrame(np.asarray(CNNEmbedding(what).fit(images).transform(images, um_per_px=um_per_px)))
+            return pd.DataFrame(np.asarray(open_embedding(what).transform(images, um_per_px=um_per_px)))
 
-        return Representation(name, {"name": name, "version": EMBEDDING_VERSION}, False, compute)
+        return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
     known = "it is features:<feature set>, features:<feature set>@<view> or embedding:<backbone>"
     raise UsageError(f"unknown representation '{name}'", known)
 

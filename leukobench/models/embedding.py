@@ -1,54 +1,153 @@
-"""Deep embeddings: a frozen network as a scikit-learn transformer, and the heads that stand on it."""
+"""Deep embeddings: a frozen network as a scikit-learn transformer, and the variants of it that a name may ask for."""
 
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from optuna.distributions import FloatDistribution
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.decomposition import PCA
 
 from leukobench.errors import UsageError
-from leukobench.models.backbones import BACKBONES
-from leukobench.models.classical import build_logistic_regression
+from leukobench.models.backbones import BACKBONES, get_backbone
 from leukobench.models.inference import embedder
-from leukobench.models.pipeline import scaled
-from leukobench.models.recipe import Recipe
-from leukobench.models.svm import PairwiseSVC
 
 EMBEDDING_VERSION = "1"
 FIELD_OF_VIEW_UM = 20.0  # the largest leukocytes just fit; within Barcelona 36, 25 and 20 give .94, .96 and .97
 
 
-def get_backbone(name):
-    """Look up the card of a backbone.
+TTA = {
+    "none": lambda images: [images],
+    "flips": lambda images: [images[:, ::down, ::right] for down in (1, -1) for right in (1, -1)],
+    "dihedral": lambda images: [
+        np.rot90(flipped, turns, (1, 2)) for flipped in (images, images[:, :, ::-1]) for turns in range(4)
+    ],
+}
+"""Test-time augmentation: images (n, size, size, 3) to the pictures whose vectors are averaged."""
+
+
+@dataclass(frozen=True)
+class Variant:
+    """A setting of `CNNEmbedding` that "~<variant>" after a backbone's name asks for.
+
+    Parameters
+    ----------
+    settings : mapping of str to str
+        Parameters of `CNNEmbedding`.
+    description : str
+        What it is, for the descriptions of models.
+    """
+
+    settings: Mapping[str, str]
+    description: str
+
+
+VARIANTS = {
+    "multi_stage": Variant({"pooling": "multi_stage"}, "means of several stages"),
+    "flips": Variant({"tta": "flips"}, "averaged over four flips"),
+    "dihedral": Variant({"tta": "dihedral"}, "averaged over eight flips and rotations"),
+}
+"""In the order in which a name must give them, so that one model has one name."""
+
+
+def split_variants(name):
+    """Take "<backbone>[~<variant>...]" apart.
 
     Parameters
     ----------
     name : str
-        Such as "mobilenet_v2".
+        Such as "mobilenet_v2" or "mobilenet_v2~multi_stage~dihedral".
 
     Returns
     -------
-    leukobench.models.backbones.Backbone
-        The card.
+    card : leukobench.models.backbones.Backbone
+        Of the backbone.
+    variants : tuple of Variant
+        What the name asks for; empty for the plain network.
 
     Raises
     ------
     UsageError
-        Where there is no such backbone; the hint names the nearest one.
+        Where the backbone or a variant is unknown, or two variants set the same thing.
 
     Examples
     --------
-    >>> get_backbone("mobilenet_v2").dim
-    1280
+    >>> card, variants = split_variants("mobilenet_v2~dihedral")
+    >>> card.name, variants[0].settings
+    ('mobilenet_v2', {'tta': 'dihedral'})
     """
-    if name in BACKBONES:
-        return BACKBONES[name]
-    near = get_close_matches(name, BACKBONES, n=1)
-    raise UsageError(
-        f"unknown backbone '{name}'", f"did you mean '{near[0]}'?" if near else f"known: {', '.join(BACKBONES)}"
-    )
+    file, end, rest = name.rpartition(".onnx")  # a path may hold a "~" of its own
+    backbone, *asked = (file + end + rest if not end else rest).split("~")
+    card = get_backbone(file + end + backbone if end else backbone)
+    unknown = [each for each in asked if each not in VARIANTS]
+    if unknown:
+        raise UsageError(f"unknown variant '{unknown[0]}' of {card.name}", f"known: {', '.join(VARIANTS)}")
+    variants = tuple(VARIANTS[each] for each in asked)
+    settings = [key for variant in variants for key in variant.settings]
+    if len(settings) > len(set(settings)) or asked != sorted(asked, key=list(VARIANTS).index):
+        raise UsageError(
+            f"'{name}' asks for variants that do not go together",
+            f"each of pooling and augmentation once, in the order {', '.join(VARIANTS)}",
+        )
+    return card, variants
+
+
+def open_embedding(name, **parameters):
+    """The transformer of "<backbone>[~<variant>...]".
+
+    Parameters
+    ----------
+    name : str
+        As in the representation "embedding:<name>".
+    **parameters
+        Further parameters of `CNNEmbedding`.
+
+    Returns
+    -------
+    CNNEmbedding
+
+    Raises
+    ------
+    UsageError
+        Where the backbone or a variant is unknown.
+
+    Examples
+    --------
+    >>> open_embedding("mobilenet_v2~flips")
+    CNNEmbedding(tta='flips')
+    """
+    card, variants = split_variants(name)
+    settings = {key: value for variant in variants for key, value in variant.settings.items()}
+    return CNNEmbedding(card.name, **settings, **parameters)
+
+
+def embedding_key(name):
+    """What the vectors of "<backbone>[~<variant>...]" depend on besides its name, as plain values.
+
+    Parameters
+    ----------
+    name : str
+        As in the representation "embedding:<name>".
+
+    Returns
+    -------
+    dict
+        The version of this module, and what names the weights where the package does not settle them.
+
+    Raises
+    ------
+    UsageError
+        Where the backbone or a variant is unknown, or its weights are missing.
+
+    Examples
+    --------
+    >>> embedding_key("mobilenet_v2")
+    {'version': '1'}
+    """
+    card, _ = split_variants(name)
+    key = {"version": EMBEDDING_VERSION}
+    if card.name in BACKBONES:
+        return key
+    return key | {"weights": card.checksum(), "input": [card.input_size, card.mean, card.std]}
 
 
 def crop_field(image, size, um_per_px=None, field_of_view_um=FIELD_OF_VIEW_UM):
@@ -95,7 +194,11 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
     Parameters
     ----------
     backbone : str, default "mobilenet_v2"
-        Name of a card in `leukobench.models.backbones.BACKBONES`.
+        Name that `leukobench.models.backbones.get_backbone` knows.
+    pooling : {"last", "multi_stage"}, default "last"
+        "multi_stage" puts the means of the feature maps of the stages that the card names in front of the vector.
+    tta : {"none", "flips", "dihedral"}, default "none"
+        Test-time augmentation: the mean of the vectors over the image's flips, or over all its flips and quarter turns.
     field_of_view_um : float, default 20.0
         Side of the centred square that the network sees, in micrometres, where the pixel size is known.
     input_size : int or None, default None
@@ -120,6 +223,8 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         self,
         backbone="mobilenet_v2",
         *,
+        pooling="last",
+        tta="none",
         field_of_view_um=FIELD_OF_VIEW_UM,
         input_size=None,
         batch_size=4,
@@ -128,6 +233,8 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         threads=None,
     ):
         self.backbone = backbone
+        self.pooling = pooling
+        self.tta = tta
         self.field_of_view_um = field_of_view_um
         self.input_size = input_size
         self.batch_size = batch_size
@@ -136,7 +243,7 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         self.threads = threads
 
     def fit(self, X, y=None):
-        """Check the backbone's name; there is nothing to learn.
+        """Check the parameters; there is nothing to learn.
 
         Parameters
         ----------
@@ -152,9 +259,11 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         Raises
         ------
         UsageError
-            Where the backbone is unknown.
+            Where the backbone or the augmentation is unknown, or the backbone's card names no stages.
         """
-        get_backbone(self.backbone)
+        get_backbone(self.backbone).length(self.pooling)
+        if self.tta not in TTA:
+            raise UsageError(f"unknown test-time augmentation '{self.tta}'", f"known: {', '.join(TTA)}")
         return self
 
     def transform(self, X, *, um_per_px=None):
@@ -178,14 +287,16 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
             Where the backbone is unknown, or a library or the weights are missing.
         """
         card = get_backbone(self.backbone)
+        self.fit(X)
         size = self.input_size or card.input_size
         scales = np.broadcast_to(np.asarray(um_per_px, dtype=float), len(X))
-        vectors = np.empty((len(X), card.dim), np.float32)
+        vectors = np.empty((len(X), card.length(self.pooling)), np.float32)
         if len(X):
-            embed = embedder(card, size, self.device, self.runtime, self.threads)
+            embed = embedder(card, size, self.device, self.runtime, self.threads, self.pooling)
         for start in range(0, len(X), self.batch_size):
             rows = range(start, min(start + self.batch_size, len(X)))
-            vectors[rows] = embed(np.stack([crop_field(X[i], size, scales[i], self.field_of_view_um) for i in rows]))
+            crops = np.stack([crop_field(X[i], size, scales[i], self.field_of_view_um) for i in rows])
+            vectors[rows] = np.mean([embed(seen) for seen in TTA[self.tta](crops)], axis=0)
         return vectors
 
     def get_feature_names_out(self, input_features=None):
@@ -200,49 +311,11 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         ndarray of str, shape (dim,)
             "<backbone>_0000" and so on.
         """
-        return np.array([f"{self.backbone}_{i:04d}" for i in range(get_backbone(self.backbone).dim)], dtype=object)
+        length = get_backbone(self.backbone).length(self.pooling)
+        return np.array([f"{self.backbone}_{i:04d}" for i in range(length)], dtype=object)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         tags.input_tags.two_d_array = False
         return tags
-
-
-def build_pca_svm(params, seed):
-    """A share of the variance instead of a number of components: it holds for a source of any size."""
-    svm = {name: value for name, value in params.items() if name != "variance"}
-    reduced = PCA(params["variance"], svd_solver="covariance_eigh")
-    return scaled(reduced, PairwiseSVC(**svm, random_state=seed))
-
-
-_HEADS = {
-    "logistic_regression": {
-        "build": build_logistic_regression,
-        "space": {"C": FloatDistribution(1e-4, 1, log=True)},
-        "defaults": {"C": 0.01},
-        "description": "Multinomial logistic regression on a frozen {}.",
-    },
-    "svm_rbf": {
-        "build": build_pca_svm,
-        "space": {
-            "variance": FloatDistribution(0.6, 0.98),
-            "C": FloatDistribution(0.1, 300, log=True),
-            "gamma": FloatDistribution(1e-5, 3e-3, log=True),
-        },
-        "defaults": {"variance": 0.9, "C": 10.0, "gamma": 3e-4},
-        "cost": "medium",
-        "description": "Principal components and a Gaussian support vector machine on a frozen {}.",
-    },
-}
-RECIPES = tuple(
-    Recipe(
-        **{**row, "description": row["description"].format(card.name)},
-        name=f"{card.name}+{head}",
-        family="embedding",
-        representation=f"embedding:{card.name}",
-        source=card.source,
-    )
-    for card in BACKBONES.values()
-    for head, row in _HEADS.items()
-)

@@ -12,12 +12,13 @@ from leukobench.cache import cache_folder
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write, content_hash
 from leukobench.models.backbones import INSTALL, import_deep
+from leukobench.models.backbones.onnx_file import has_cuda, open_network, open_session
 
 EXPORT_VERSION = "1"
 
 
 @lru_cache(maxsize=4)
-def embedder(backbone, input_size, device="auto", runtime="auto", threads=None):
+def embedder(backbone, input_size, device="auto", runtime="auto", threads=None, pooling="last"):
     """Make the function that embeds a batch of images.
 
     Parameters
@@ -33,6 +34,8 @@ def embedder(backbone, input_size, device="auto", runtime="auto", threads=None):
         or torch where ONNX Runtime does not import.
     threads : int or None, default None
         Threads on the CPU; None is one per core.
+    pooling : {"last", "multi_stage"}, default "last"
+        See `leukobench.models.embedding.CNNEmbedding`.
 
     Returns
     -------
@@ -44,18 +47,21 @@ def embedder(backbone, input_size, device="auto", runtime="auto", threads=None):
     UsageError
         Where a library or the weights are missing, or the device is not there.
     """
+    backbone.length(pooling)
+    if backbone.load is None:
+        return _file_embedder(backbone, device, runtime, threads)
     if device == "auto":
         device = "cuda" if import_deep("torch").cuda.is_available() else "cpu"
     elif device == "cuda" and not import_deep("torch").cuda.is_available():
         raise UsageError("no CUDA device was found", "use device='cpu' or 'auto'")
     if device == "cpu" and runtime == "auto":
         try:
-            return _onnx_embedder(backbone, input_size, threads)
+            return _onnx_embedder(backbone, input_size, threads, pooling)
         except _NoOnnx as error:
             warnings.warn(f"{error}: torch embeds instead, more slowly", stacklevel=2)
     if device == "cpu" and runtime == "onnx":
-        return _onnx_embedder(backbone, input_size, threads)
-    return _torch_embedder(backbone, input_size, device, threads)
+        return _onnx_embedder(backbone, input_size, threads, pooling)
+    return _torch_embedder(backbone, input_size, device, threads, pooling)
 
 
 class _NoOnnx(UsageError):
@@ -69,7 +75,15 @@ def _import_onnx(name):
         raise _NoOnnx(error.message, error.hint) from error
 
 
-def normalised(backbone, input_size):
+def _file_embedder(backbone, device, runtime, threads):
+    if runtime == "torch":
+        raise UsageError(f"{backbone.name} is an ONNX file", "use runtime='onnx' or 'auto'")
+    cuda = device == "cuda" or (device == "auto" and has_cuda())
+    network = open_network(backbone.file(), backbone.input_size, threads=threads, cuda=cuda)
+    return lambda images: network.vectors(images, backbone.mean, backbone.std)
+
+
+def normalised(backbone, input_size, pooling="last"):
     """Put the normalisation in front of a backbone, so that uint8 images go in.
 
     Parameters
@@ -78,6 +92,8 @@ def normalised(backbone, input_size):
         Card of the network.
     input_size : int
         Side of the images, in pixels.
+    pooling : {"last", "multi_stage"}, default "last"
+        See `leukobench.models.embedding.CNNEmbedding`.
 
     Returns
     -------
@@ -89,7 +105,7 @@ def normalised(backbone, input_size):
     class Normalised(torch.nn.Module):
         def __init__(self):
             super().__init__()
-            self.network = backbone.module(input_size)
+            self.network = backbone.module(input_size, pooling)
             for name in ("mean", "std"):
                 self.register_buffer(name, torch.tensor(getattr(backbone, name)).view(1, 3, 1, 1))
 
@@ -100,9 +116,9 @@ def normalised(backbone, input_size):
     return Normalised().eval()
 
 
-def _torch_embedder(backbone, input_size, device, threads):
+def _torch_embedder(backbone, input_size, device, threads, pooling):
     torch = import_deep("torch")
-    network = normalised(backbone, input_size).to(device, memory_format=torch.channels_last)
+    network = normalised(backbone, input_size, pooling).to(device, memory_format=torch.channels_last)
     if device == "cuda":
         network = network.half()
 
@@ -125,18 +141,13 @@ def _torch_threads(torch, threads):
         torch.set_num_threads(before)
 
 
-def _onnx_embedder(backbone, input_size, threads):
-    onnxruntime = _import_onnx("onnxruntime")
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads or 0
-    # waiting threads soon sleep: where other work shares the cores, the default's long spin doubles the time
-    options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
-    path = onnx_path(backbone, input_size)
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+def _onnx_embedder(backbone, input_size, threads, pooling):
+    _import_onnx("onnxruntime")
+    session = open_session(onnx_path(backbone, input_size, pooling), threads=threads)
     return lambda images: session.run(None, {"images": np.ascontiguousarray(images)})[0]
 
 
-def onnx_path(backbone, input_size):
+def onnx_path(backbone, input_size, pooling="last"):
     """Path of a backbone's ONNX file, exported on first use.
 
     The file is named by the checksum of the weights, the version of torch that exported it and the input size, and
@@ -148,6 +159,8 @@ def onnx_path(backbone, input_size):
         Card of the network.
     input_size : int
         Side of the images, in pixels.
+    pooling : {"last", "multi_stage"}, default "last"
+        See `leukobench.models.embedding.CNNEmbedding`.
 
     Returns
     -------
@@ -163,12 +176,13 @@ def onnx_path(backbone, input_size):
         torch_version = version("torch")
     except PackageNotFoundError as error:
         raise UsageError("'torch' is not installed", INSTALL) from error
-    key = content_hash([backbone.sha256, torch_version, input_size, backbone.mean, backbone.std, EXPORT_VERSION])
-    path = cache_folder() / "onnx" / f"{backbone.name}-{key}.onnx"
+    parts = [backbone.checksum(), torch_version, input_size, backbone.mean, backbone.std, EXPORT_VERSION]
+    key = content_hash([*parts, backbone.stages] if pooling == "multi_stage" else parts)
+    path = cache_folder() / "onnx" / f"{backbone.name.replace(':', '-')}-{key}.onnx"
     if not path.exists():
         for library in ("onnx", "onnxscript"):
             _import_onnx(library)
-        atomic_write(path, lambda beside: _export(normalised(backbone, input_size), input_size, beside))
+        atomic_write(path, lambda beside: _export(normalised(backbone, input_size, pooling), input_size, beside))
     return path
 
 

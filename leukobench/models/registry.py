@@ -3,7 +3,9 @@
 from difflib import get_close_matches
 
 from leukobench.errors import UsageError
-from leukobench.models import classical, controls, embedding
+from leukobench.models import classical, controls
+from leukobench.models.backbones import BACKBONES
+from leukobench.models.heads import HEADS, on_backbone
 from leukobench.models.options import with_option, with_view
 
 OFFERED = (
@@ -16,22 +18,39 @@ OFFERED = (
 """Variants that are listed and run beside the models themselves; any other can be asked for by name."""
 
 
+MAKERS = (on_backbone,)
+"""Functions that make a recipe of a name that is not registered; each gives None for names that are not its own."""
+
+EXTENDED = {"@": ("features:",), "+": ("features:", "embedding:")}
+"""What a model must read to take a view ("@") or an option ("+")."""
+
+
 class Models(dict):
-    """Name to recipe; `<model>@<view>` and `<model>@<view>+<option>` are made of classical models when asked for."""
+    """Name to recipe; what is not registered is made when it is asked for.
+
+    A name is `<model>`, `<model>@<view>`, `<model>+<option>` or `<model>@<view>+<option>`, where the model is
+    registered or one of `MAKERS` knows it.
+    """
 
     def __missing__(self, name):
-        base, at, rest = name.partition("@")
+        model, at, rest = name.partition("@")
         view, plus, option = rest.partition("+")
-        if not at:
-            base, plus, option = name.rpartition("+")
-        recipe = self.get(base)
-        if recipe is None or not recipe.representation.startswith("features:"):
+        recipe = self._plain(model)
+        if recipe is None and not at:
+            model, plus, option = name.rpartition("+")
+            recipe = self._plain(model)
+        if recipe is None or not all(recipe.representation.startswith(EXTENDED[sign]) for sign in at + plus):
             raise KeyError(name)
         recipe = with_view(recipe, view) if at else recipe
         return with_option(recipe, option) if plus else recipe
 
+    def _plain(self, name):
+        return self.get(name) or next(filter(None, (make(name) for make in MAKERS)), None)
 
-MODELS = Models({recipe.name: recipe for recipe in (*controls.RECIPES, *classical.RECIPES, *embedding.RECIPES)})
+
+MODELS = Models({recipe.name: recipe for recipe in (*controls.RECIPES, *classical.RECIPES)})
+for name in (f"{backbone}+{head}" for backbone in BACKBONES for head in HEADS):
+    MODELS[name] = on_backbone(name)
 MODELS.update({name: MODELS[name] for name in OFFERED})
 
 
@@ -41,8 +60,10 @@ def get_model(name):
     Parameters
     ----------
     name : str
-        Name of a registered model, such as "extra_trees"; of a classical one seen through a view, such as
-        "extra_trees@augmented" (`leukobench.features.views.VIEWS`); or of either with an option, such as
+        Name of a registered model, such as "extra_trees"; of a backbone and a head, such as
+        "timm:resnet50~dihedral+svm_linear" (`leukobench.models.backbones.get_backbone`,
+        `leukobench.models.embedding.VARIANTS`, `leukobench.models.heads.HEADS`); of a classical model seen through a
+        view, such as "extra_trees@augmented" (`leukobench.features.views.VIEWS`); or of any with an option, such as
         "lda@augmented+stable" (`leukobench.models.options.OPTIONS`).
 
     Returns

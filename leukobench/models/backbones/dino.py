@@ -1,0 +1,165 @@
+"""DINOv2, and DinoBloom, which was trained further on blood and marrow cells: vision transformers through timm."""
+
+import os
+from functools import partial
+from pathlib import Path
+from pickle import UnpicklingError
+
+from leukobench.cache import cache_folder
+from leukobench.errors import UsageError
+from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone, import_deep
+from leukobench.models.backbones.hub import GET_TIMM, MIDDLE, at_size, load_timm, not_fetched
+
+DINO = {"s": ("small", 384, 12), "b": ("base", 768, 12), "l": ("large", 1024, 24), "g": ("giant", 1536, 40)}
+"""Size to its name in timm, length of a vector and number of blocks."""
+
+DINOBLOOM_DOI = "doi:10.5281/zenodo.10908163"
+DINOBLOOM_SHA256 = {"s": "c2f7990b003e89bcece80e379fb8fe0ba2ec392ce19b286e8a294abd99568e44"}
+"""As public code states it; the others are compared, when fetched, with the checksum that Zenodo states."""
+
+DINOBLOOM_TRAINED_ON = (
+    "LVD-142M (DINOv2)",
+    "13 sets of blood and marrow cells, among them Munich, Raabin, LISC, BCCD and the two of zxaoyou; not Barcelona",
+)
+
+
+def dinov2_card(size):
+    """The card of a DINOv2 vision transformer.
+
+    Parameters
+    ----------
+    size : {"s", "b", "l", "g"}
+        Small, base, large or giant.
+
+    Returns
+    -------
+    Backbone
+
+    Raises
+    ------
+    UsageError
+        For another size.
+    """
+    architecture, facts = _dino(size, "dinov2")
+    full_name = f"{architecture}.lvd142m"
+    return Backbone(
+        name=f"dinov2:{size}",
+        load=partial(load_timm, full_name),
+        weights=None,
+        sha256="",
+        licence="Apache-2.0",
+        origin=f"timm, timm/{full_name}",
+        source="Oquab 2024, arXiv 2304.07193",
+        pretrained_on=("LVD-142M, no blood cells",),
+        revision=full_name,
+        help=f"python -c \"import timm; timm.create_model('{full_name}', pretrained=True)\" where there is a network",
+        **facts,
+    )
+
+
+def dinobloom_card(size):
+    """The card of a DinoBloom vision transformer: DINOv2, trained further on blood and marrow cells.
+
+    The weights are read from the folder `LEUKOBENCH_WEIGHTS`, or from the cache folder, where they are downloaded to
+    from Zenodo and compared with the checksum that Zenodo states.
+
+    Parameters
+    ----------
+    size : {"s", "b", "l", "g"}
+        Small, base, large or giant.
+
+    Returns
+    -------
+    Backbone
+
+    Raises
+    ------
+    UsageError
+        For another size.
+    """
+    architecture, facts = _dino(size, "dinobloom")
+    file = f"DinoBloom-{size.upper()}.pth"
+    return Backbone(
+        name=f"dinobloom:{size}",
+        load=partial(_load_dinobloom, architecture),
+        weights=partial(_dinobloom_file, file),
+        sha256=DINOBLOOM_SHA256.get(size, ""),
+        licence="Apache-2.0",
+        origin=f"Zenodo 10908163: {file}",
+        source="Koch 2024, arXiv 2404.05022",
+        pretrained_on=DINOBLOOM_TRAINED_ON,
+        contamination=("munich", "raabin", "cvb", "jiangxi", "lisc", "bccd"),
+        fetch=_fetch_dinobloom,
+        help=f"download https://zenodo.org/records/10908163/files/{file} into {weights_folder()}",
+        **facts,
+    )
+
+
+def _dino(size, family):
+    if size not in DINO:
+        raise UsageError(f"unknown size '{size}' of {family}", f"known: {', '.join(DINO)}")
+    word, dim, blocks = DINO[size]
+    maps = tuple((f"blocks.{block}", dim) for block in range(blocks))
+    return f"vit_{word}_patch14_dinov2", {
+        "dim": dim,
+        "input_size": 224,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "pooling": "class token",
+        "stages": maps[MIDDLE],
+        "libraries": ("torch", "timm"),
+    }
+
+
+def weights_folder():
+    """Folder of weights files that were downloaded: `LEUKOBENCH_WEIGHTS`, else "weights" in the cache folder.
+
+    Returns
+    -------
+    pathlib.Path
+
+    Examples
+    --------
+    >>> weights_folder().name
+    'weights'
+    """
+    return Path(os.environ.get("LEUKOBENCH_WEIGHTS") or cache_folder() / "weights")
+
+
+def _dinobloom_file(file):
+    return weights_folder() / file
+
+
+def _fetch_dinobloom(path):
+    pooch = import_deep("pooch")
+    record = pooch.create(path=path.parent, base_url=f"{DINOBLOOM_DOI}/")
+    try:
+        record.load_registry_from_doi()
+        record.fetch(path.name)
+    except (OSError, ValueError) as error:  # no network, and another checksum than Zenodo states
+        help = f"download https://zenodo.org/records/10908163/files/{path.name} to {path}"
+        raise not_fetched(path.name, error, help) from error
+
+
+def _load_dinobloom(architecture, weights, input_size):
+    timm, torch = import_deep("timm", GET_TIMM), import_deep("torch")
+    network = timm.create_model(architecture, pretrained=False, num_classes=0, img_size=224)
+    try:
+        published = torch.load(weights, map_location="cpu", weights_only=True)["teacher"]
+        network.load_state_dict(_in_timm_names(published))
+    except (UnpicklingError, KeyError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise UsageError(f"{weights} is not a weights file of DinoBloom ({reason})", "download it anew") from error
+    return at_size(network, input_size)
+
+
+def _in_timm_names(published):
+    """Weights of the teacher's backbone, without its heads and mask token, by the names that timm gives them."""
+    gated = {".mlp.w12.": ".mlp.fc1.", ".mlp.w3.": ".mlp.fc2."}  # of the giant
+    renamed = {}
+    for name, value in published.items():
+        if name.startswith("backbone.") and name != "backbone.mask_token":
+            for theirs, ours in gated.items():
+                name = name.replace(theirs, ours)
+            renamed[name.removeprefix("backbone.")] = value
+    return renamed
