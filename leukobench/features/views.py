@@ -131,12 +131,7 @@ def view_features(images, view, *, um_per_px=None, feature_set="core", device="a
     >>> rows.shape, bool(rows[0, 0, 0] > 0), bool(np.isnan(rows[0, 2, 0]))
     ((1, 3, 216), True, True)
     """
-    scales = np.broadcast_to(np.array(np.nan if um_per_px is None else um_per_px, dtype=float), len(images))
-    normalise = get_stain_normaliser(view.stain)
-    cells = []
-    for image, scale in zip(images, scales, strict=True):
-        cells += _see(image, float(scale), view, normalise)
-    pictures, masks, seen = ([cell[k] for cell in cells] for k in range(3))
+    pictures, masks, seen = see(images, view, um_per_px)
     table = extract_features(pictures, masks, um_per_px=seen, device=device, feature_set=feature_set).to_numpy(
         copy=True
     )
@@ -146,22 +141,60 @@ def view_features(images, view, *, um_per_px=None, feature_set="core", device="a
     return table.reshape(len(images), 1 + view.copies, len(feature_names(feature_set)))
 
 
-def _see(image, um_per_px, view, normalise):
+def see(images, view, um_per_px=None):
+    """Images and their augmented copies as pictures, seen through a view.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8, shape (H, W, 3)
+        RGB, each of its own size.
+    view : View
+    um_per_px : float, sequence of float or None, default None
+        Micrometres per pixel, of all or of each image; None and NaN are unknown.
+
+    Returns
+    -------
+    pictures, masks : list of ndarray of uint8
+        One per image and copy: each image first, then its copies.
+    seen : list of float
+        Micrometres per pixel of each picture; NaN where the scale is unknown.
+    """
+    scales = np.broadcast_to(np.array(np.nan if um_per_px is None else um_per_px, dtype=float), len(images))
+    cells = [cell for image, scale in zip(images, scales, strict=True) for cell in _see(image, float(scale), view)]
+    return tuple([cell[k] for cell in cells] for k in range(3))
+
+
+def _see(image, um_per_px, view):
     """(picture, mask, micrometres per px or NaN) of an image, then of each of its copies."""
     if view.um_per_px is not None:
-        image, um_per_px = _at_most(image, um_per_px, view.um_per_px)
-    cells = [_bring(image, um_per_px, view, normalise)]
+        image, um_per_px = at_most(image, um_per_px, view.um_per_px)
+    cells = [bring(image, um_per_px, view)]
     seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
     for number in range(1, view.copies + 1):
         rng = np.random.default_rng((seed, number))
         copy, magnified = augment(image, rng)
         scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
-        cells.append(_bring(copy, scale if number % 2 else np.nan, view, normalise))
+        cells.append(bring(copy, scale if number % 2 else np.nan, view))
     return cells
 
 
-def _at_most(image, um_per_px, target):
-    """The image with no more pixels than the target scale needs, and its scale, estimated where it is not known."""
+def at_most(image, um_per_px, target):
+    """Shrink an image to no more pixels than a scale needs, after estimating its own scale where that is not known.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, 3)
+    um_per_px : float
+        NaN where unknown.
+    target : float
+        Micrometres per pixel that it will be brought to.
+
+    Returns
+    -------
+    image : ndarray of uint8
+    um_per_px : float
+        Its scale now; NaN where unknown and no red cell tells it.
+    """
     if np.isnan(um_per_px):
         found, confidence = estimate_um_per_px(image, segment([image])[0])
         um_per_px = found if confidence >= LEAST_CONFIDENCE else np.nan
@@ -172,8 +205,23 @@ def _at_most(image, um_per_px, target):
     return small, um_per_px * image.shape[1] / small.shape[1]
 
 
-def _bring(image, um_per_px, view, normalise):
-    """Segment a picture, bring it to the view's scale and stain."""
+def bring(image, um_per_px, view):
+    """Segment a picture, and bring it to the view's scale and stain.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, 3)
+    um_per_px : float
+        NaN where unknown: the cell then gets a typical diameter.
+    view : View
+
+    Returns
+    -------
+    picture, mask : ndarray of uint8
+    um_per_px : float
+        Of the picture; NaN where the scale is unknown.
+    """
+    normalise = get_stain_normaliser(view.stain)
     mask = segment([image])[0] if view.segmented else centred_ellipses(*image.shape[:2])
     if view.um_per_px is None:
         return normalise(image, mask), mask, um_per_px
