@@ -3,6 +3,7 @@
 import json
 import logging
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import optuna
@@ -16,9 +17,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from leukobench.evaluation.archive import open_archive
 from leukobench.evaluation.records import checksum, sealed
-from leukobench.files import atomic_write, locked
+from leukobench.files import atomic_write, content_hash, locked
 
 log = logging.getLogger(__name__)
+
+LONGEST_NAME = 150  # characters of a representation's name in a file name, which file systems end at 255 bytes
 
 
 class StorageLost(ConnectionError):
@@ -75,8 +78,16 @@ class RunFolder:
         return pd.read_parquet(self.path / "samples.parquet")
 
     def rows_path(self, name):
-        """File of a representation's rows, one per row of `samples.parquet`."""
-        return self.path / "rows" / f"{name.replace(':', '-')}.npy"
+        """File of a representation's rows, one per row of `samples.parquet`: `<kind>-<what>.npy`, safe and its own.
+
+        What a file name cannot hold, such as the path of an ONNX file, is quoted as in an address; a name that is too
+        long is cut and told apart by its hash.
+        """
+        kind, _, what = name.partition(":")  # no kind holds a "-"
+        file = quote(f"{kind}-{what}", safe="@+&")
+        if len(file) > LONGEST_NAME:
+            file = f"{file[:LONGEST_NAME]}-{content_hash(name)}"
+        return self.path / "rows" / f"{file}.npy"
 
     def write_rows(self, name, rows):
         """Write the rows of a representation, shape (n, p), for the workers."""
