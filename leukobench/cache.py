@@ -79,7 +79,7 @@ class TableCache:
         # One list column: a thousand parquet columns would take longer to open than to read.
         rows = pa.FixedSizeListArray.from_arrays(table.to_numpy().ravel(), table.shape[1])
         shard = pa.table({"id": list(table.index), "row": rows})
-        shard = shard.replace_schema_metadata({"columns": json.dumps(list(table.columns))})
+        shard = shard.replace_schema_metadata({"columns": json.dumps(_written(table.columns))})
         name = f"{content_hash(sorted(table.index), 24)}.parquet"
         atomic_write(folder / name, lambda path: pq.write_table(shard, path, write_page_checksum=True))
 
@@ -109,7 +109,7 @@ class TableCache:
     def _read(self, path):
         try:
             shard = pq.read_table(path, page_checksum_verification=True)
-            columns = json.loads(shard.schema.metadata[b"columns"])
+            columns = _read_back(json.loads(shard.schema.metadata[b"columns"]))
             values = shard["row"].combine_chunks().flatten().to_numpy().reshape(len(shard), len(columns))
             return pd.DataFrame(values, index=shard["id"].to_pylist(), columns=columns)
         except FileNotFoundError:  # another process found it corrupt first
@@ -118,3 +118,13 @@ class TableCache:
             log.warning("cache shard %s is corrupt (%s): removed, its rows are computed again", path, error)
             path.unlink(missing_ok=True)
             return None
+
+
+def _written(columns):
+    """Names of columns for a shard; of mere numbers only how many, as crops have 76,800."""
+    names = list(columns)
+    return len(names) if names == _read_back(len(names)) else names
+
+
+def _read_back(columns):
+    return list(map(str, range(columns))) if isinstance(columns, int) else columns

@@ -48,7 +48,8 @@ def get_representation(name, device="auto"):
     Parameters
     ----------
     name : str
-        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>[~<variant>...]".
+        "features:<feature set>" or "embedding:<backbone>[~<variant>...]", either with "@<view>" behind it, or
+        "pixels:<view>".
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed; the numbers are the same.
 
@@ -63,27 +64,19 @@ def get_representation(name, device="auto"):
         For a name of another kind.
     """
     kind, _, what = name.partition(":")
-    if kind == "features" and "@" in what:
-        return _seen_through_view(name, *what.split("@", 1), device)
-    if kind == "features":
-        masks = {"segmentation": segmentation.VERSION, "catalogue": features.CATALOGUE_VERSION}
+    if kind not in KINDS:
+        raise UsageError(f"unknown representation '{name}'", f"it begins with {': or '.join(KINDS)}:")
+    return KINDS[kind](name, *what.split("@", 1), device=device)
+
+
+def _features(name, feature_set, view_name=None, *, device):
+    if view_name is None:
+        versions = {"segmentation": segmentation.VERSION, "catalogue": features.CATALOGUE_VERSION}
 
         def compute(images, masks, um_per_px):
-            return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=what)
+            return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=feature_set)
 
-        return Representation(name, {"name": name, **masks}, True, compute)
-    if kind == "embedding":
-        from leukobench.models.embedding import embedding_key, open_embedding
-
-        def compute(images, masks, um_per_px):
-            return pd.DataFrame(np.asarray(open_embedding(what).transform(images, um_per_px=um_per_px)))
-
-        return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
-    known = "it is features:<feature set>, features:<feature set>@<view> or embedding:<backbone>"
-    raise UsageError(f"unknown representation '{name}'", known)
-
-
-def _seen_through_view(name, feature_set, view_name, device):
+        return Representation(name, {"name": name, **versions}, True, compute)
     view = views.get_view(view_name)
 
     def compute(images, masks, um_per_px):
@@ -93,9 +86,47 @@ def _seen_through_view(name, feature_set, view_name, device):
     return Representation(name, {"name": name, **views.view_key(view)}, False, compute, view.copies)
 
 
+def _embedding(name, what, view_name=None, *, device):
+    from leukobench.models.embedding import embedding_key, open_embedding, view_vectors
+
+    if view_name is None:
+
+        def compute(images, masks, um_per_px):
+            return pd.DataFrame(np.asarray(open_embedding(what).transform(images, um_per_px=um_per_px)))
+
+        return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
+    view = views.get_view(view_name)
+
+    def compute(images, masks, um_per_px):
+        rows = view_vectors(images, open_embedding(what), view, um_per_px=um_per_px)
+        return pd.DataFrame(rows.reshape(len(rows), -1))
+
+    key = {"name": name, "view": views.view_key(view), "embedding": embedding_key(what)}
+    return Representation(name, key, False, compute, view.copies)
+
+
+def _pixels(name, view_name, *, device):
+    from leukobench.models.network.crops import crop_key, crop_rows
+
+    def compute(images, masks, um_per_px):
+        return pd.DataFrame(crop_rows(images, view_name, um_per_px))
+
+    return Representation(name, {"name": name, **crop_key(view_name)}, False, compute)
+
+
+KINDS = {"features": _features, "embedding": _embedding, "pixels": _pixels}
+JOINT = "&"  # between the names of representations whose columns a model reads side by side
+
+
+def parts_of(name):
+    """The representations that a name stands for: one, or several with "&" between them."""
+    return name.split(JOINT)
+
+
 def representation_key(name):
-    """What the numbers of a representation depend on, as plain values."""
-    return get_representation(name).key
+    """What the numbers of a representation depend on, as plain values; of several, of each."""
+    keys = [get_representation(part).key for part in parts_of(name)]
+    return keys[0] if len(keys) == 1 else {"name": name, "parts": keys}
 
 
 def image_ids(samples):
@@ -121,7 +152,7 @@ def compute_missing(names, samples, root, *, cache=None, jobs=1, device="auto", 
     Parameters
     ----------
     names : iterable of str
-        Representations.
+        Representations; several may be joined by "&".
     samples : pandas.DataFrame
         Of `leukobench.evaluation.plan.select_samples`.
     root : path-like
@@ -143,7 +174,7 @@ def compute_missing(names, samples, root, *, cache=None, jobs=1, device="auto", 
     cache = cache or TableCache()
     ids = np.array(image_ids(samples))
     missing = {}
-    for name in dict.fromkeys(names):
+    for name in dict.fromkeys(part for joint in names for part in parts_of(joint)):
         there = set(cache.load(get_representation(name).key, ids).index)
         missing[name] = np.array([i not in there for i in ids], dtype=bool)
     todo = np.flatnonzero(np.logical_or.reduce([np.zeros(len(ids), bool), *missing.values()]))
@@ -197,7 +228,7 @@ def load_rows(name, samples, cache=None):
     Parameters
     ----------
     name : str
-        The representation.
+        The representation; several joined by "&" stand side by side, and must make the same number of copies.
     samples : pandas.DataFrame
         The images.
     cache : TableCache, optional
@@ -213,9 +244,14 @@ def load_rows(name, samples, cache=None):
     RuntimeError
         Where rows are missing: `compute_missing` was not run, or a shard was found corrupt since.
     """
+    parts = [_load_part(part, samples, cache or TableCache()) for part in parts_of(name)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def _load_part(name, samples, cache):
     ids = image_ids(samples)
     representation = get_representation(name)
-    table = (cache or TableCache()).load(representation.key, ids)
+    table = cache.load(representation.key, ids)
     if len(table) < len(ids):
         raise RuntimeError(f"{len(ids) - len(table)} rows of {name} are not in the cache: start the run again")
     rows = table.to_numpy()

@@ -8,6 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.errors import UsageError
+from leukobench.features.views import see
+from leukobench.imaging.crop import centre_crop
 from leukobench.models.backbones import BACKBONES, get_backbone
 from leukobench.models.inference import embedder
 
@@ -31,21 +33,25 @@ class Variant:
 
     Parameters
     ----------
+    name : str
+        What stands behind the "~".
     settings : mapping of str to str
         Parameters of `CNNEmbedding`.
     description : str
         What it is, for the descriptions of models.
     """
 
+    name: str
     settings: Mapping[str, str]
     description: str
 
 
-VARIANTS = {
-    "multi_stage": Variant({"pooling": "multi_stage"}, "means of several stages"),
-    "flips": Variant({"tta": "flips"}, "averaged over four flips"),
-    "dihedral": Variant({"tta": "dihedral"}, "averaged over eight flips and rotations"),
-}
+_VARIANTS = (
+    Variant("multi_stage", {"pooling": "multi_stage"}, "means of several stages"),
+    Variant("flips", {"tta": "flips"}, "averaged over four flips"),
+    Variant("dihedral", {"tta": "dihedral"}, "averaged over eight flips and rotations"),
+)
+VARIANTS = {variant.name: variant for variant in _VARIANTS}
 """In the order in which a name must give them, so that one model has one name."""
 
 
@@ -143,10 +149,12 @@ def embedding_key(name):
     >>> embedding_key("mobilenet_v2")
     {'version': '1'}
     """
-    card, _ = split_variants(name)
+    card, variants = split_variants(name)
     key = {"version": EMBEDDING_VERSION}
     if card.name in BACKBONES:
         return key
+    if card.load is None:  # a file is what it holds, wherever it lies
+        key["name"] = "~".join(["embedding:onnx", *(each.name for each in variants)])
     return key | {"weights": card.checksum(), "input": [card.input_size, card.mean, card.std]}
 
 
@@ -184,6 +192,31 @@ def crop_field(image, size, um_per_px=None, field_of_view_um=FIELD_OF_VIEW_UM):
         bottom, right = side - cut.shape[0] - max(-top, 0), side - cut.shape[1] - max(-left, 0)
         cut = cv2.copyMakeBorder(cut, max(-top, 0), bottom, max(-left, 0), right, cv2.BORDER_REFLECT)
     return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
+
+
+def view_vectors(images, embedding, view, um_per_px=None):
+    """Vectors of images and of their augmented copies, seen through a view.
+
+    Parameters
+    ----------
+    images : sequence of uint8 arrays of shape (H, W, 3)
+        RGB images of any sizes.
+    embedding : CNNEmbedding
+    view : leukobench.features.views.View
+    um_per_px : float, sequence of float or None, default None
+        Pixel size, of all images or of each; None and NaN are unknown.
+
+    Returns
+    -------
+    float32 array of shape (n, 1 + copies, dim)
+        The image itself first.
+    """
+    pictures, _, seen = see(images, view, um_per_px)
+    if view.um_per_px is not None:  # a cell of unknown scale was brought to a typical size, so one field fits all
+        seen = view.um_per_px
+        pictures = [centre_crop(picture, round(embedding.field_of_view_um / seen)) for picture in pictures]
+    vectors = np.asarray(embedding.transform(pictures, um_per_px=seen))
+    return vectors.reshape(len(images), 1 + view.copies, -1)
 
 
 class CNNEmbedding(TransformerMixin, BaseEstimator):

@@ -21,7 +21,7 @@ OFFERED = (
 MAKERS = (on_backbone,)
 """Functions that make a recipe of a name that is not registered; each gives None for names that are not its own."""
 
-EXTENDED = {"@": ("features:",), "+": ("features:", "embedding:")}
+EXTENDED = {"@": ("features:", "embedding:"), "+": ("features:", "embedding:")}
 """What a model must read to take a view ("@") or an option ("+")."""
 
 

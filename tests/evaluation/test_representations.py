@@ -57,7 +57,7 @@ def test_missing_rows_say_what_to_do(samples, tmp_path):
         load_rows("features:core", samples, TableCache(tmp_path))
 
 
-@pytest.mark.parametrize("name", ["pixels", "colour:core"])
+@pytest.mark.parametrize("name", ["photons", "colour:core"])
 def test_unknown_kind_is_named(name):
     with pytest.raises(UsageError, match="unknown representation"):
         get_representation(name)

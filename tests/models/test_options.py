@@ -44,7 +44,6 @@ def test_variants_are_listed_only_where_they_are_offered():
         ("lda@moon", "unknown view 'moon'"),
         ("lda+luck", "unknown option 'luck'"),
         ("lda@canonical+luck", "unknown option"),
-        ("mobilenet_v2+svm_rbf@canonical", "unknown model"),
         ("nobody@canonical", "unknown model"),
     ],
 )

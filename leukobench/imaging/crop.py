@@ -1,0 +1,34 @@
+"""The middle of a picture, at a side that is asked for."""
+
+import cv2
+
+from leukobench.imaging.stain.background import WHITE
+
+
+def centre_crop(image, side, fill=WHITE):
+    """Cut a square from the middle of a picture; what lies beyond its border is filled.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W, 3) or (H, W)
+    side : int
+        Of the square, in px.
+    fill : float, default 255.0
+        Grey value beyond the border; white is the empty glass of a picture whose white balance is right.
+
+    Returns
+    -------
+    uint8 array, shape (side, side, 3) or (side, side)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> centre_crop(np.zeros((4, 2), np.uint8), 4)[0].tolist()
+    [255, 0, 0, 255]
+    """
+    height, width = image.shape[:2]
+    top, left = (height - side) // 2, (width - side) // 2
+    cut = image[max(top, 0) : max(top, 0) + side, max(left, 0) : max(left, 0) + side]
+    above, before = max(-top, 0), max(-left, 0)
+    below, behind = side - cut.shape[0] - above, side - cut.shape[1] - before
+    return cv2.copyMakeBorder(cut, above, below, before, behind, cv2.BORDER_CONSTANT, value=(fill, fill, fill))

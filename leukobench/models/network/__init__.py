@@ -1,0 +1,1 @@
+"""Fine-tuned networks: scikit-learn classifiers that read pixels."""

@@ -1,0 +1,79 @@
+"""What a fine-tuned network reads: square crops of pictures seen through a view, kept as rows of bytes."""
+
+import numpy as np
+
+from leukobench.errors import UsageError
+from leukobench.features.views import get_view, see, view_key
+from leukobench.imaging.crop import centre_crop
+
+SIDE = 160  # px; at 0.2 um per px a field of 32 um, so that the network's own field can be turned and moved inside
+CROP_VERSION = "1"
+
+
+def crop_rows(images, view, um_per_px=None):
+    """Crops of images as rows.
+
+    Parameters
+    ----------
+    images : sequence of uint8 arrays, shape (H, W, 3)
+        RGB, each of its own size.
+    view : str
+        A key of `leukobench.features.views.VIEWS` with a scale and without copies, such as "canonical".
+    um_per_px : float, sequence of float or None, default None
+        Micrometres per pixel, of all or of each image; None and NaN are unknown.
+
+    Returns
+    -------
+    uint8 array, shape (n, SIDE * SIDE * 3)
+
+    Raises
+    ------
+    UsageError
+        Where the view is unknown, leaves the scale as it is, or makes copies.
+    """
+    chosen = get_view(view)
+    if chosen.um_per_px is None or chosen.copies:
+        raise UsageError(f"crops need a view with a scale and without copies, not '{view}'", "take 'canonical'")
+    pictures, _, _ = see(images, chosen, um_per_px)
+    return np.stack([centre_crop(picture, SIDE).ravel() for picture in pictures])
+
+
+def crop_key(view):
+    """What the crops of a view depend on, as plain values."""
+    return {name: value for name, value in view_key(get_view(view)).items() if name != "catalogue"} | {
+        "side": SIDE,
+        "crop": CROP_VERSION,
+    }
+
+
+def as_images(rows):
+    """Rows of bytes as RGB images.
+
+    Parameters
+    ----------
+    rows : array, shape (n, side * side * 3)
+        Whole numbers from 0 to 255.
+
+    Returns
+    -------
+    uint8 array, shape (n, side, side, 3)
+
+    Raises
+    ------
+    ValueError
+        Where a row is no square RGB image, or its values are no bytes.
+
+    Examples
+    --------
+    >>> as_images(np.zeros((2, 48), np.uint8)).shape
+    (2, 4, 4, 3)
+    """
+    rows = np.asarray(rows)
+    side = int(np.sqrt(rows.shape[-1] / 3)) if rows.ndim == 2 else 0
+    if not side or rows.shape[1] != 3 * side * side:
+        raise ValueError(f"rows of shape (n, side * side * 3) are needed, not {rows.shape}")
+    if rows.dtype != np.uint8:
+        if not np.isfinite(rows).all() or rows.min(initial=0) < 0 or rows.max(initial=0) > 255:
+            raise ValueError("pixels from 0 to 255 are needed")
+        rows = rows.astype(np.uint8)
+    return rows.reshape(len(rows), side, side, 3)
