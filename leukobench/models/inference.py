@@ -1,6 +1,7 @@
 """From a backbone's card to a function over batches of images, as fast as this machine allows."""
 
 import logging
+import os
 import warnings
 from contextlib import contextmanager
 from functools import lru_cache
@@ -49,7 +50,7 @@ def embedder(backbone, input_size, device="auto", runtime="auto", threads=None, 
     """
     backbone.length(pooling)
     if backbone.load is None:
-        return _file_embedder(backbone, device, runtime, threads)
+        return _file_embedder(backbone, input_size, device, runtime, threads)
     if device == "auto":
         device = "cuda" if import_deep("torch").cuda.is_available() else "cpu"
     elif device == "cuda" and not import_deep("torch").cuda.is_available():
@@ -75,9 +76,11 @@ def _import_onnx(name):
         raise _NoOnnx(error.message, error.hint) from error
 
 
-def _file_embedder(backbone, device, runtime, threads):
+def _file_embedder(backbone, input_size, device, runtime, threads):
     if runtime == "torch":
         raise UsageError(f"{backbone.name} is an ONNX file", "use runtime='onnx' or 'auto'")
+    if input_size != backbone.input_size:
+        raise UsageError(f"{backbone.name} takes images of {backbone.input_size} px", "leave out input_size")
     cuda = device == "cuda" or (device == "auto" and has_cuda())
     network = open_network(backbone.file(), backbone.input_size, threads=threads, cuda=cuda)
     return lambda images: network.vectors(images, backbone.mean, backbone.std)
@@ -123,7 +126,7 @@ def _torch_embedder(backbone, input_size, device, threads, pooling):
         network = network.half()
 
     def embed(images):
-        with _torch_threads(torch, threads), torch.inference_mode():
+        with torch_threads(threads), torch.inference_mode():
             vectors = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
             return vectors.float().cpu().numpy()
 
@@ -131,10 +134,17 @@ def _torch_embedder(backbone, input_size, device, threads, pooling):
 
 
 @contextmanager
-def _torch_threads(torch, threads):
-    """Hold torch's threads, which are one number for the whole process, only while a batch runs."""
+def torch_threads(threads):
+    """Hold torch's threads, which are one number for the whole process, only while a batch runs.
+
+    Parameters
+    ----------
+    threads : int or None
+        On the CPU; None leaves them as they are, and -1 is one per core.
+    """
+    torch = import_deep("torch")
     before = torch.get_num_threads()
-    torch.set_num_threads(threads or before)
+    torch.set_num_threads(os.cpu_count() if threads == -1 else threads or before)
     try:
         yield
     finally:

@@ -1,22 +1,73 @@
 """Frozen networks by name: two from the package index, and families whose cards are made on demand."""
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from difflib import get_close_matches
 
 from leukobench.errors import UsageError
 from leukobench.models.backbones import dino, hub, onnx_file
-from leukobench.models.backbones.card import INSTALL, Backbone, import_deep, is_installed
+from leukobench.models.backbones.card import Backbone
+from leukobench.models.backbones.libraries import INSTALL, import_deep, not_installed
 from leukobench.models.backbones.package_index import BACKBONES
 
-__all__ = ["BACKBONES", "INSTALL", "PREFIXES", "Backbone", "get_backbone", "import_deep", "is_installed"]
+__all__ = ["BACKBONES", "INSTALL", "SOURCES", "Backbone", "Source", "get_backbone", "import_deep", "not_installed"]
 
-PREFIXES = {
-    "timm": hub.timm_card,
-    "torchvision": hub.torchvision_card,
-    "dinov2": dino.dinov2_card,
-    "dinobloom": dino.dinobloom_card,
-    "onnx": onnx_file.onnx_card,
+
+@dataclass(frozen=True)
+class Source:
+    """Where backbones come from that are not in the table, but made when their name is asked for.
+
+    Parameters
+    ----------
+    card : callable
+        What stands behind the colon to a `Backbone`.
+    form, description : str
+        What may stand behind the colon, and what it is.
+    libraries : tuple of str
+        What has to import.
+    help : str
+        The command that gets them.
+    """
+
+    card: Callable[[str], Backbone]
+    form: str
+    description: str
+    libraries: tuple[str, ...]
+    help: str
+
+    def missing(self):
+        """Which library is not installed and the command that gets it; empty where all are."""
+        return not_installed(self.libraries, self.help)
+
+
+SOURCES = {
+    "timm": Source(hub.timm_card, "<name>", "any network of timm with its weights", ("torch", "timm"), hub.GET_TIMM),
+    "torchvision": Source(
+        hub.torchvision_card,
+        "<name>",
+        "any classifier of torchvision with its weights",
+        ("torch", "torchvision"),
+        hub.GET_TORCHVISION,
+    ),
+    "dinov2": Source(
+        dino.dinov2_card, "<s|b|l|g>", "DINOv2, no blood cells in training", ("torch", "timm"), hub.GET_TIMM
+    ),
+    "dinobloom": Source(
+        dino.dinobloom_card,
+        "<s|b|l|g>",
+        f"DinoBloom; has seen {', '.join(dino.DINOBLOOM_SEEN)}",
+        ("torch", "timm"),
+        hub.GET_TIMM,
+    ),
+    "onnx": Source(
+        onnx_file.onnx_card,
+        "<file>.onnx",
+        "a network in a file, its facts in <file>.onnx.toml",
+        ("onnxruntime",),
+        INSTALL,
+    ),
 }
-"""What stands before the colon to the function that makes the card of what stands behind it."""
+"""What stands before the colon to where such backbones come from."""
 
 
 def get_backbone(name):
@@ -46,8 +97,8 @@ def get_backbone(name):
     if name in BACKBONES:
         return BACKBONES[name]
     prefix, colon, rest = name.partition(":")
-    if colon and prefix in PREFIXES:
-        return PREFIXES[prefix](rest)
+    if colon and prefix in SOURCES:
+        return SOURCES[prefix].card(rest)
     near = get_close_matches(name, BACKBONES, n=1)
-    known = ", ".join([*BACKBONES, *(f"{prefix}:..." for prefix in PREFIXES)])
+    known = ", ".join([*BACKBONES, *(f"{prefix}:{source.form}" for prefix, source in SOURCES.items())])
     raise UsageError(f"unknown backbone '{name}'", f"did you mean '{near[0]}'?" if near else f"known: {known}")

@@ -1,16 +1,14 @@
 """The card of a frozen network, and what is said where its library or its weights are missing."""
 
 import hashlib
-import importlib.util
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from leukobench.errors import UsageError
+from leukobench.models.backbones.libraries import INSTALL, import_deep, not_installed
 
-INSTALL = "pip install leukobench[deep]"
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 POOLINGS = ("last", "multi_stage")
 
@@ -49,12 +47,14 @@ class Backbone:
         Modules whose feature maps the pooling "multi_stage" averages, and their channels.
     libraries : tuple of str
         What has to import before the network can run.
+    install : str
+        The command that gets the libraries.
     fetch : callable or None
         `fetch(path)` downloads the weights file and checks it; None where it cannot be downloaded from here.
     revision : str
         What a library calls the weights that it keeps by itself, such as their address.
     help : str
-        The command that gets what is missing.
+        The command that gets the weights.
     """
 
     name: str
@@ -73,6 +73,7 @@ class Backbone:
     contamination: tuple[str, ...] = ()
     stages: tuple[tuple[str, int], ...] = ()
     libraries: tuple[str, ...] = ("torch",)
+    install: str = INSTALL
     fetch: Callable[[Path], None] | None = None
     revision: str = ""
     help: str = INSTALL
@@ -148,9 +149,9 @@ class Backbone:
         str
             One line with the command that helps; empty where nothing is known to be missing.
         """
-        absent = [name for name in self.libraries if not is_installed(name)]
+        absent = not_installed(self.libraries, self.install)
         if absent:
-            return f"{', '.join(absent)} not installed: {self.help}"
+            return absent
         try:
             path = self.weights and self.weights()
         except UsageError as error:
@@ -227,52 +228,6 @@ def mean_map(output, channels):
     if output.ndim == 4 and output.shape[1] == channels:
         return output.mean((2, 3))
     return output.mean(tuple(range(1, output.ndim - 1)))
-
-
-def is_installed(name):
-    """Whether a library is there, without importing it.
-
-    Parameters
-    ----------
-    name : str
-        Name of a module, such as "torch".
-
-    Returns
-    -------
-    bool
-    """
-    if name in sys.modules:
-        return sys.modules[name] is not None
-    try:
-        return importlib.util.find_spec(name) is not None
-    except ImportError:
-        return False
-
-
-def import_deep(name, help=INSTALL):
-    """Import a library that only deep models need, or say how to get it.
-
-    Parameters
-    ----------
-    name : str
-        Name of the module, such as "torch".
-    help : str, default "pip install leukobench[deep]"
-        The command that gets it.
-
-    Returns
-    -------
-    module
-        The imported module.
-
-    Raises
-    ------
-    UsageError
-        Where it does not import.
-    """
-    try:
-        return importlib.import_module(name)
-    except (ImportError, RuntimeError) as error:  # torchvision raises the second beside another build of torch
-        raise UsageError(f"'{name}' does not import ({error})", help) from error
 
 
 def file_sha256(path):

@@ -3,12 +3,12 @@
 import os
 from functools import partial
 from pathlib import Path
-from pickle import UnpicklingError
 
 from leukobench.cache import cache_folder
 from leukobench.errors import UsageError
-from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone, import_deep
-from leukobench.models.backbones.hub import GET_TIMM, MIDDLE, at_size, load_timm, not_fetched
+from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
+from leukobench.models.backbones.hub import GET_TIMM, MIDDLE, at_size, load_timm, not_fetched, timm_command
+from leukobench.models.backbones.libraries import import_deep
 
 DINO = {"s": ("small", 384, 12), "b": ("base", 768, 12), "l": ("large", 1024, 24), "g": ("giant", 1536, 40)}
 """Size to its name in timm, length of a vector and number of blocks."""
@@ -21,6 +21,8 @@ DINOBLOOM_TRAINED_ON = (
     "LVD-142M (DINOv2)",
     "13 sets of blood and marrow cells, among them Munich, Raabin, LISC, BCCD and the two of zxaoyou; not Barcelona",
 )
+DINOBLOOM_SEEN = ("munich", "raabin", "cvb", "jiangxi", "lisc", "bccd")
+"""The names that some of these sets have, or would have, here."""
 
 
 def dinov2_card(size):
@@ -52,7 +54,7 @@ def dinov2_card(size):
         source="Oquab 2024, arXiv 2304.07193",
         pretrained_on=("LVD-142M, no blood cells",),
         revision=full_name,
-        help=f"python -c \"import timm; timm.create_model('{full_name}', pretrained=True)\" where there is a network",
+        help=timm_command(full_name),
         **facts,
     )
 
@@ -88,7 +90,7 @@ def dinobloom_card(size):
         origin=f"Zenodo 10908163: {file}",
         source="Koch 2024, arXiv 2404.05022",
         pretrained_on=DINOBLOOM_TRAINED_ON,
-        contamination=("munich", "raabin", "cvb", "jiangxi", "lisc", "bccd"),
+        contamination=DINOBLOOM_SEEN,
         fetch=_fetch_dinobloom,
         help=f"download https://zenodo.org/records/10908163/files/{file} into {weights_folder()}",
         **facts,
@@ -108,6 +110,7 @@ def _dino(size, family):
         "pooling": "class token",
         "stages": maps[MIDDLE],
         "libraries": ("torch", "timm"),
+        "install": GET_TIMM,
     }
 
 
@@ -147,8 +150,8 @@ def _load_dinobloom(architecture, weights, input_size):
     try:
         published = torch.load(weights, map_location="cpu", weights_only=True)["teacher"]
         network.load_state_dict(_in_timm_names(published))
-    except (UnpicklingError, KeyError, RuntimeError) as error:
-        reason = str(error).splitlines()[0]
+    except Exception as error:  # torch's safe reader has no exception of its own for a file that it cannot read
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise UsageError(f"{weights} is not a weights file of DinoBloom ({reason})", "download it anew") from error
     return at_size(network, input_size)
 

@@ -7,7 +7,8 @@ from difflib import get_close_matches
 from functools import lru_cache, partial
 
 from leukobench.errors import UsageError
-from leukobench.models.backbones.card import Backbone, import_deep
+from leukobench.models.backbones.card import Backbone
+from leukobench.models.backbones.libraries import import_deep
 
 GET_TIMM = "pip install timm torchvision"
 GET_TORCHVISION = "pip install torchvision"
@@ -63,7 +64,7 @@ def timm_card(name):
         load=partial(load_timm, full_name),
         weights=None,
         sha256="",
-        dim=_shape(network, size)[1],
+        dim=_measure(network, size)[0],
         input_size=size,
         mean=tuple(255 * value for value in facts.mean),
         std=tuple(255 * value for value in facts.std),
@@ -75,8 +76,14 @@ def timm_card(name):
         stages=maps[MIDDLE],
         libraries=("torch", "timm"),
         revision=full_name,
-        help=f"python -c \"import timm; timm.create_model('{full_name}', pretrained=True)\" where there is a network",
+        install=GET_TIMM,
+        help=timm_command(full_name),
     )
+
+
+def timm_command(name):
+    """The command that gets the weights of a network of timm."""
+    return f"where there is a network: python -c \"import timm; timm.create_model('{name}', pretrained=True)\""
 
 
 def load_timm(name, weights, input_size):
@@ -84,7 +91,7 @@ def load_timm(name, weights, input_size):
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
     except (OSError, RuntimeError, ImportError) as error:
-        raise not_fetched(f"timm:{name}", error, timm_card(name).help) from error
+        raise not_fetched(f"timm:{name}", error, timm_command(name)) from error
     return at_size(network, input_size)
 
 
@@ -100,11 +107,21 @@ def not_fetched(name, error, help):
     return UsageError(f"the weights of {name} could not be fetched ({reason})", help)
 
 
-def _shape(network, size):
-    """Shape of what a network gives for one image."""
+def _measure(network, size, modules=()):
+    """Length of the vector that one image gives, and the channels of what the modules inside give."""
     torch = import_deep("torch")
+    channels = {}
+    hooks = [
+        network.get_submodule(name).register_forward_hook(
+            lambda module, inputs, output, name=name: channels.update({name: output.shape[1]})
+        )
+        for name in modules
+    ]
     with torch.inference_mode():
-        return network.eval()(torch.zeros(1, 3, size, size)).shape
+        dim = network.eval()(torch.zeros(1, 3, size, size)).shape[1]
+    for hook in hooks:
+        hook.remove()
+    return dim, tuple((name, channels[name]) for name in modules)
 
 
 @lru_cache(maxsize=32)
@@ -136,12 +153,13 @@ def torchvision_card(name):
     network = _without_head(name, models.get_model(name, weights=None))
     size = preset.crop_size[0]
     modules = next((rows for start, rows in TORCHVISION_STAGES.items() if name.startswith(start)), ())
+    dim, stages = _measure(network, size, modules)
     return Backbone(
         name=f"torchvision:{name}",
         load=partial(_load_torchvision, name),
         weights=None,
         sha256="",
-        dim=_shape(network, size)[1],
+        dim=dim,
         input_size=size,
         mean=tuple(255 * value for value in preset.mean),
         std=tuple(255 * value for value in preset.std),
@@ -150,12 +168,17 @@ def torchvision_card(name):
         origin=f"torchvision, {weights.url}",
         source=weights.meta.get("recipe", weights.url),
         pretrained_on=(f"torchvision's {weights.name}, no blood cells",),
-        stages=tuple((module, _channels(network, module, size)) for module in modules),
+        stages=stages,
         libraries=("torch", "torchvision"),
         revision=weights.url,
-        help=f"python -c \"import torchvision; torchvision.models.get_model('{name}', weights='DEFAULT')\""
-        " where there is a network",
+        install=GET_TORCHVISION,
+        help=_torchvision_command(name),
     )
+
+
+def _torchvision_command(name):
+    code = f"import torchvision; torchvision.models.get_model('{name}', weights='DEFAULT')"
+    return f'where there is a network: python -c "{code}"'
 
 
 def _load_torchvision(name, weights, input_size):
@@ -163,7 +186,7 @@ def _load_torchvision(name, weights, input_size):
     try:
         network = models.get_model(name, weights="DEFAULT")
     except (OSError, RuntimeError) as error:
-        raise not_fetched(f"torchvision:{name}", error, torchvision_card(name).help) from error
+        raise not_fetched(f"torchvision:{name}", error, _torchvision_command(name)) from error
     return _without_head(name, network)
 
 
@@ -174,13 +197,3 @@ def _without_head(name, network):
         raise UsageError(f"torchvision:{name} ends in no linear layer", "take another network of torchvision")
     network.set_submodule(linear[-1], torch.nn.Identity())
     return network
-
-
-def _channels(network, module, size):
-    torch = import_deep("torch")
-    found = []
-    hook = network.get_submodule(module).register_forward_hook(lambda module, inputs, output: found.append(output))
-    with torch.inference_mode():
-        network.eval()(torch.zeros(1, 3, size, size))
-    hook.remove()
-    return found[0].shape[1]

@@ -1,14 +1,16 @@
 """Networks in ONNX files: whatever turns one batch of images into vectors or feature maps."""
 
 import tomllib
+import warnings
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import numpy as np
 
 from leukobench.errors import UsageError
-from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone, import_deep
+from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
+from leukobench.models.backbones.libraries import import_deep
 
 FACTS = {
     "input_size": (int, 224),
@@ -57,14 +59,21 @@ def _modified(path):
 
 @lru_cache(maxsize=32)
 def _card(name, path, *modified):
-    stated = _stated(path.with_name(f"{path.name}.toml"))
+    beside = path.with_name(f"{path.name}.toml")
+    stated = _stated(beside)
+    if "pretrained_on" not in stated:
+        warnings.warn(
+            f"{path.name} does not say what it was trained on: if that was a dataset here, its scores are no test of "
+            f"transfer; state pretrained_on and contamination in {beside}",
+            stacklevel=3,
+        )
     facts = {key: stated.get(key, default) for key, (_, default) in FACTS.items()}
     facts |= {key: tuple(value) for key, value in facts.items() if isinstance(value, list)}
     network = open_network(path, facts["input_size"])
     return Backbone(
         name=f"onnx:{name}",
         load=None,
-        weights=lambda: path,
+        weights=partial(Path, path),
         sha256="",
         dim=network.dim,
         pooling="as the file pools, else the mean of its map",
@@ -86,6 +95,8 @@ def _stated(path):
             raise UsageError(f"{path} states '{key}'", f"known: {', '.join(FACTS)}")
         if not isinstance(value, FACTS[key][0]):
             raise UsageError(f"{path}: '{key}' must be a {FACTS[key][0].__name__}")
+        if key in ("mean", "std") and (len(value) != 3 or not all(isinstance(each, int | float) for each in value)):
+            raise UsageError(f"{path}: '{key}' must be three numbers", "of R, G and B, on the scale 0 to 255")
     return stated
 
 

@@ -4,7 +4,8 @@ import importlib.util
 from pathlib import Path
 
 from leukobench.errors import UsageError
-from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, INSTALL, Backbone, import_deep, is_installed
+from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
+from leukobench.models.backbones.libraries import INSTALL, import_deep, is_installed
 
 
 def _package_folder(package):
