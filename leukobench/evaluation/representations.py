@@ -87,7 +87,8 @@ def _features(name, feature_set, view_name=None, *, device):
 
 
 def _embedding(name, what, view_name=None, *, device):
-    from leukobench.models.embedding import embedding_key, open_embedding, view_vectors
+    from leukobench.models.embedding import view_vectors
+    from leukobench.models.variants import embedding_key, open_embedding
 
     if view_name is None:
 

@@ -5,9 +5,9 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 
 from leukobench.features.views import VIEWS
 from leukobench.models.backbones import SOURCES, get_backbone, not_installed
-from leukobench.models.embedding import VARIANTS, split_variants
 from leukobench.models.heads import HEADS
 from leukobench.models.options import OPTIONS
+from leukobench.models.variants import VARIANTS, split_variants
 
 NEEDS = {"fine-tuned": ("torch", "skorch")}
 """Family to the libraries that fitting takes, besides those of a backbone."""

@@ -5,11 +5,11 @@ from sklearn.decomposition import PCA
 from xgboost import XGBClassifier
 
 from leukobench.models.classical import build_logistic_regression
-from leukobench.models.embedding import split_variants
 from leukobench.models.estimators import Balanced, CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
 from leukobench.models.recipe import Recipe
 from leukobench.models.svm import PairwiseSVC
+from leukobench.models.variants import split_variants
 
 
 def reduced(variance, classifier):

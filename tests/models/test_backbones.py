@@ -275,6 +275,11 @@ def test_dino_cards_say_what_was_seen(size):
     assert get_backbone(f"dinov2:{size}").length("multi_stage") == 4 * get_backbone(f"dinov2:{size}").dim
 
 
+def test_a_name_has_one_card_so_that_its_network_is_loaded_once(timm, torchvision, dinobloom):
+    for name in ("timm:tiny", "torchvision:mobilenet_v2", "dinov2:s", "dinobloom:s"):
+        assert get_backbone(name) is get_backbone(name), name
+
+
 def test_weights_decide_the_key_of_vectors(timm, dinobloom):
     from leukobench.evaluation.representations import representation_key
 

@@ -13,8 +13,9 @@ from sklearn.pipeline import make_pipeline
 
 from leukobench.errors import UsageError
 from leukobench.models import MODELS, get_model, inference
-from leukobench.models.backbones import BACKBONES
-from leukobench.models.embedding import CNNEmbedding, crop_field, get_backbone, open_embedding
+from leukobench.models.backbones import BACKBONES, get_backbone
+from leukobench.models.embedding import CNNEmbedding, crop_field
+from leukobench.models.variants import open_embedding
 
 # cells of a smear, of ragged sizes
 IMAGES = [

@@ -10,7 +10,8 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.representations import representation_key
 from leukobench.models import get_model
 from leukobench.models.backbones import get_backbone
-from leukobench.models.embedding import CNNEmbedding, open_embedding
+from leukobench.models.embedding import CNNEmbedding
+from leukobench.models.variants import open_embedding
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

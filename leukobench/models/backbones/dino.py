@@ -1,7 +1,7 @@
 """DINOv2, and DinoBloom, which was trained further on blood and marrow cells: vision transformers through timm."""
 
 import os
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import Path
 
 from leukobench.cache import cache_folder
@@ -25,6 +25,7 @@ DINOBLOOM_SEEN = ("munich", "raabin", "cvb", "jiangxi", "lisc", "bccd")
 """The names that some of these sets have, or would have, here."""
 
 
+@lru_cache
 def dinov2_card(size):
     """The card of a DINOv2 vision transformer.
 
@@ -79,12 +80,17 @@ def dinobloom_card(size):
     UsageError
         For another size.
     """
+    return _dinobloom_card(size, weights_folder())
+
+
+@lru_cache
+def _dinobloom_card(size, folder):
     architecture, facts = _dino(size, "dinobloom")
     file = f"DinoBloom-{size.upper()}.pth"
     return Backbone(
         name=f"dinobloom:{size}",
         load=partial(_load_dinobloom, architecture),
-        weights=partial(_dinobloom_file, file),
+        weights=partial(Path, folder / file),
         sha256=DINOBLOOM_SHA256.get(size, ""),
         licence="Apache-2.0",
         origin=f"Zenodo 10908163: {file}",
@@ -92,7 +98,7 @@ def dinobloom_card(size):
         pretrained_on=DINOBLOOM_TRAINED_ON,
         contamination=DINOBLOOM_SEEN,
         fetch=_fetch_dinobloom,
-        help=f"download https://zenodo.org/records/10908163/files/{file} into {weights_folder()}",
+        help=f"download https://zenodo.org/records/10908163/files/{file} into {folder}",
         **facts,
     )
 
@@ -127,10 +133,6 @@ def weights_folder():
     'weights'
     """
     return Path(os.environ.get("LEUKOBENCH_WEIGHTS") or cache_folder() / "weights")
-
-
-def _dinobloom_file(file):
-    return weights_folder() / file
 
 
 def _fetch_dinobloom(path):
