@@ -1,9 +1,10 @@
-"""Milliseconds per image of the embedding, and the field of view that suits the network within one dataset.
+"""Milliseconds per image of the embedding, seconds per fit of the heads, and the field of view within one dataset.
 
     python benchmarks/embedding.py
+    python benchmarks/embedding.py --data ../shared/data --heads
     python benchmarks/embedding.py --data ../shared/data --fields 15 20 25 30
 
-writes results/embedding/speed.csv and, with --fields, field_of_view.csv.
+writes results/embedding/speed.csv or, with --heads, heads.csv or, with --fields, field_of_view.csv.
 """
 
 import argparse
@@ -12,15 +13,19 @@ import time
 from pathlib import Path
 
 import numpy as np
+import optuna
 import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, cross_val_predict
+from threadpoolctl import threadpool_limits
 
 from leukobench.datasets import build_index, find_data_root
+from leukobench.evaluation.representations import compute_missing, load_rows
 from leukobench.imaging.io import read_image
 from leukobench.models import MODELS
 from leukobench.models.backbones import BACKBONES, import_deep
 from leukobench.models.embedding import CNNEmbedding, crop_field
+from leukobench.models.heads import HEADS
 from leukobench.models.inference import embedder
 
 
@@ -28,15 +33,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path)
     parser.add_argument("--fields", type=float, nargs="*", default=[], help="micrometres; measured within Barcelona")
+    parser.add_argument("--heads", action="store_true", help="time the heads on 2,000 images of Barcelona")
     parser.add_argument("--images", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/embedding"))
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
-    tables = {"speed": pd.concat(speed(card, options) for card in BACKBONES.values())}
-    if options.fields:
-        tables["field_of_view"] = field_of_view(find_data_root(options.data), options.fields)
+    if options.heads:
+        tables = {"heads": heads(find_data_root(options.data))}
+    elif options.fields:
+        tables = {"field_of_view": field_of_view(find_data_root(options.data), options.fields)}
+    else:
+        tables = {"speed": pd.concat(speed(card, options) for card in BACKBONES.values())}
     for name, table in tables.items():
         print(table.to_string(index=False))
         table.to_csv(options.out / f"{name}.csv", index=False)
@@ -81,6 +90,28 @@ def speed(card, options):
     for clock in ("wall", "cpu"):
         table[f"{clock}_ratio_to_best_eager"] = eager[f"{clock}_ms_best"].min() / table[f"{clock}_ms_best"]
     return table.round(2).assign(threads=options.threads, load_average=round(os.getloadavg()[0], 1))
+
+
+def heads(root, points=4):
+    """Processor seconds of one fit on one thread: with the defaults, and the mean over points of the search space."""
+    index = build_index(root, names=["barcelona"])
+    index = index[(index.status == "ok") & index.L5.notna()].sample(2000, random_state=0)
+    compute_missing(["embedding:mobilenet_v2"], index, root)
+    vectors, labels = load_rows("embedding:mobilenet_v2", index), pd.factorize(index.L5, sort=True)[0]
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    rows = []
+    for head in HEADS:
+        recipe = MODELS[f"mobilenet_v2+{head}"]
+        study = optuna.create_study(sampler=optuna.samplers.RandomSampler(0))
+        seconds = []
+        for params in [recipe.defaults, *(study.ask(dict(recipe.space)).params for _ in range(points))]:
+            with threadpool_limits(1):
+                start = time.process_time()
+                recipe.build(params, 0).fit(vectors, labels)
+                seconds.append(time.process_time() - start)
+        rows.append((head, recipe.cost, *np.round([seconds[0], np.mean(seconds[1:])], 2)))
+    table = pd.DataFrame(rows, columns=["head", "cost", "cpu_s_defaults", "cpu_s_mean_over_space"])
+    return table.assign(images=len(labels), load_average=round(os.getloadavg()[0], 1))
 
 
 def field_of_view(root, fields):
