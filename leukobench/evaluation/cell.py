@@ -9,7 +9,7 @@ from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
 from leukobench.models import MODELS
 
 
-def run_cell(cell, samples, rows, head, left_out, open_storage):
+def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambda number: None):
     """Run one cell of the plan.
 
     The target is never seen before scoring: tuning, imputing, scaling and fitting use source rows alone. In `within`
@@ -28,7 +28,9 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
     left_out : dict of str to int
         Source classes that are too rare for the head.
     open_storage : callable
-        Name of a tuning (one per outer fold) to an Optuna storage.
+        Number of a tuning (one per outer fold) to an Optuna storage.
+    checkpoint : callable
+        Number of a fit (one per outer fold) to the file that it goes on from after a kill, or None.
 
     Returns
     -------
@@ -37,7 +39,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
     predictions : pandas.DataFrame
         test, sha256, group, true and one probability column `p_<class>` per class of the head.
     """
-    recipe = MODELS[cell.model]
+    recipe = MODELS[cell.model].with_epochs(cell.inputs.get("epochs"))
     outer, inner = cell.inputs["folds"]
     is_source = samples["dataset"].isin(cell.sources).to_numpy()
     in_head = samples["class"].isin(head).to_numpy()
@@ -74,7 +76,8 @@ def run_cell(cell, samples, rows, head, left_out, open_storage):
             study=f"{cell.fingerprint}-{number}",
         )
         tuned = time.perf_counter()
-        fitted = Fitted(recipe, params, seed, rows[train], classes[train], datasets[train])
+        told = {"groups": groups[train], "checkpoint": checkpoint(number)}
+        fitted = Fitted(recipe, params, seed, rows[train], classes[train], datasets[train], **told)
         ready = time.perf_counter()
         for name in np.unique(datasets[test]):  # one laboratory at a time: a transductive model looks at all of them
             batch = test[datasets[test] == name]

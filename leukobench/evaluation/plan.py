@@ -13,7 +13,7 @@ from leukobench.models import MODELS
 # Raised whenever folds, tuning or scoring inputs change what a record means.
 PROTOCOL_VERSION = "1"
 # Rough seconds of one fit per 1,000 training images on one core, for the estimate that `plan` prints.
-SECONDS_PER_FIT = {"light": 0.3, "medium": 1.5, "heavy": 6.0}
+SECONDS_PER_FIT = {"light": 0.3, "medium": 1.5, "heavy": 6.0, "network": 100.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,6 +207,8 @@ def build_plan(suite, samples):
                 "model_version": recipe.version,
                 "representation": representation_key(recipe.representation),
             }
+            if "epochs" in recipe.defaults:
+                inputs["epochs"] = budget.epochs
             cells += [RunCell(protocol, train, model, seed, sources, targets, inputs) for seed in suite.seeds]
     return cells
 

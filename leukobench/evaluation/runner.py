@@ -144,7 +144,7 @@ def run(
 
 
 def _cost(cell, samples):
-    weight = {"light": 1, "medium": 5, "heavy": 20}[MODELS[cell.model].cost]
+    weight = {"light": 1, "medium": 5, "heavy": 20, "network": 400}[MODELS[cell.model].cost]
     folds = cell.inputs["folds"][0] if cell.protocol in ("within", "merged") else 1
     return weight * folds * int(samples["dataset"].isin(cell.sources).sum())
 

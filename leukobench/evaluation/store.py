@@ -110,6 +110,10 @@ class RunFolder:
         """File of what a run cell printed; there is none where it printed nothing."""
         return self.path / "logs" / f"{fingerprint}.log"
 
+    def checkpoint_path(self, fingerprint, number):
+        """File that the fit of an outer fold goes on from after a kill; it goes with the trials of the cell."""
+        return self.path / "journal" / f"{fingerprint}-{number}.checkpoint"
+
     def cell_lock(self, fingerprint):
         """Lock of one run cell, not waited for: a process that does not get it leaves the cell alone."""
         return locked(self.path / "locks" / fingerprint, wait=False)

@@ -20,13 +20,15 @@ class Budget:
     Parameters
     ----------
     name : str
-        "quick", "standard" or "full".
+        "tiny", "quick", "standard" or "full".
     outer_folds, inner_folds : int
         Folds of the outer cross-validation (within, merged) and of the tuning.
     seeds : int
         How many of the suite's seeds are used.
     trials : dict
-        Optuna trials per tuning, by cost of the model ("light", "medium", "heavy").
+        Optuna trials per tuning, by cost of the model ("light", "medium", "heavy", "network").
+    epochs : int, default 1
+        Of a fine-tuned network.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Budget:
     inner_folds: int
     seeds: int
     trials: dict
+    epochs: int = 1
 
 
 @dataclasses.dataclass(frozen=True)
@@ -136,7 +139,7 @@ def get_budget(name):
     Parameters
     ----------
     name : str
-        "quick", "standard" or "full".
+        "tiny", "quick", "standard" or "full".
 
     Returns
     -------

@@ -1,5 +1,6 @@
 """Folds, seeds and Optuna tuning: all inside the source, the same whatever interrupted them."""
 
+import functools
 import hashlib
 import warnings
 
@@ -82,19 +83,25 @@ class Fitted:
     laboratories : array of str of shape (n,)
         Dataset of each row. An estimator whose `fit` takes `laboratories` is told them, and one that takes `genuine`
         which rows are images themselves, not copies.
+    groups : array of shape (n,) or None, default None
+        What must stay together in a split, for an estimator whose `fit` takes `groups`.
+    checkpoint : path-like or None, default None
+        Where an estimator whose `fit` takes `checkpoint` keeps what it goes on from after a kill.
     """
 
-    def __init__(self, recipe, params, seed, X, y, laboratories):
+    def __init__(self, recipe, params, seed, X, y, laboratories, groups=None, checkpoint=None):
         self.classes, codes = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
-        facts = {"laboratories": laboratories, "genuine": np.ones(len(X), bool)}
+        facts = {"laboratories": laboratories, "genuine": np.ones(len(X), bool), "groups": groups}
         if X.ndim == 3:
             n, copies, _ = X.shape
-            codes, facts["laboratories"] = (np.repeat(each, copies) for each in (codes, laboratories))
+            codes = np.repeat(codes, copies)
+            facts = {name: None if each is None else np.repeat(each, copies) for name, each in facts.items()}
             facts["genuine"] = np.arange(n * copies) % copies == 0
             X = X.reshape(n * copies, -1)
         estimator = recipe.build(params, seed)
+        facts["checkpoint"] = checkpoint
         told = {name: values for name, values in facts.items() if has_fit_parameter(estimator, name)}
         self.estimator = estimator.fit(X, codes, **told)
 
@@ -126,7 +133,8 @@ def _themselves(X):
 def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, storage, study="tuning"):
     """Choose a model's parameters by cross-validation on the source.
 
-    The first trial takes the recipe's defaults. Each further one draws from its own seed, so that a study that goes
+    The first trial takes the recipe's defaults. Of networks a trial ends after the first folds where it is below the
+    median of those before. Each further one draws from its own seed, so that a study that goes
     on after a kill chooses what an undisturbed one would have chosen.
 
     Parameters
@@ -153,13 +161,15 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
         return dict(recipe.defaults)
     folds = make_folds(strata, groups, n_folds, derive_seed(seed, "inner folds"))
 
-    def objective(params):
+    def objective(params, report):
         scores = []
-        for train, test in folds:
-            fitted = Fitted(recipe, params, seed, X[train], y[train], laboratories[train])
+        for number, (train, test) in enumerate(folds):
+            fitted = Fitted(recipe, params, seed, X[train], y[train], laboratories[train], groups[train])
             with warnings.catch_warnings():  # a rare class may be absent from a fold's true or predicted labels
                 warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
                 scores.append(balanced_accuracy_score(y[test], fitted.predict(X[test])))
+            if report(float(np.mean(scores)), number):
+                return None
         return float(np.mean(scores))
 
     study = optuna.create_study(
@@ -168,24 +178,36 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
         storage=storage,
         load_if_exists=True,
         sampler=_sampler(recipe, seed, 0),
+        pruner=optuna.pruners.MedianPruner(1) if recipe.cost == "network" else optuna.pruners.NopPruner(),
     )
     for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):  # of a process that was killed
         study.tell(stale.number, state=TrialState.FAIL)
     if not _finished(study):
         first = dict(recipe.defaults)
-        value = objective(first)
+        means = {}
+        value = objective(first, lambda mean, number: means.update({number: mean}))
         searched = {name: first[name] for name in recipe.space}
-        study.add_trial(create_trial(params=searched, distributions=recipe.space, value=value))
+        study.add_trial(
+            create_trial(params=searched, distributions=recipe.space, value=value, intermediate_values=means)
+        )
     while (done := len(_finished(study))) < trials:
         study.sampler = _sampler(recipe, seed, done)
         trial = study.ask(recipe.space)
-        study.tell(trial, objective(recipe.defaults | trial.params))
-    best = max(_finished(study)[:trials], key=lambda trial: (trial.value, -trial.number))
+        value = objective(recipe.defaults | trial.params, functools.partial(_hopeless, trial))
+        study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
+    whole = [trial for trial in _finished(study)[:trials] if trial.state == TrialState.COMPLETE]
+    best = max(whole, key=lambda trial: (trial.value, -trial.number))
     return recipe.defaults | best.params
 
 
+def _hopeless(trial, mean, number):
+    """Tell the trial its mean over the folds so far; whether the trials before it say to stop here."""
+    trial.report(mean, number)
+    return trial.should_prune()
+
+
 def _finished(study):
-    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
 def _sampler(recipe, seed, number):

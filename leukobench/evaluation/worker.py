@@ -77,6 +77,7 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
                     head,
                     left_out,
                     lambda number: store.open_storage(cell.fingerprint, number, keep=keep_trials, url=storage),
+                    lambda number: store.checkpoint_path(cell.fingerprint, number) if keep_trials else None,
                 )
         except MemoryError as error:
             return failure(cell, "oom", error, time.perf_counter() - start, facts)

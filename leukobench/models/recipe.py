@@ -1,11 +1,11 @@
 """What a registered model is made of."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 FAMILIES = ("control", "classical", "embedding", "fine-tuned")
-COSTS = ("light", "medium", "heavy")
+COSTS = ("light", "medium", "heavy", "network")
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,9 @@ class Recipe:
         Whether it uses unlabelled target images; such models are ranked apart.
     contamination : tuple of str, default ()
         Datasets that its pretrained weights have seen: scores on them are marked and left out of every mean.
-    cost : {"light", "medium", "heavy"}, default "light"
-        Seconds of one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5, under 2, or more.
+    cost : {"light", "medium", "heavy", "network"}, default "light"
+        Seconds of one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5, under 2, or more; a network
+        takes minutes, and as many epochs as the budget says.
     description, source : str
         What it is, and the publication it follows.
 
@@ -58,3 +59,9 @@ class Recipe:
     cost: str = "light"
     description: str = ""
     source: str = ""
+
+    def with_epochs(self, epochs):
+        """The recipe with the epochs of a budget; the recipe itself where it has none or the budget is None."""
+        if epochs is None or "epochs" not in self.defaults:
+            return self
+        return replace(self, defaults={**self.defaults, "epochs": epochs})

@@ -6,6 +6,7 @@ from leukobench.errors import UsageError
 from leukobench.models import classical, controls
 from leukobench.models.backbones import BACKBONES
 from leukobench.models.heads import HEADS, on_backbone
+from leukobench.models.network.recipes import fine_tuned
 from leukobench.models.options import with_option, with_view
 
 OFFERED = (
@@ -14,11 +15,13 @@ OFFERED = (
     "vote@canonical+standardised",
     "vote@canonical+coral",
     "vote@augmented+self_training",
+    "lenet",
+    "finetune:mobilenet_v2",
 )
 """Variants that are listed and run beside the models themselves; any other can be asked for by name."""
 
 
-MAKERS = (on_backbone,)
+MAKERS = (fine_tuned, on_backbone)
 """Functions that make a recipe of a name that is not registered; each gives None for names that are not its own."""
 
 EXTENDED = {"@": ("features:", "embedding:"), "+": ("features:", "embedding:")}
@@ -62,7 +65,7 @@ def get_model(name):
     name : str
         Name of a registered model, such as "extra_trees"; of a backbone and a head, such as
         "timm:resnet50~dihedral+svm_linear" (`leukobench.models.backbones.get_backbone`,
-        `leukobench.models.embedding.VARIANTS`, `leukobench.models.heads.HEADS`); of a classical model seen through a
+        `leukobench.models.variants.VARIANTS`, `leukobench.models.heads.HEADS`); of a classical model seen through a
         view, such as "extra_trees@augmented" (`leukobench.features.views.VIEWS`); or of any with an option, such as
         "lda@augmented+stable" (`leukobench.models.options.OPTIONS`).
 

@@ -26,7 +26,7 @@ def _load_mobilenet_v2(weights, input_size):
     spec = importlib.util.spec_from_file_location("deep_sort_mobilenetv2", file)
     architecture = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(architecture)
-    network = architecture.MobileNetV2_bottle(input_size)
+    network = architecture.MobileNetV2_bottle()  # its size is only asserted to be a multiple of 32; any works
     network.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
     return network
 

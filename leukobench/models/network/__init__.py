@@ -1,1 +1,3 @@
-"""Fine-tuned networks: scikit-learn classifiers that read pixels."""
+"""Fine-tuned networks: scikit-learn classifiers that read pixels. Torch is imported when the first one is fitted."""
+
+LENET = "lenet"  # the network that starts from chance; all others are backbones

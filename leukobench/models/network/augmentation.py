@@ -1,0 +1,54 @@
+"""What becomes of a crop before a network sees it: other laboratories' stains in training, white glass always."""
+
+import numpy as np
+
+from leukobench.imaging.stain import Augmentation, augment, white_balance
+
+COLOURS = {
+    "stain": Augmentation(),
+    "none": Augmentation(mixing=0.0, gain=0.0, gamma=0.0, illumination=0.0, noise=0.0, compression=0.0),
+    "strong": Augmentation(mixing=0.24, gain=0.5, gamma=0.3, noise=6.0),
+}
+"""How far colours are changed in training; "none" leaves geometry and focus."""
+
+JITTER = 5  # px that the middle of a crop is moved by at most
+
+
+def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0):
+    """The network's field of a crop, on white glass; augmented before that where it is for training.
+
+    The white balance comes last, as it does for the picture of another laboratory, so that the network meets its
+    mistakes in training.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (side, side, 3)
+    size : int
+        Of the field, in px; at most `side`.
+    rng : numpy.random.Generator or None, default None
+        None is no augmentation.
+    strength : float, default 1.0
+        Factor on the ranges of `colour`.
+    colour : str, default "stain"
+        A key of `COLOURS`.
+    grey : float, default 0.0
+        Probability that the crop loses its colour.
+
+    Returns
+    -------
+    uint8 array, shape (size, size, 3)
+
+    Examples
+    --------
+    >>> prepare(np.full((20, 20, 3), 200, np.uint8), 16)[0, 0].tolist()
+    [255, 255, 255]
+    """
+    top = left = (image.shape[0] - size) // 2
+    if rng is not None:
+        image, _ = augment(image, rng, strength, COLOURS[colour])
+        reach = min(top, JITTER)
+        top, left = (top + int(step) for step in rng.integers(-reach, reach + 1, 2))
+    image = white_balance(image)[top : top + size, left : left + size]
+    if rng is not None and rng.random() < grey:
+        image = np.broadcast_to(image.mean(2, keepdims=True).astype(np.uint8), image.shape)
+    return np.ascontiguousarray(image)

@@ -1,0 +1,294 @@
+"""A network that is trained on crops, as a scikit-learn classifier."""
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax, softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted
+
+from leukobench.errors import UsageError
+from leukobench.models.backbones import import_deep
+from leukobench.models.inference import torch_threads
+from leukobench.models.network.augmentation import prepare
+from leukobench.models.network.crops import as_images
+from leukobench.models.pipeline import threads
+
+SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
+LEAST_DRAWS = 250  # crops per epoch that a small source is trained on at least
+VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
+TEMPERATURES = (0.05, 20.0)
+INFERENCE_BATCH = 64
+
+
+class NetworkClassifier(ClassifierMixin, BaseEstimator):
+    """Fine-tune a pretrained network, or train LeNet, on crops of one or several laboratories.
+
+    AdamW with one cycle of the learning rate on class-balanced draws of augmented crops. One part in ten of the source,
+    augmented in the same way, decides which epoch's weights are kept, and gives the temperature of the probabilities.
+
+    Parameters
+    ----------
+    network : str, default "mobilenet_v2"
+        "lenet" or a backbone that `leukobench.models.backbones.get_backbone` knows.
+    epochs : int, default 8
+    learning_rate : float, default 6e-4
+        Largest of the cycle.
+    weight_decay : float, default 0.02
+    batch_size : int, default 32
+    frozen : float, default 0.17
+        Share of the backbone's layers that keep their pretrained weights throughout; they are half of the time.
+    norm : {"batch", "fixed", "group"}, default "batch"
+        See `leukobench.models.network.architecture.build_network`.
+    colour : {"stain", "none", "strong"}, default "stain"
+        How colours are changed in training, see `leukobench.models.network.training.COLOURS`.
+    strength : float, default 1.0
+        Factor on all augmentation.
+    grey : float, default 0.1
+        Probability that a crop loses its colour in training.
+    label_smoothing : float, default 0.05
+    mixup : float, default 0.0
+        Beta parameter of MixUp; 0 is none.
+    mixstyle : float, default 0.0
+        Probability of MixStyle in a batch.
+    coral : float, default 0.0
+        Weight of the CORAL loss between laboratories.
+    adapt : bool, default False
+        Renew the statistics of batch normalisation on the images to predict (AdaBN, transductive).
+    device : {"auto", "cpu", "cuda"}, default "auto"
+    random_state : int, default 0
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (k,)
+    module_ : torch.nn.Module
+        The trained network, on the CPU.
+    temperature_ : float
+        What logits are divided by (Guo 2017, arXiv 1706.04599).
+    history_ : list of dict
+        Training and validation loss of each epoch.
+    size_ : int
+        Side of the network's field, in px.
+    n_features_in_ : int
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(0)
+    >>> X = np.repeat(rng.integers(0, 256, (2, 1)), 20, 0) + np.zeros((1, 3 * 32 * 32))
+    >>> model = NetworkClassifier("lenet", epochs=1).fit(X, np.repeat(["LY", "NE"], 20))
+    >>> model.predict_proba(X).shape
+    (40, 2)
+    """
+
+    def __init__(
+        self,
+        network="mobilenet_v2",
+        *,
+        epochs=8,
+        learning_rate=6e-4,
+        weight_decay=0.02,
+        batch_size=32,
+        frozen=0.17,
+        norm="batch",
+        colour="stain",
+        strength=1.0,
+        grey=0.1,
+        label_smoothing=0.05,
+        mixup=0.0,
+        mixstyle=0.0,
+        coral=0.0,
+        adapt=False,
+        device="auto",
+        random_state=0,
+    ):
+        self.network = network
+        self.epochs = epochs
+        self.learning_rate = learning_rate
+        self.weight_decay = weight_decay
+        self.batch_size = batch_size
+        self.frozen = frozen
+        self.norm = norm
+        self.colour = colour
+        self.strength = strength
+        self.grey = grey
+        self.label_smoothing = label_smoothing
+        self.mixup = mixup
+        self.mixstyle = mixstyle
+        self.coral = coral
+        self.adapt = adapt
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None):
+        """Train the network.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, side * side * 3)
+            Rows of `leukobench.models.network.crops.crop_rows`: RGB bytes.
+        y : array-like of shape (n,)
+        laboratories, groups : array-like of shape (n,) or None, default None
+            Dataset of each row, and what must stay on one side of the validation split; None is one laboratory, and
+            each row by itself.
+        checkpoint : path-like or None, default None
+            File that is written after each epoch; where it is there, a training with the same data and parameters that
+            was killed goes on from it. It is removed at the end.
+
+        Returns
+        -------
+        NetworkClassifier
+
+        Raises
+        ------
+        UsageError
+            Where skorch, torch or the weights are missing, or the device is not there.
+        ValueError
+            Where rows are no square images, or y has one class.
+        """
+        images = as_images(X)
+        check_classification_targets(y)
+        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        if len(self.classes_) < 2:
+            raise ValueError(f"only the class {self.classes_[0]!r} is there: two are needed")
+        self.n_features_in_ = np.shape(X)[1]
+        names = np.zeros(len(labels), int) if laboratories is None else np.unique(laboratories, return_inverse=True)[1]
+        train, valid = _split(labels, groups, self.random_state)
+        draws = max(len(train), LEAST_DRAWS) // self.batch_size * self.batch_size or self.batch_size
+        settings = {"strength": self.strength, "colour": self.colour, "grey": self.grey}
+        size = self.size_ = min(SIZE, images.shape[1])
+        training = import_deep("leukobench.models.network.training")
+        crops, held_out = (
+            training.Crops(images[rows], labels[rows], names[rows], size, self.random_state, **settings)
+            for rows in (train, valid)
+        )
+        self.module_ = self._build(len(self.classes_), size)
+        with torch_threads(threads()):
+            self.history_ = training.train(
+                self.module_,
+                crops,
+                held_out,
+                training.BalancedSampler(labels[train], names[train], draws, self.random_state),
+                n_classes=len(self.classes_),
+                epochs=self.epochs,
+                learning_rate=self.learning_rate,
+                weight_decay=self.weight_decay,
+                batch_size=self.batch_size,
+                device=_device(self.device),
+                seed=self.random_state,
+                label_smoothing=self.label_smoothing,
+                blend=self.mixup,
+                coral=self.coral,
+                checkpoint=checkpoint and Path(checkpoint),
+            )
+        self.module_ = self.module_.to("cpu").eval()
+        logits = self._logits(self.module_, np.stack([held_out[i][0] for i in range(len(held_out))]))
+        self.temperature_ = _temperature(logits, labels[valid])
+        if checkpoint:
+            Path(checkpoint).unlink(missing_ok=True)
+        return self
+
+    def predict_proba(self, X):
+        """Mean probabilities over the crop and its mirror images, at the temperature of the source.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, side * side * 3)
+
+        Returns
+        -------
+        ndarray of shape (n, k)
+        """
+        check_is_fitted(self)
+        images = as_images(X)
+        crops = np.stack([prepare(image, self.size_) for image in images])
+        module = self.module_
+        if self.adapt:
+            batches = _batches(crops, _device(self.device))
+            module = import_deep("leukobench.models.network.architecture").adapt_batch_norm(module, batches)
+        mirrored = [crops[:, ::down, ::right] for down in (1, -1) for right in (1, -1)]
+        views = [softmax(self._logits(module, view) / self.temperature_, axis=1) for view in mirrored]
+        return np.mean(views, axis=0)
+
+    def predict(self, X):
+        """Most probable class of each row, shape (n,)."""
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def __getstate__(self):
+        state = super().__getstate__()
+        if "module_" in state:  # classes of backbones need not be importable, so that weights are kept and not modules
+            state = state | {"module_": state["module_"].state_dict()}
+        return state
+
+    def __setstate__(self, state):
+        super().__setstate__(state)
+        if "module_" in state:
+            self.module_ = self._build(len(self.classes_), self.size_).eval()
+            self.module_.load_state_dict(state["module_"])
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False  # a table of bytes that must be square images
+        return tags
+
+    def _build(self, n_classes, size):
+        torch = import_deep("torch")
+        build = import_deep("leukobench.models.network.architecture").build_network
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.random_state)
+            module = build(
+                self.network, n_classes, size=size, frozen=self.frozen, norm=self.norm, mixstyle=self.mixstyle
+            )
+        return module.to(memory_format=torch.channels_last)
+
+    def _logits(self, module, crops):
+        torch = import_deep("torch")
+        device = _device(self.device)
+        module = module.to(device)
+        with torch.inference_mode(), torch_threads(threads()):
+            parts = [module(batch)[0].float().cpu().numpy() for batch in _batches(crops, device)]
+        module.to("cpu")
+        return np.concatenate(parts)
+
+
+def _batches(crops, device):
+    torch = import_deep("torch")
+    for start in range(0, len(crops), INFERENCE_BATCH):
+        yield torch.from_numpy(np.ascontiguousarray(crops[start : start + INFERENCE_BATCH])).to(device)
+
+
+def _device(name):
+    if name not in ("auto", "cpu", "cuda"):
+        raise UsageError(f"unknown device '{name}'", "known: auto, cpu, cuda")
+    there = import_deep("torch").cuda.is_available()
+    if name == "cuda" and not there:
+        raise UsageError("no CUDA device was found", "use device='cpu' or 'auto'")
+    return "cuda" if there and name != "cpu" else "cpu"
+
+
+def _split(labels, groups, seed):
+    """Rows to train on, and one part in ten to choose the epoch by; the same rows where a source is too small."""
+    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
+    parts = min(VALIDATION, len(np.unique(groups)), np.bincount(labels).max())
+    rows = np.arange(len(labels))
+    if parts < 2:
+        return rows, rows
+    with warnings.catch_warnings():  # a class rarer than the parts is then missing in some
+        warnings.filterwarnings("ignore", message="The least populated class")
+        warnings.filterwarnings("ignore", message="n_groups")
+        train, valid = next(StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(rows, labels, groups))
+    lost = np.isin(labels[valid], labels[train], invert=True)  # of a class of one image that image trains
+    return np.sort(np.append(train, valid[lost])), valid[~lost] if not lost.all() else train
+
+
+def _temperature(logits, labels):
+    """What logits are divided by so that the labels are likeliest."""
+    logits = logits.astype(float)
+
+    def loss(log_temperature):
+        return -log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
+
+    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))

@@ -1,0 +1,274 @@
+"""One training of a network with skorch: batches drawn by number, so that a killed training goes on as it would have.
+
+Imports torch and skorch, so it is imported when the first network is trained and never before.
+"""
+
+import io
+
+import numpy as np
+import torch
+from skorch import NeuralNetClassifier
+from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.helper import predefined_split
+
+from leukobench.files import atomic_write
+from leukobench.models.network.augmentation import prepare
+
+WARM_UP = 0.25  # share of a training in which the learning rate rises
+PATIENCE = 3  # epochs without a better validation loss after which a training ends,
+PATIENT = 0.4  # or this share of all, if that is more: the cycle improves most at its end
+
+
+class Crops(torch.utils.data.Dataset):
+    """A map-style dataset that augments a crop by the number of its draw.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (n, side, side, 3)
+    labels, laboratories : int arrays, shape (n,)
+    size, seed : int
+    **settings
+        Of `prepare`.
+    """
+
+    def __init__(self, images, labels, laboratories, size, seed, **settings):
+        self.images, self.labels, self.laboratories = images, labels, laboratories
+        self.size, self.seed, self.settings = size, seed, settings
+
+    def __len__(self):
+        return len(self.images)
+
+    def __getitem__(self, key):
+        """`key` is (epoch, number of the draw, place), or a place alone, which is augmented the same each time."""
+        *draw, place = key if isinstance(key, tuple) else (key,)
+        rng = np.random.default_rng((self.seed, len(draw), *(draw or [place])))
+        crop = prepare(self.images[place], self.size, rng, **self.settings)
+        return crop, (int(self.labels[place]), int(self.laboratories[place]))
+
+
+class BalancedSampler:
+    """Draws the classes of a laboratory equally often, and laboratories by the square root of their size.
+
+    Parameters
+    ----------
+    labels, laboratories : int arrays, shape (n,)
+    draws : int
+        Per epoch.
+    seed : int
+    """
+
+    def __init__(self, labels, laboratories, draws, seed):
+        cells, places, counts = np.unique((laboratories, labels), axis=1, return_inverse=True, return_counts=True)
+        sizes = np.bincount(laboratories, minlength=cells[0].max() + 1)
+        classes = np.bincount(cells[0])
+        weights = np.sqrt(sizes[cells[0]]) / classes[cells[0]] / counts
+        self.weights = weights[places] / weights[places].sum()
+        self.draws, self.seed, self.epoch = draws, seed, 0
+
+    def __len__(self):
+        return self.draws
+
+    def __iter__(self):
+        rng = np.random.default_rng((self.seed, self.epoch))
+        places = rng.choice(len(self.weights), self.draws, p=self.weights)
+        return iter([(self.epoch, number, int(place)) for number, place in enumerate(places)])
+
+
+def mixup(alpha, n_classes, seed):
+    """Collate function that blends the images of a batch in pairs, and their labels (Zhang 2018, arXiv 1710.09412).
+
+    Parameters
+    ----------
+    alpha : float
+        Of the Beta distribution that shares are drawn from; 0 blends nothing.
+    n_classes, seed : int
+
+    Returns
+    -------
+    callable
+        List of items of `Crops` to a batch: images, and (labels, laboratories).
+    """
+
+    def collate(items):
+        images, (labels, laboratories) = torch.utils.data.default_collate(items)
+        if not alpha:
+            return images, (labels, laboratories)
+        rng = np.random.default_rng((seed, int(images.sum())))  # of the pixels, so that it needs no state
+        share, order = float(rng.beta(alpha, alpha)), torch.from_numpy(rng.permutation(len(images)))
+        labels = torch.nn.functional.one_hot(labels, n_classes).float()
+        images, labels = (share * each + (1 - share) * each[order] for each in (images, labels))
+        return images, (labels, laboratories)
+
+    return collate
+
+
+def coral_loss(vectors, laboratories):
+    """Mean squared distance between the covariances of the laboratories in a batch, and between their means.
+
+    Parameters
+    ----------
+    vectors : float tensor, shape (n, d)
+    laboratories : int tensor, shape (n,)
+
+    Returns
+    -------
+    float tensor
+        0 where fewer than two laboratories have two images.
+
+    References
+    ----------
+    B. Sun, K. Saenko, Deep CORAL, ECCV Workshops 2016, doi 10.1007/978-3-319-49409-8_35; with means, as in DomainBed
+    (Gulrajani 2021, arXiv 2007.01434).
+    """
+    parts = [vectors[laboratories == name] for name in laboratories.unique()]
+    moments = [(part.mean(0), part.T.cov()) for part in parts if len(part) > 1]
+    pairs = [(a, b) for i, a in enumerate(moments) for b in moments[:i]]
+    if not pairs:
+        return vectors.new_zeros(())
+    return sum((m - n).square().mean() + (c - d).square().mean() for (m, c), (n, d) in pairs) / len(pairs)
+
+
+class Net(NeuralNetClassifier):
+    """Trains on (labels, laboratories) and the network's (logits, vectors).
+
+    Parameters
+    ----------
+    coral : float, default 0.0
+        Weight of `coral_loss`.
+    """
+
+    def __init__(self, *args, coral=0.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.coral = coral
+
+    def infer(self, x, **params):
+        with torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
+            return super().infer(x, **params)
+
+    def get_loss(self, y_pred, y_true, *args, training=False, **kwargs):
+        (logits, vectors), (labels, laboratories) = y_pred, y_true
+        loss = super().get_loss(logits.float(), labels, *args, training=training, **kwargs)
+        return loss + self.coral * coral_loss(vectors.float(), laboratories) if training and self.coral else loss
+
+
+class Checkpoint(Callback):
+    """Seeds each epoch by its number, and keeps what a killed training goes on from.
+
+    Parameters
+    ----------
+    path : pathlib.Path or None
+        None keeps nothing.
+    seed : int
+    stopping : skorch.callbacks.EarlyStopping
+        Its memory is kept too; it must stand before this one.
+    """
+
+    MEMORY = ("misses_", "dynamic_threshold_", "best_model_weights_", "best_epoch_")
+
+    def __init__(self, path, seed, stopping):
+        self.path, self.seed, self.stopping, self.known = path, seed, stopping, {}
+
+    def restore(self, net):
+        """Load what was kept into an initialised net; gives the number of epochs done."""
+        if self.path is None or not self.path.exists():
+            return 0
+        kept = torch.load(self.path, map_location=net.device, weights_only=False)
+        net.module_.load_state_dict(kept["module"])
+        net.optimizer_.load_state_dict(kept["optimizer"])
+        net.history_ = kept["history"]
+        self.known = kept["stopping"]
+        return len(net.history)
+
+    def on_train_begin(self, net, **kwargs):
+        vars(self.stopping).update(self.known)
+
+    def on_epoch_begin(self, net, **kwargs):
+        epoch = net.history[-1, "epoch"]
+        torch.manual_seed(self.seed + epoch)  # of dropout
+        net.iterator_train__sampler.epoch = epoch
+
+    def on_epoch_end(self, net, **kwargs):
+        if self.path is not None:
+            stopping = {name: vars(self.stopping)[name] for name in self.MEMORY}
+            state = {"module": net.module_.state_dict(), "optimizer": net.optimizer_.state_dict()}
+            buffer = io.BytesIO()
+            torch.save(state | {"history": net.history, "stopping": stopping}, buffer)
+            atomic_write(self.path, buffer.getvalue())
+
+
+def train(
+    module,
+    crops,
+    held_out,
+    sampler,
+    *,
+    n_classes,
+    epochs,
+    learning_rate,
+    weight_decay,
+    batch_size,
+    device,
+    seed,
+    label_smoothing=0.0,
+    blend=0.0,
+    coral=0.0,
+    checkpoint=None,
+):
+    """Train a network by AdamW and one cycle of the learning rate (Smith 2019), and keep its best epoch.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+        Gives (logits, vectors).
+    crops, held_out : Crops
+        To train on, and of the same source to choose the epoch by.
+    sampler : BalancedSampler
+    n_classes, epochs, batch_size, seed : int
+    learning_rate, weight_decay, label_smoothing, blend, coral : float
+        `blend` is the parameter of `mixup`.
+    device : {"cpu", "cuda"}
+    checkpoint : pathlib.Path or None, default None
+        See `Checkpoint`.
+
+    Returns
+    -------
+    list of dict
+        epoch, train_loss and valid_loss of each epoch; `module` holds the weights of the best.
+    """
+    patience = max(PATIENCE, round(PATIENT * epochs))
+    stopping = EarlyStopping(patience=patience, threshold=0, load_best=True, sink=lambda text: None)
+    resume = Checkpoint(checkpoint, seed, stopping)
+    net = Net(
+        module,
+        coral=coral,
+        criterion=torch.nn.CrossEntropyLoss,
+        criterion__label_smoothing=label_smoothing,
+        optimizer=torch.optim.AdamW,
+        optimizer__weight_decay=weight_decay,
+        lr=learning_rate,
+        batch_size=batch_size,
+        iterator_train__sampler=sampler,
+        iterator_train__collate_fn=mixup(blend, n_classes, seed),
+        train_split=predefined_split(held_out),
+        classes=list(range(n_classes)),
+        callbacks=[("stopping", stopping), ("checkpoint", resume)],
+        callbacks__valid_acc=None,
+        callbacks__print_log=None,
+        device=device,
+        verbose=0,
+    ).initialize()
+    done = resume.restore(net)
+    steps = len(sampler) // batch_size
+    cycle = LRScheduler(
+        torch.optim.lr_scheduler.OneCycleLR,
+        max_lr=learning_rate,
+        total_steps=epochs * steps,
+        pct_start=WARM_UP,
+        step_every="batch",
+        last_epoch=done * steps - 1,
+    )
+    net.callbacks_.insert(0, ("cycle", cycle.initialize()))
+    with torch.random.fork_rng(devices=[]):
+        net.partial_fit(crops, y=None, epochs=epochs - done)
+    losses = ("train_loss", "valid_loss")
+    return [{"epoch": row["epoch"]} | {name: float(row[name]) for name in losses} for row in net.history.to_list()]
