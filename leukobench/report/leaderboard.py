@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from leukobench.report.cells import SAME_CLASSES
+from leukobench.report.columns import SAME_CLASSES
 
 # Column of the leaderboard for each protocol; models are ranked by the first of them that the run holds.
 MEANS = {"pairwise": "out_of_domain", "lodo": "lodo", "merged": "merged", "within": "within"}

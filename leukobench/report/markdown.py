@@ -19,6 +19,20 @@ _LABELS = {
 _SEEN = (
     f"{DAGGER} contaminated: the pretrained weights have seen this dataset; the score is in none of the model's means."
 )
+_CALIBRATION = {
+    "ECE within": "within_ece",
+    "calibrated, cross-fitted": "within_ece_calibrated",
+    "ECE out of domain": "pairwise_ece",
+    "calibrated on the source": "pairwise_ece_calibrated",
+    "AURC within": "within_aurc",
+    "AURC out of domain": "pairwise_aurc",
+}
+_CALIBRATED = (
+    "ECE: expected calibration error, 15 bins. Calibrated: at one temperature for each model, source and seed, fitted "
+    "on the out-of-fold predictions within the source; for the source itself on the other half of its images. AURC: "
+    "error rate when the images of highest entropy are left open, mean over all coverages. `calibration.csv` has every "
+    "pair, and balanced accuracy at five coverages."
+)
 _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
     "others' and not comparable with them."
@@ -40,9 +54,10 @@ def as_markdown(report):
     board, ranking = report.board, MEANS[report.headline]
     seen = {row.model: row.contaminated_targets.split() for row in board.itertuples()}
     fewer = board["contaminated_targets"] != ""
+    label = board["model"] + board["marks"].map(lambda marks: f" ({marks.replace(' ', ', ')})" if marks else "")
     columns = {
         "": board["rank"].astype("string").fillna("-"),
-        "model": board["model"] + board["marks"].map(lambda marks: f" ({marks.replace(' ', ', ')})" if marks else ""),
+        "model": label,
         "family": board["family"],
         **{
             label: _marked(board[name], fewer)
@@ -60,6 +75,12 @@ def as_markdown(report):
     table.insert(table.columns.get_loc(ranked) + 1, f"{LEVEL:.0%} interval", interval)
     parts = [title, report.protocol_line, _markdown(table), _FEWER * bool(fewer.any()), report.conclusion]
     parts.append("\n".join(f"- {_escape(line)}" for line in report.notes))
+    means = report.calibration_means.reset_index(drop=True)
+    shown = {
+        name: _marked(means[column], fewer) for name, column in _CALIBRATION.items() if means[column].notna().any()
+    }
+    if shown:
+        parts += ["## Calibration and abstention", _CALIBRATED, _markdown(pd.DataFrame({"model": label} | shown))]
     for model, table in report.matrices.items():
         shown = table.apply(lambda scores, seen=seen[model]: _marked(scores, scores.name in seen))
         parts += [f"## {_escape(model)}", _markdown(shown.reset_index()), _SEEN * bool(seen[model])]

@@ -9,6 +9,7 @@ import pandas as pd
 
 from leukobench.evaluation.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
 from leukobench.files import atomic_write
+from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_families, conclusion, notes
 from leukobench.report.leaderboard import MEANS, combinations, headline_protocol, leaderboard, matrix
@@ -27,6 +28,10 @@ class Report:
     run : reader.Run
     cells : DataFrame
         See `cells.cells_table`.
+    calibration : DataFrame
+        See `cells.Cells`.
+    calibration_means : DataFrame
+        See `calibration.calibration_means`; in the order of the leaderboard.
     board : DataFrame
         See `leaderboard.leaderboard`.
     matrices : dict of str -> DataFrame
@@ -48,6 +53,8 @@ class Report:
 
     run: Run
     cells: pd.DataFrame
+    calibration: pd.DataFrame
+    calibration_means: pd.DataFrame
     board: pd.DataFrame
     matrices: dict
     families: dict
@@ -100,6 +107,8 @@ def report_of(run, *, replicates=REPLICATES, seed=0):
     return Report(
         run=run,
         cells=cells,
+        calibration=scored.calibration,
+        calibration_means=calibration_means(scored.calibration, list(board["model"])),
         board=board,
         matrices={model: matrix(means, model, run.suite["datasets"]) for model in board["model"]},
         families=families,
@@ -114,7 +123,8 @@ def report_of(run, *, replicates=REPLICATES, seed=0):
 def write_report(folder, **options):
     """Compute all tables of a run folder and write them into it.
 
-    Writes `cells.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.json` and one `matrix_<model>.csv` per model.
+    Writes `cells.csv`, `calibration.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.json` and one
+    `matrix_<model>.csv` per model.
 
     Parameters
     ----------
@@ -147,6 +157,7 @@ def render(report):
     """
     files = {
         "cells.csv": _csv(report.cells),
+        "calibration.csv": _csv(report.calibration),
         "leaderboard.csv": _csv(_stamped(report.board, report)),
         "leaderboard.md": as_markdown(report),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
@@ -210,6 +221,7 @@ def as_json(report):
             "rank_tests": report.ranks,
             "leaderboard": report.board.to_dict("records"),
             "contaminated": {model: seen.split() for model, seen in _seen(report).items() if seen},
+            "calibration": report.calibration_means.to_dict("index"),
             "matrices": {model: table.to_dict("index") for model, table in report.matrices.items()},
         }
     )

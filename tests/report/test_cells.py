@@ -7,7 +7,8 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.evaluation.metrics import METRICS
-from leukobench.report.cells import TIMES, cells_table, score_cells
+from leukobench.report.cells import cells_table, score_cells
+from leukobench.report.columns import TIMES
 from leukobench.report.reader import read_run
 
 # b lacks EO; c has three EO (rare) and NE, which no other head knows; c itself has too few EO for its head.

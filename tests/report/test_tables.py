@@ -33,7 +33,9 @@ def report(folder):
 def test_files(folder, report):
     written = {path.name for path in folder.iterdir() if path.is_file()} - {"plan.json"}
     matrices = {f"matrix_{name}.csv" for name in ("perfect", "half", "net-head", "fragile", "prior")}
-    assert written == {"cells.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.json"} | matrices
+    assert (
+        written == {"cells.csv", "calibration.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.json"} | matrices
+    )
 
 
 def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):

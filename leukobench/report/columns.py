@@ -1,0 +1,120 @@
+"""The columns of the tables that have a row per scored cell: `cells.csv` and `calibration.csv`."""
+
+import pandas as pd
+
+from leukobench.evaluation.metrics import METRICS
+from leukobench.report.calibration import CALIBRATION, JUDGED
+from leukobench.report.reader import PROTOCOLS
+
+IDENTITY = ["protocol", "train", "test", "model", "seed"]
+TIMES = ["tune_s", "fit_s", "predict_ms_per_image"]  # the only columns that differ between two runs of one plan
+SAME_CLASSES = "within_same_classes"  # of a pairwise row: the source's own score on the classes averaged there
+
+
+def facts(record, test):
+    """Columns of a row that come from the record.
+
+    Parameters
+    ----------
+    record : dict
+        One of `Run.records`.
+    test : str
+        Which of its targets.
+
+    Returns
+    -------
+    dict
+    """
+    times = record.get("times", {})
+    left_out = record.get("left_out_classes", {})
+    return {
+        "protocol": record["protocol"],
+        "train": record["train"],
+        "test": test,
+        "model": record["model"],
+        "family": record.get("family"),
+        "transductive": record.get("transductive"),
+        "contaminated": test in record.get("contamination", ()),
+        "seed": record["seed"],
+        "status": record["status"],
+        "error": record.get("error", ""),
+        "left_out_classes": " ".join(f"{name}:{count}" for name, count in sorted(left_out.items())),
+        "n_train": record.get("n_train"),
+        "fingerprint": record["fingerprint"],
+        **{name: times.get(name) for name in TIMES},
+    }
+
+
+def figures(deployed, shared):
+    """Columns of a row that come from the predictions.
+
+    Parameters
+    ----------
+    deployed, shared : dict
+        Of `metrics.score_codes`.
+
+    Returns
+    -------
+    dict
+    """
+    row = {"rare_classes": " ".join(shared["rare"])}
+    for prefix, result in (("", shared), ("deployed_", deployed)):
+        row |= {prefix + "n": result["n"], prefix + "classes": " ".join(result["classes"])}
+        row |= {prefix + name: result[name] for name in METRICS}
+        row |= {f"{prefix}recall_{name}": value for name, value in result["recall"].items()}
+    return row
+
+
+def as_table(rows, run):
+    """Rows as a table with every column there, in a fixed order of rows and columns.
+
+    Parameters
+    ----------
+    rows : list of dict
+        What `facts`, `figures` and the calibration gave.
+    run : Run
+
+    Returns
+    -------
+    cells : DataFrame
+        `cells.csv`.
+    calibration : DataFrame
+        `calibration.csv`: the rows that have a source of their own.
+    """
+    found = {name for row in rows for name in row}
+    recalls = [sorted(n for n in found if n.startswith(prefix)) for prefix in ("recall_", "deployed_recall_")]
+    columns = [
+        *IDENTITY[:4],
+        *["family", "transductive", "contaminated", "seed", "status", "error"],
+        *["n", "classes", "rare_classes", "left_out_classes"],
+        *METRICS,
+        *recalls[0],
+        *["deployed_n", "deployed_classes"],
+        *(f"deployed_{name}" for name in METRICS),
+        *recalls[1],
+        *[SAME_CLASSES, "n_train", "fingerprint"],
+    ]
+    table = pd.DataFrame(rows, columns=[*columns, *TIMES, *CALIBRATION])
+    for name in ("family", "transductive"):  # a cell that has not run knows neither: its model's other cells do
+        known = table.dropna(subset=name).groupby("model")[name].first()
+        table[name] = table[name].where(table[name].notna(), table["model"].map(known))
+    table["family"] = table["family"].fillna("")
+    table["transductive"] = table["transductive"].fillna(False).astype(bool)
+    counts = ["seed", "n", "deployed_n", "n_train"]
+    table[counts] = table[counts].astype("Int64")
+    numbers = [*METRICS, *(f"deployed_{m}" for m in METRICS), *recalls[0], *recalls[1], SAME_CLASSES, *TIMES]
+    numbers += CALIBRATION
+    table[numbers] = table[numbers].astype(float)
+    suite = run.suite
+    table.insert(5, "groups_unknown", table["test"].isin(run.plan["groups_unknown"]))
+    table.insert(0, "synthetic", bool(run.plan["synthetic"]))
+    table.insert(1, "suite", suite["name"])
+    table.insert(2, "level", suite["level"])
+    table.insert(3, "budget", suite["budget"]["name"])
+    rank = {name: i for i, name in enumerate(PROTOCOLS)}
+    by = [table["protocol"].map(rank), *(table[name] for name in IDENTITY[1:])]
+    order = pd.concat(by, axis=1, keys=range(len(by))).sort_values(list(range(len(by))), kind="stable").index
+    table = table.loc[order].reset_index(drop=True)
+    first = list(table.columns[: table.columns.get_loc("left_out_classes")])
+    judged = table.loc[table["protocol"].isin(JUDGED), [*first, "ece", *CALIBRATION]]
+    return table.drop(columns=CALIBRATION), judged.reset_index(drop=True)

@@ -1,0 +1,117 @@
+"""Which rows of a table of predictions are whose: test images in one order, classes as codes, worked out once."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from leukobench.errors import UsageError
+from leukobench.evaluation.metrics import score_codes
+
+
+class Images:
+    """The test images of each dataset, the same whoever predicts them: sorted hashes, true classes, clusters."""
+
+    def __init__(self):
+        self.truth, self.clusters = {}, {}
+
+    def order(self, test, hashes, true, groups, record):
+        """Positions that sort a table's images of one dataset by hash, once it is sure they are the same images."""
+        order = np.argsort(hashes)
+        truth = hashes[order], true[order], groups[order]
+        known = self.truth.setdefault(test, truth)
+        if not all(np.array_equal(a, b) for a, b in zip(known, truth, strict=True)):
+            cell = "{protocol} {train} {model} {seed}".format(**record)
+            raise UsageError(
+                f"predictions/{record['fingerprint']}.parquet ({cell}) is not about the same images of {test} "
+                "as the other cells",
+                "records of different data were mixed: run again into a new --out",
+            )
+        if test not in self.clusters:
+            # An image whose group is unknown is a cluster of its own.
+            names = np.where(truth[2] == "", [f"\0{i}" for i in range(len(order))], truth[2])
+            self.clusters[test] = np.unique(names, return_inverse=True)[1]
+        return order
+
+
+class Layout:
+    """What all predictions of one source and head share: which rows are whose, and the classes there.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        The keys of `Run.predictions`.
+    head : list of str
+        Classes of the head.
+    record : dict
+        Whose predictions they are.
+    images : Images
+    """
+
+    def __init__(self, table, head, record, images):
+        self.table, self.parts = table, {}
+        columns = {name: table[name].to_numpy().astype(str) for name in ("test", "sha256", "true")}
+        groups = table["group"].to_pandas().fillna("").to_numpy().astype(str)
+        for test in record["targets"]:
+            rows = np.flatnonzero(columns["test"] == test)
+            hashes, true = columns["sha256"][rows], columns["true"][rows]
+            clusters = np.empty(0, int)
+            if len(rows):
+                rows = rows[images.order(test, hashes, true, groups[rows], record)]
+                clusters = images.clusters[test]
+            self.parts[test] = Part(rows, columns["true"][rows], clusters, head)
+
+
+@dataclass
+class Part:
+    """Images of one target, sorted by hash, seen from one head.
+
+    Parameters
+    ----------
+    rows : ndarray of int, shape (n,)
+        Where they stand in the predictions.
+    true : ndarray of str, shape (n,)
+        Their classes.
+    clusters : ndarray of int, shape (n,)
+        Their clusters (slide, patient).
+    head : list of str
+        Classes of the head.
+    """
+
+    rows: np.ndarray
+    true: np.ndarray
+    clusters: np.ndarray
+    head: list
+    labels: list = field(init=False)
+
+    def __post_init__(self):
+        names = sorted(set(self.true.tolist()))
+        self.labels = [*self.head, *(name for name in names if name not in self.head)]
+        self.codes = np.array([self.labels.index(name) for name in self.true], int)
+        self.shared = tuple(name for name in self.head if name in names)
+        self.columns = np.array([self.head.index(name) for name in self.shared], int)
+        self.whole = len(self.shared) == len(self.labels)
+        self.kept = np.isin(self.codes, self.columns)
+        self.shared_codes = np.searchsorted(self.columns, self.codes[self.kept])
+
+    def known(self, probabilities):
+        """Probabilities of the shared classes for the images of shared classes: what `shared_codes` is about."""
+        return probabilities if self.whole else probabilities[self.kept][:, self.columns]
+
+    def score(self, probabilities, limit):
+        """Deployed scores, shared scores, and the classes that the shared means are over."""
+        deployed = shared = score_codes(self.codes, probabilities, self.labels, None, limit)
+        if not self.whole:
+            shared = score_codes(self.shared_codes, self.known(probabilities), list(self.shared), None, limit)
+        return deployed, shared, tuple(name for name in shared["classes"] if name not in shared["rare"])
+
+    def hits(self, probabilities, shared):
+        """Whether the class in `shared` with the highest probability is the true one, per image."""
+        columns = np.array([self.head.index(name) for name in shared], int)
+        return columns[probabilities[:, columns].argmax(axis=1)] == self.codes
+
+    def balanced_accuracy(self, probabilities, shared, averaged):
+        """Mean recall over `averaged` when only the classes `shared` can be answered."""
+        if len(averaged) < 2 or not set(averaged) <= set(self.true):
+            return np.nan
+        hit = self.hits(probabilities, shared)
+        return float(np.mean([hit[self.true == name].mean() for name in averaged]))
