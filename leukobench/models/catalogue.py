@@ -6,6 +6,7 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 from leukobench.features.views import VIEWS
 from leukobench.models.backbones import SOURCES, get_backbone, not_installed
 from leukobench.models.heads import HEADS
+from leukobench.models.network import recipes as network
 from leukobench.models.options import OPTIONS
 from leukobench.models.variants import VARIANTS, split_variants
 
@@ -107,6 +108,11 @@ def on_demand():
     rows += [
         {"name": "<backbone>+<head>", "what it is": f"any backbone with {heads}", "missing": ""},
         {"name": "<backbone>~<variant>+<head>", "what it is": _told(VARIANTS), "missing": ""},
+        {
+            "name": f"{network.PREFIX}<backbone>[+<variant>]",
+            "what it is": f"any of these networks, fine-tuned; {_told(network.VARIANTS)}",
+            "missing": not_installed(NEEDS["fine-tuned"]),
+        },
         {"name": "<model>@<view>", "what it is": _told(VIEWS), "missing": ""},
         {"name": "<model>[@<view>]+<option>", "what it is": _told(OPTIONS), "missing": ""},
     ]
