@@ -48,14 +48,19 @@ def build_extra_trees(params, seed):
     return imputed(ExtraTreesClassifier(300, **params, class_weight="balanced", n_jobs=threads(), random_state=seed))
 
 
-def build_vote(params, seed):
+def build_voting_trees(seed):
     # leaves of several rows, since the copies of one image lie together; fixed, not tuned: every setting scores alike
     # within its source, so a source cannot tell which of them carries over
-    trees = ExtraTreesClassifier(
-        100, max_features=0.1, min_samples_leaf=8, class_weight="balanced", n_jobs=threads(), random_state=seed
+    return imputed(
+        ExtraTreesClassifier(
+            100, max_features=0.1, min_samples_leaf=8, class_weight="balanced", n_jobs=threads(), random_state=seed
+        )
     )
+
+
+def build_vote(params, seed):
     lda = build_lda({"shrinkage": 0.1}, seed)
-    return VotingClassifier([("extra_trees", imputed(trees)), ("lda", lda)], voting="soft")
+    return VotingClassifier([("extra_trees", build_voting_trees(seed)), ("lda", lda)], voting="soft")
 
 
 def build_hist_gradient_boosting(params, seed):

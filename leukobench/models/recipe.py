@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-FAMILIES = ("control", "classical", "embedding", "fine-tuned")
+FAMILIES = ("control", "classical", "embedding", "fine-tuned", "fused")
 COSTS = ("light", "medium", "heavy", "network")
 
 
@@ -16,8 +16,8 @@ class Recipe:
     ----------
     name : str
         Name in the registry, the suites and the tables.
-    family : {"control", "classical", "embedding", "fine-tuned"}
-        The side the model stands on in the leaderboard.
+    family : {"control", "classical", "embedding", "fine-tuned", "fused"}
+        The side the model stands on in the leaderboard; a fused model stands on none.
     representation : str
         The table it is trained on, such as "features:core" or "embedding:mobilenet_v2".
     build : callable

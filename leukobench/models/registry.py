@@ -5,6 +5,7 @@ from difflib import get_close_matches
 from leukobench.errors import UsageError
 from leukobench.models import classical, controls
 from leukobench.models.backbones import BACKBONES
+from leukobench.models.fused import fused
 from leukobench.models.heads import HEADS, on_backbone
 from leukobench.models.network.recipes import fine_tuned
 from leukobench.models.options import with_option, with_view
@@ -15,13 +16,14 @@ OFFERED = (
     "vote@canonical+standardised",
     "vote@canonical+coral",
     "vote@augmented+self_training",
+    "fused:mobilenet_v2",
     "lenet",
     "finetune:mobilenet_v2",
 )
 """Variants that are listed and run beside the models themselves; any other can be asked for by name."""
 
 
-MAKERS = (fine_tuned, on_backbone)
+MAKERS = (fine_tuned, fused, on_backbone)
 """Functions that make a recipe of a name that is not registered; each gives None for names that are not its own."""
 
 EXTENDED = {"@": ("features:", "embedding:"), "+": ("features:", "embedding:")}
