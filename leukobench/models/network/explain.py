@@ -1,0 +1,180 @@
+"""Grad-CAM: where in a crop a fine-tuned network sees the class that it names."""
+
+import cv2
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from leukobench.errors import UsageError
+from leukobench.models.backbones import import_deep
+from leukobench.models.inference import torch_threads
+from leukobench.models.network.augmentation import prepare
+from leukobench.models.network.classifier import _batches
+from leukobench.models.network.crops import as_images
+from leukobench.models.pipeline import threads
+
+SIDE = 224  # px of a crop in a picture
+OPACITY = 0.6  # of the map where it is 1
+CAPTION = 24  # px of the line below
+
+
+def grad_cam(classifier, X, classes=None):
+    """Heat maps of what speaks for a class, averaged over the crop and its mirror images as the probabilities are.
+
+    The last feature map of the backbone, each channel weighted by the mean slope of the class's logit over it, and
+    what is above zero of their sum. Slopes are taken at the map, so that frozen weights do not matter, and the
+    classifier stays as it is. The map of MobileNetV2 has 4 x 4 places on a crop of 112 px: it tells a nucleus from a
+    neighbour, not a granule from the next.
+
+    Parameters
+    ----------
+    classifier : NetworkClassifier
+        Fitted.
+    X : array-like of shape (n, side * side * 3)
+        Rows of `leukobench.models.network.crops.crop_rows`.
+    classes : label, array-like of shape (n,) or None, default None
+        The class that each map is for, one for all or one per row; None is the one that is predicted.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, size, size)
+        From 0 to 1, the strongest place of each map; all 0 where nothing speaks for the class. `size` is the
+        classifier's `size_`: the maps fit the crops of `field_of`.
+
+    Raises
+    ------
+    UsageError
+        Where the backbone has no feature map behind which everything passes, as vision transformers have none.
+    ValueError
+        Where a class is unknown to the classifier.
+
+    References
+    ----------
+    R. R. Selvaraju et al., Grad-CAM, ICCV 2017, doi 10.1109/ICCV.2017.74.
+
+    Examples
+    --------
+    >>> from leukobench.models.network.classifier import NetworkClassifier
+    >>> X = np.repeat([[30], [220]], 20, 0) + np.zeros((1, 3 * 32 * 32))
+    >>> model = NetworkClassifier("lenet", epochs=1).fit(X, np.repeat(["LY", "NE"], 20))
+    >>> grad_cam(model, X[:2], "NE").shape
+    (2, 32, 32)
+    """
+    check_is_fitted(classifier)
+    crops = field_of(classifier, X)
+    chosen = classifier.predict(X) if classes is None else np.broadcast_to(classes, len(crops))
+    unknown = set(chosen.tolist()) - set(classifier.classes_.tolist())
+    if unknown:
+        raise ValueError(f"{min(unknown, key=str)!r} is none of the classes {classifier.classes_.tolist()}")
+    columns = np.searchsorted(classifier.classes_, chosen)
+    module = classifier.module_
+    if classifier.adapt:
+        adapt = import_deep("leukobench.models.network.architecture").adapt_batch_norm
+        module = adapt(module, _batches(crops, "cpu"))
+    place = _last_map(module, crops[:1])
+    total = 0.0
+    for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+        total = total + _maps(module, place, crops[:, ::down, ::right], columns)[:, ::down, ::right]
+    maps = np.stack([cv2.resize(each, (classifier.size_,) * 2, interpolation=cv2.INTER_LINEAR) for each in total])
+    peaks = maps.max((1, 2), keepdims=True)
+    return np.divide(maps, peaks, out=np.zeros_like(maps), where=peaks > 0)
+
+
+def field_of(classifier, X):
+    """What a classifier sees of rows of crops: its field, on white glass.
+
+    Parameters
+    ----------
+    classifier : NetworkClassifier
+        Fitted.
+    X : array-like of shape (n, side * side * 3)
+
+    Returns
+    -------
+    uint8 array, shape (n, size, size, 3)
+    """
+    return np.stack([prepare(image, classifier.size_) for image in as_images(X)])
+
+
+def overlay(crop, heat, caption=""):
+    """A crop, and beside it the same with a heat map laid over.
+
+    Parameters
+    ----------
+    crop : uint8 array, shape (size, size, 3)
+        RGB.
+    heat : float array, shape (size, size)
+        From 0 to 1, of `grad_cam`. Where it is 0 the crop shows as it is.
+    caption : str, default ""
+        A line below, in ASCII.
+
+    Returns
+    -------
+    uint8 array, shape (248, 448, 3)
+        RGB.
+
+    Examples
+    --------
+    >>> overlay(np.full((32, 32, 3), 255, np.uint8), np.eye(32), "NE .97").shape
+    (248, 448, 3)
+    """
+    crop = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    heat = cv2.resize(np.float32(heat), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
+    colours = cv2.applyColorMap(np.uint8(255 * heat), cv2.COLORMAP_TURBO)[..., ::-1]
+    share = OPACITY * heat[..., None]
+    laid = np.uint8(np.rint((1 - share) * crop + share * colours))
+    line = np.full((CAPTION, 2 * SIDE, 3), 255, np.uint8)
+    cv2.putText(line, caption, (4, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return np.concatenate([np.concatenate([crop, laid], 1), line])
+
+
+def _last_map(module, crops):
+    """Module of the backbone that gives the last square feature map, and at which of its calls it does so."""
+    torch = import_deep("torch")
+    calls, found = {}, []
+
+    def see(each, inputs, output):
+        calls[each] = calls.get(each, 0) + 1
+        if torch.is_tensor(output) and output.ndim == 4 and output.shape[2] == output.shape[3] > 1:
+            found.append((each, calls[each]))
+        elif torch.is_tensor(output) and output.ndim == 3:
+            found.append(None)  # tokens: what went before is no map of what is classified
+
+    hooks = [each.register_forward_hook(see) for each in module.backbone.modules()]
+    try:
+        with torch.no_grad():
+            module(torch.from_numpy(crops))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    if not found or found[-1] is None:
+        raise UsageError("this backbone has no last feature map for Grad-CAM", "take a convolutional network")
+    return found[-1]
+
+
+def _maps(module, place, crops, columns):
+    """Unscaled maps (n, h, w) of the class in each column."""
+    torch = import_deep("torch")
+    (layer, call), parts = place, []
+    for batch, chosen in zip(_batches(crops, "cpu"), _batches(columns, "cpu"), strict=True):
+        left, kept = call, []
+
+        def hold(each, inputs, output, kept=kept):
+            nonlocal left
+            left -= 1
+            if left:
+                return output
+            kept.append(output.detach().requires_grad_())
+            torch.set_grad_enabled(True)  # from here on only: what comes before needs no slopes
+            return kept[0].clone()  # a copy, as what follows may work in place
+
+        hook = layer.register_forward_hook(hold)
+        try:
+            with torch.no_grad(), torch_threads(threads()):
+                logits, _ = module(batch)
+                score = logits.gather(1, chosen[:, None]).sum()
+                (slopes,) = torch.autograd.grad(score, kept)
+        finally:
+            hook.remove()
+        weights = slopes.mean((2, 3), keepdim=True)
+        parts.append((weights * kept[0].detach()).sum(1).clamp(min=0).float().numpy())
+    return np.concatenate(parts)
