@@ -10,6 +10,7 @@ from leukobench.evaluation.store import RunFolder
 PARTS = ("models", "protocols", "seeds")  # of a suite: what the folders may differ in
 ASIDE = ("times", "provenance", "seal")  # of a record: what two runs of one cell may differ in
 NAMED = 10  # conflicts that are named one by one
+BEFORE = {"contamination": []}  # of records that were written before it was recorded
 
 
 def merge(folders, out):
@@ -127,7 +128,7 @@ def _conflicting_records(cell, found):
     lines = []
     for folder, record in found[1:]:
         first, known = found[0]
-        old, new = ({key: value for key, value in r.items() if key not in ASIDE} for r in (known, record))
+        old, new = (BEFORE | {key: value for key, value in r.items() if key not in ASIDE} for r in (known, record))
         if differing := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
             name = " ".join(str(cell[key]) for key in IDENTITY)
             lines.append(f"{name} has other records in {first} and {folder}: {', '.join(differing)}")
