@@ -4,6 +4,8 @@ Imports torch and skorch, so it is imported when the first network is trained an
 """
 
 import io
+import logging
+import pickle
 
 import numpy as np
 import torch
@@ -13,6 +15,8 @@ from skorch.helper import predefined_split
 
 from leukobench.files import atomic_write
 from leukobench.models.network.augmentation import prepare
+
+log = logging.getLogger(__name__)
 
 WARM_UP = 0.25  # share of a training in which the learning rate rises
 PATIENCE = 3  # epochs without a better validation loss after which a training ends,
@@ -172,7 +176,11 @@ class Checkpoint(Callback):
         """Load what was kept into an initialised net; gives the number of epochs done."""
         if self.path is None or not self.path.exists():
             return 0
-        kept = torch.load(self.path, map_location=net.device, weights_only=False)
+        try:
+            kept = torch.load(self.path, map_location=net.device, weights_only=False)
+        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+            log.warning("%s is damaged (%s): its training starts again", self.path.name, str(error).splitlines()[0])
+            return 0
         net.module_.load_state_dict(kept["module"])
         net.optimizer_.load_state_dict(kept["optimizer"])
         net.history_ = kept["history"]

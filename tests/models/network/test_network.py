@@ -1,0 +1,241 @@
+"""Fine-tuned networks on drawn crops: what training draws, what is kept of a killed one, what variants change."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.base import clone
+
+from leukobench.errors import UsageError
+from leukobench.models import get_model
+from leukobench.models.network.augmentation import COLOURS, prepare
+from leukobench.models.network.classifier import NetworkClassifier, _split, _temperature
+from leukobench.models.network.crops import SIDE, as_images, crop_rows
+
+pytest.importorskip("torch", reason="needs the extra `deep`")
+pytest.importorskip("skorch", reason="needs the extra `deep`")
+
+import torch  # after the skips
+
+from leukobench.models.network import architecture, training
+
+SIDE_HERE = 24
+
+
+@pytest.fixture
+def problem():
+    """60 crops of three classes, told by the size of a dark disc on bright glass."""
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1, 2], 20)
+    distance = np.hypot(*np.mgrid[:SIDE_HERE, :SIDE_HERE] - (SIDE_HERE - 1) / 2)
+    image = np.where(distance[None] < 3 + 2 * y[:, None, None], 70, 235)[..., None]
+    image = image + rng.integers(-9, 10, (60, SIDE_HERE, SIDE_HERE, 3))
+    return image.astype(np.uint8).reshape(60, -1), np.array(["LY", "MO", "NE"])[y]
+
+
+def lenet(**settings):
+    return NetworkClassifier("lenet", **{"epochs": 3, "random_state": 5} | settings)
+
+
+def test_crops_are_canonical_squares_of_every_image():
+    images = [np.full((side, side + 9, 3), 220, np.uint8) for side in (40, 300)]
+    rows = crop_rows(images, "scale", um_per_px=0.1)
+    assert rows.shape == (2, SIDE * SIDE * 3)
+    assert rows.dtype == np.uint8
+    assert as_images(rows).shape == (2, SIDE, SIDE, 3)
+
+
+@pytest.mark.parametrize("view", ["white_balance", "augmented"])
+def test_crops_need_a_view_with_a_scale_and_no_copies(view):
+    with pytest.raises(UsageError, match="crops need a view"):
+        crop_rows([np.zeros((9, 9, 3), np.uint8)], view)
+
+
+@pytest.mark.parametrize(
+    "rows", [np.zeros((2, 7)), np.full((1, 12), 300), np.full((1, 12), np.nan), np.full((1, 12), -1), np.zeros(12)]
+)
+def test_rows_that_are_no_pixels_are_refused(rows):
+    with pytest.raises(ValueError, match="are needed"):
+        as_images(rows)
+
+
+def test_prepared_crops_have_white_glass_and_the_same_chance_gives_the_same_crop():
+    image = np.full((40, 40, 3), (200, 190, 170), np.uint8)
+    image[15:25, 15:25] = (90, 40, 130)
+    assert (prepare(image, 32)[0, 0] == 255).all()
+    once, again, other = (prepare(image, 32, np.random.default_rng(seed)) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(once, again)
+    assert (once != other).any()
+    grey = prepare(image, 32, np.random.default_rng(1), grey=1.0)
+    assert (grey == grey[..., :1]).all()
+
+
+@pytest.mark.parametrize("colour", COLOURS)
+def test_no_strength_is_no_augmentation_but_for_the_place(colour):
+    image = np.full((40, 40, 3), 235, np.uint8)
+    image[18:22, 18:22] = 60
+    crop = prepare(image, 40, np.random.default_rng(0), strength=0.0, colour=colour)
+    np.testing.assert_array_equal(crop, prepare(image, 40))
+
+
+def test_the_sampler_balances_classes_within_a_laboratory_and_laboratories_by_the_root_of_their_size():
+    laboratories = np.repeat([0, 1], [900, 100])
+    labels = np.concatenate([np.repeat([0, 1], [800, 100]), np.repeat([0, 1], [10, 90])])
+    drawn = np.array([place for _, _, place in training.BalancedSampler(labels, laboratories, 40_000, 3)])
+    shares = [np.mean((laboratories[drawn] == a) & (labels[drawn] == b)) for a in (0, 1) for b in (0, 1)]
+    np.testing.assert_allclose(shares, [0.375, 0.375, 0.125, 0.125], atol=0.01)
+
+
+def test_an_epoch_draws_by_its_number_alone():
+    sampler = training.BalancedSampler(np.array([0, 1]), np.array([0, 0]), 20, 3)
+    sampler.epoch = 2
+    assert list(sampler) == list(sampler)
+    second = list(sampler)
+    sampler.epoch = 3
+    assert [place for *_, place in sampler] != [place for *_, place in second]
+
+
+def test_mixup_blends_images_and_labels_alike():
+    images = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (0, 100)])
+    items = [(images[i], (i, 0)) for i in (0, 1)]
+    blended, (labels, _) = training.mixup(1.0, 2, 0)(items)
+    np.testing.assert_allclose(labels.sum(1), 1)
+    np.testing.assert_allclose(blended[:, 0, 0, 0], 100 * labels[:, 1], atol=1e-4)
+    plain, (labels, _) = training.mixup(0.0, 2, 0)(items)
+    assert labels.tolist() == [0, 1]
+    assert plain.dtype == torch.uint8
+
+
+def test_coral_is_zero_for_equal_laboratories_and_grows_with_their_distance():
+    vectors = torch.randn(20, 4)
+    twice, names = torch.cat([vectors, vectors]), torch.arange(40) // 20
+    assert training.coral_loss(twice, names) == pytest.approx(0, abs=1e-9)
+    far = torch.cat([vectors, 3 * vectors + 1])
+    assert training.coral_loss(far, names) > 1
+    assert training.coral_loss(vectors, torch.zeros(20, dtype=int)) == 0
+
+
+def test_a_killed_training_goes_on_as_if_it_had_not_been(problem, tmp_path, monkeypatch):
+    X, y = problem
+    whole = lenet().fit(X, y)
+    path = tmp_path / "fit.checkpoint"
+    write = training.atomic_write
+
+    def killed(*arguments):
+        write(*arguments)
+        raise SystemExit("killed")
+
+    monkeypatch.setattr(training, "atomic_write", killed)
+    for _ in range(2):  # after the first and after the second epoch
+        with pytest.raises(SystemExit):
+            lenet().fit(X, y, checkpoint=path)
+        assert path.exists()
+    monkeypatch.setattr(training, "atomic_write", write)
+    resumed = lenet().fit(X, y, checkpoint=path)
+    assert not path.exists()
+    assert resumed.history_ == whole.history_
+    np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
+
+
+def test_a_damaged_checkpoint_is_named_and_begun_again(problem, tmp_path, caplog):
+    X, y = problem
+    path = tmp_path / "fit.checkpoint"
+    path.write_bytes(b"half a file")
+    model = lenet(epochs=1).fit(X, y, checkpoint=path)
+    assert "fit.checkpoint is damaged" in caplog.text
+    np.testing.assert_array_equal(model.predict_proba(X), lenet(epochs=1).fit(X, y).predict_proba(X))
+
+
+def test_fitting_leaves_the_chance_of_others_alone(problem):
+    torch.manual_seed(3)
+    expected = torch.rand(2)
+    torch.manual_seed(3)
+    lenet(epochs=1).fit(*problem)
+    assert torch.equal(torch.rand(2), expected)
+
+
+def test_early_layers_keep_their_weights(problem):
+    module = architecture.build_network("mobilenet_v2", 3, size=32, frozen=0.2).train()
+    still = {name for name, value in module.named_parameters() if not value.requires_grad}
+    assert "backbone.features.0.0.weight" in still
+    assert "backbone.features.18.0.weight" not in still
+    assert not module.backbone.features[0][1].training
+    assert module.backbone.features[18][1].training
+
+
+def test_group_norms_take_the_place_of_batches():
+    module = architecture.build_network("mobilenet_v2", 3, size=32, norm="group")
+    kinds = {type(each).__name__ for each in module.modules()}
+    assert "GroupNorm" in kinds
+    assert "BatchNorm2d" not in kinds
+    alone, batch = module.eval()(torch.zeros(1, 32, 32, 3)), module(torch.zeros(2, 32, 32, 3))
+    torch.testing.assert_close(alone[0][0], batch[0][0])
+
+
+def test_mixstyle_acts_in_training_only_and_keeps_normalised_maps():
+    mix = architecture.MixStyle(1.0)
+    maps = torch.randn(8, 3, 5, 5) * torch.arange(1.0, 9).view(8, 1, 1, 1)
+    with torch.no_grad():
+        assert mix(None, None, maps) is maps
+    mixed = mix(None, None, maps)
+    assert not torch.allclose(mixed, maps)
+
+    def normal(each):
+        std, mean = torch.std_mean(each, (2, 3), keepdim=True)
+        return (each - mean) / std
+
+    torch.testing.assert_close(normal(mixed), normal(maps), atol=1e-3, rtol=1e-3)
+
+
+def test_adabn_takes_the_statistics_of_the_target_and_leaves_the_network(problem):
+    X, y = problem
+    model = lenet(adapt=True).fit(X, y)
+    before = {name: value.clone() for name, value in model.module_.state_dict().items()}
+    dark = np.clip(as_images(X).astype(int) - 60, 0, 255).astype(np.uint8).reshape(len(X), -1)
+    plain = clone(model).set_params(adapt=False).fit(X, y)
+    assert not np.allclose(model.predict_proba(dark), plain.predict_proba(dark))
+    assert all(torch.equal(value, before[name]) for name, value in model.module_.state_dict().items())
+
+
+def test_the_temperature_is_the_likeliest():
+    rng = np.random.default_rng(0)
+    logits = 3 * rng.normal(size=(4000, 3))
+    labels = np.array([rng.choice(3, p=p) for p in softmax(logits, axis=1)])
+    assert _temperature(logits, labels) == pytest.approx(1, abs=0.1)
+    assert _temperature(2.5 * logits, labels) == pytest.approx(2.5, abs=0.2)
+
+
+def test_the_validation_split_keeps_groups_together_and_every_class_in_training():
+    labels = np.repeat([0, 1, 2], [30, 20, 1])
+    groups = np.arange(51) // 3
+    train, valid = _split(labels, groups, 0)
+    assert set(labels[train]) == {0, 1, 2}
+    assert not set(train) & set(valid)
+    assert len(train) + len(valid) == 51
+    both = set(groups[train]) & set(groups[valid])
+    assert len(both) <= 1  # but for the single image of a class, which must train
+    train, valid = _split(np.array([0, 1]), None, 0)
+    np.testing.assert_array_equal(train, valid)
+
+
+def test_mistakes_are_named(problem):
+    X, y = problem
+    with pytest.raises(UsageError, match="unknown device"):
+        lenet(device="tpu").fit(X, y)
+    if not torch.cuda.is_available():
+        with pytest.raises(UsageError, match="no CUDA device"):
+            lenet(device="cuda").fit(X, y)
+    with pytest.raises(UsageError, match="unknown backbone"):
+        NetworkClassifier("resnet").fit(X, y)
+    with pytest.raises(ValueError, match="two are needed"):
+        lenet().fit(X[:5], y[:5])
+    with pytest.raises(UsageError, match="unknown variant"):
+        get_model("lenet+luck")
+
+
+@pytest.mark.parametrize("variant", ["plain", "strong_colour", "mixup", "coral", "group_norm", "adabn", "mixstyle"])
+def test_every_variant_fits(problem, variant):
+    X, y = problem
+    recipe = get_model(f"lenet+{variant}").with_epochs(1)
+    model = recipe.build(recipe.defaults, 0).fit(X, y, laboratories=np.arange(60) % 2)
+    assert model.predict_proba(X).shape == (60, 3)
+    assert recipe.transductive == (variant == "adabn")
