@@ -5,6 +5,7 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 
 from leukobench.features.views import VIEWS
 from leukobench.models.backbones import SOURCES, get_backbone, not_installed
+from leukobench.models.fused import PREFIX
 from leukobench.models.heads import HEADS
 from leukobench.models.network import recipes as network
 from leukobench.models.options import OPTIONS
@@ -110,8 +111,13 @@ def on_demand():
         {"name": "<backbone>~<variant>+<head>", "what it is": _told(VARIANTS), "missing": ""},
         {
             "name": f"{network.PREFIX}<backbone>[+<variant>]",
-            "what it is": f"any of these networks, fine-tuned; {_told(network.VARIANTS)}",
+            "what it is": f"any of these networks, fine-tuned; variants, of lenet too: {', '.join(network.VARIANTS)}",
             "missing": not_installed(NEEDS["fine-tuned"]),
+        },
+        {
+            "name": f"{PREFIX}<backbone>[~<variant>]",
+            "what it is": "hand-crafted features and the vectors of a frozen network together",
+            "missing": "",
         },
         {"name": "<model>@<view>", "what it is": _told(VIEWS), "missing": ""},
         {"name": "<model>[@<view>]+<option>", "what it is": _told(OPTIONS), "missing": ""},
@@ -120,4 +126,4 @@ def on_demand():
 
 
 def _told(table):
-    return "; ".join(f"{name}: {row.description}" for name, row in table.items())
+    return f"one of {', '.join(table)}"
