@@ -6,9 +6,16 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
-from leukobench.evaluation.representations import compute_missing, get_representation, image_ids, load_rows
+from leukobench.evaluation.representations import (
+    compute_missing,
+    get_representation,
+    image_ids,
+    load_rows,
+    representation_key,
+)
 from leukobench.features import extract_features, feature_names
 from leukobench.imaging.io import read_image
+from leukobench.models.network.crops import crop_rows
 from leukobench.segmentation import segment
 
 NAMES = ["features:core", "features:background", "features:tavakoli2021"]
@@ -55,6 +62,44 @@ def test_workers_give_the_same_rows(root, samples, tmp_path, monkeypatch):
 def test_missing_rows_say_what_to_do(samples, tmp_path):
     with pytest.raises(RuntimeError, match="start the run again"):
         load_rows("features:core", samples, TableCache(tmp_path))
+
+
+def test_crops_are_kept_as_bytes_and_read_in_the_order_of_the_images(root, samples, tmp_path):
+    cache = TableCache(tmp_path)
+    compute_missing(["pixels:scale"], samples, root, cache=cache)
+    backwards = samples.iloc[::-1].reset_index(drop=True)
+    rows = load_rows("pixels:scale", backwards, cache)
+    assert rows.dtype == np.uint8
+    images = [read_image(root / path) for path in backwards["path"]]
+    np.testing.assert_array_equal(rows, crop_rows(images, "scale", backwards["um_per_px"].to_numpy(float)))
+
+
+def test_joint_representations_stand_side_by_side(root, samples, tmp_path):
+    cache = TableCache(tmp_path)
+    joint = "features:core&features:background"
+    compute_missing([joint], samples, root, cache=cache)
+    parts = [load_rows(name, samples, cache) for name in joint.split("&")]
+    np.testing.assert_array_equal(load_rows(joint, samples, cache), np.hstack(parts))
+    assert representation_key(joint)["parts"] == [representation_key(name) for name in joint.split("&")]
+
+
+def test_an_embedding_sees_copies_through_a_view(root, samples, tmp_path, monkeypatch):
+    class Mean:
+        """In place of a network: the mean colour of what it is given, and the side."""
+
+        field_of_view_um = 20.0
+
+        def transform(self, images, um_per_px=None):
+            assert {image.shape for image in images} == {(100, 100, 3)}
+            return np.array([image.mean((0, 1)) for image in images])
+
+    monkeypatch.setattr("leukobench.models.embedding.open_embedding", lambda name: Mean(), raising=False)
+    monkeypatch.setattr("leukobench.models.variants.open_embedding", lambda name: Mean(), raising=False)
+    cache, name = TableCache(tmp_path), "embedding:mobilenet_v2@augmented"
+    compute_missing([name], samples[:2], root, cache=cache)
+    rows = load_rows(name, samples[:2], cache)
+    assert rows.shape == (2, 9, 3)
+    assert (np.ptp(rows, axis=1) > 0).all()
 
 
 @pytest.mark.parametrize("name", ["photons", "colour:core"])

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import optuna
 import pytest
@@ -7,6 +9,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
+from leukobench.models import get_model
 from leukobench.models.recipe import Recipe
 
 
@@ -104,3 +107,41 @@ def test_copies_train_beside_their_image_and_are_not_predicted():
     assert laboratories.tolist() == ["a"] * 6 + ["b"] * 6
     assert genuine.tolist() == [True, False, False] * 4
     assert fitted.predict_proba(X, ["LY", "MO"]).shape == (4, 2)
+
+
+class Resumed(DummyClassifier):
+    """Keeps what its `fit` is told of groups and of where it can go on."""
+
+    def fit(self, X, y, groups=None, checkpoint=None):
+        self.told = groups, checkpoint
+        return super().fit(X, y)
+
+
+def test_groups_and_the_checkpoint_reach_an_estimator_that_asks_for_them():
+    X, y = np.arange(12.0).reshape(2, 3, 2), np.array(["LY", "MO"])
+    recipe = Recipe("told", "classical", "features:core", lambda params, seed: Resumed(strategy="prior"))
+    fitted = Fitted(recipe, {}, 0, X, y, y, groups=np.array([4, 5]), checkpoint="here")
+    groups, checkpoint = fitted.estimator.told
+    assert groups.tolist() == [4, 4, 4, 5, 5, 5]
+    assert checkpoint == "here"
+
+
+def test_trials_of_networks_that_are_behind_are_pruned_and_count(problem):
+    seen = []
+    recipe = replace(knn_recipe(seen), cost="network", defaults={"n_neighbors": 9})
+    storage = InMemoryStorage()
+    chosen = run(recipe, problem, storage, trials=12)
+    trials = optuna.load_study(study_name="tuning", storage=storage).trials
+    pruned = [trial for trial in trials if trial.state == optuna.trial.TrialState.PRUNED]
+    assert len(trials) == 12
+    assert 0 < len(pruned) < 11
+    assert len(seen) < 12 * 3
+    whole = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    assert chosen == max(whole, key=lambda trial: (trial.value, -trial.number)).params
+
+
+def test_the_budget_sets_the_epochs_of_networks_alone():
+    network = get_model("lenet")
+    assert network.with_epochs(3).defaults["epochs"] == 3
+    assert network.with_epochs(None) is network
+    assert get_model("lda").with_epochs(3) is get_model("lda")
