@@ -10,6 +10,7 @@ from leukobench import __version__
 from leukobench.cli import data, features, listing, run, segment, store
 from leukobench.cli.common import console
 from leukobench.cli.diagnose import diagnose
+from leukobench.cli.predict import predict
 from leukobench.errors import UsageError
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app = typer.Typer(
 for command in (run.run, run.plan, store.report, store.status, store.verify, store.merge, store.compact):
     app.command()(command)
 app.command()(diagnose)
+app.command()(predict)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(segment.app, name="segment")

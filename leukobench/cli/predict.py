@@ -1,0 +1,119 @@
+"""`leukobench predict`: a laboratory's own images."""
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from leukobench.cli.common import Data, Device, Jobs, LevelName, console, show, split_names
+from leukobench.errors import UsageError
+from leukobench.progress import ProgressReport
+
+
+def predict(
+    folder: Annotated[Path, typer.Argument(help="Images to predict, in whatever folders below.")],
+    model: Annotated[str | None, typer.Option(help="A model, as `models ls` names it.")] = None,
+    train: Annotated[str | None, typer.Option(help="Comma-separated datasets to train on.")] = None,
+    data: Data = None,
+    level: LevelName = None,
+    um_per_px: Annotated[float | None, typer.Option(help="Micrometres per pixel of the images to predict.")] = None,
+    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
+    explain: Annotated[Path | None, typer.Option(help="Folder for Grad-CAM pictures; networks only.")] = None,
+    tune: Annotated[int, typer.Option(help="Optuna trials on the datasets; 0 takes the defaults.", min=0)] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Of a fine-tuned network; default: the model's.", min=1)] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    jobs: Jobs = None,
+    device: Device = "auto",
+    save: Annotated[Path | None, typer.Option(help="File to keep the trained model in.")] = None,
+    load: Annotated[
+        Path | None,
+        typer.Option(help="File of --save, in place of a training. It is a pickle: load none that you do not trust."),
+    ] = None,
+):
+    """Predict the images of a folder with one model, trained on one or several datasets.
+
+    The table has one row per file: class, its probability, the entropy, and the probability of every class. A file that
+    cannot be read has an error in place of a class.
+
+        leukobench predict cells/ --model vote@augmented --train barcelona --data ../shared/data --um-per-px 0.1
+
+        leukobench predict cells/ --model finetune:mobilenet_v2 --train barcelona,munich --explain cams/ --save net.zip
+
+        leukobench predict more/ --load net.zip --out more.csv
+    """
+    from leukobench.datasets import find_data_root
+    from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
+    from leukobench.evaluation.trained import load_model, save_model, train_model
+    from leukobench.files import atomic_write
+
+    check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
+    check_writable(files=(out, save), folders=(explain,))
+    if explain and explain.resolve().is_relative_to(folder.resolve()):
+        raise UsageError(
+            f"{explain} lies in {folder}", "its pictures would be predicted next time: name another folder"
+        )
+    trained = load_model(load) if load else None
+    if explain:
+        check_explainable(trained.model if load else model)
+    root = None if load else find_data_root(data)
+    options = {"jobs": jobs or len(os.sched_getaffinity(0)), "device": device}
+    with ProgressReport(console) as progress:
+        progress.stage(f"images of {folder}", None)
+        images = read_folder(folder, um_per_px, progress.count)
+        options["progress"] = progress
+        if not load:
+            chosen = {"level": level or "L5", "trials": tune, "epochs": epochs, "seed": seed}
+            trained = train_model(model, split_names(train), root, **chosen, **options)
+        if save:
+            save_model(trained, save)
+        table = predict_images(trained, images, folder, **options)
+        atomic_write(out, table.to_csv(index=False, float_format="%.6g"))
+        if explain:
+            explain_images(trained, images, table, explain, progress=progress)
+    summarise(table, [f"note: {note}" for note in notes(trained, images)])
+    console.print(f"predicted by {trained.model}, trained on {', '.join(trained.sources)}: {out}", soft_wrap=True)
+    if explain:
+        console.print(f"Grad-CAM pictures of {trained.model} in {explain}", soft_wrap=True)
+
+
+def check_way(load, needed, training):
+    """Refuse a model that is both trained and loaded, or neither; and a model that is not known, before any reading."""
+    from leukobench.models import get_model
+
+    given = [name for name, value in (needed | training).items() if value]
+    if load and given:
+        raise UsageError(f"--load and {', '.join(given)} do not go together", "the file says how it was trained")
+    missing = [name for name, value in needed.items() if not value]
+    if missing and not load:
+        raise UsageError(
+            f"no {' and '.join(missing)}", "for example --model vote@augmented --train barcelona; or --load"
+        )
+    if not load:
+        get_model(needed["--model"])
+
+
+def check_writable(files, folders):
+    """Say before a training, and not after, that something cannot be written."""
+    for path in filter(None, (*files, *folders)):
+        whole = path.resolve()
+        there = next(each for each in (whole, *whole.parents) if each.exists())
+        replaced = there == whole and path in files
+        if not (there.is_file() if replaced else there.is_dir()):
+            raise UsageError(f"cannot write {path}", f"{there} is no {'file' if replaced else 'folder'}")
+        if not os.access(there.parent if replaced else there, os.W_OK):
+            raise UsageError(f"cannot write {path}", f"{there} is read-only: name another place")
+
+
+def summarise(table, lines):
+    """Print what was predicted how often, what could not be read, and lines."""
+    wrong = table[table["error"] != ""]
+    say = partial(console.print, soft_wrap=True, markup=False, highlight=False)
+    chosen = table[table["error"] == ""].groupby("class")["probability"]
+    show(chosen.agg(["size", "mean"]).round(2).set_axis(["images", "mean probability"], axis=1), "predictions")
+    for row in wrong.itertuples():
+        say(f"{row.file}: {row.error}")
+    for line in lines:
+        say(line)
+    say(f"{len(table) - len(wrong)} of {len(table)} files are predicted, {len(wrong)} cannot be read")

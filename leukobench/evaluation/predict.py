@@ -1,0 +1,204 @@
+"""A laboratory's own images, predicted by a trained model, with pictures of where a network looked."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from scipy.stats import entropy
+from threadpoolctl import threadpool_limits
+
+from leukobench.cache import TableCache
+from leukobench.datasets.audit import examine
+from leukobench.datasets.card import IMAGE_SUFFIXES
+from leukobench.datasets.index import PHANTOM_FILE
+from leukobench.errors import UsageError
+from leukobench.evaluation.representations import load_rows
+from leukobench.evaluation.trained import represent
+from leukobench.files import atomic_write
+from leukobench.models import get_model
+
+EXPLAINED = "fine-tuned"  # the family of models that Grad-CAM explains
+
+
+def read_folder(folder, um_per_px=None, progress=None):
+    """Look at every image file below a folder, in whatever folders they lie.
+
+    Parameters
+    ----------
+    folder : path-like
+    um_per_px : float or None, default None
+        Micrometres per pixel of all images; None is unknown.
+    progress : callable, optional
+        Called as progress(done, total) in files.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per file that is named like an image, sorted by path: path (below the folder, with forward slashes),
+        sha256, um_per_px, synthetic, and error, which is empty for an image that can be read.
+
+    Raises
+    ------
+    UsageError
+        Where there is no such folder, no image that can be read in it, or the pixel size is none.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise UsageError(f"no folder {folder}", "name a folder with images")
+    if um_per_px is not None and not 0 < um_per_px < np.inf:
+        raise UsageError(f"{um_per_px} is no pixel size", "it is in micrometres per pixel, for example 0.1")
+    paths = sorted(Path(top) / name for top, _, names in os.walk(folder, onerror=_refuse) for name in names)
+    paths = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    if not paths:
+        raise UsageError(
+            f"no images in {folder}", f"files that end in {', '.join(sorted(IMAGE_SUFFIXES))} are looked for"
+        )
+    synthetic = any((each / PHANTOM_FILE).is_file() for each in (folder.resolve(), *folder.resolve().parents))
+    rows = []
+    for done, path in enumerate(paths, start=1):
+        name = path.relative_to(folder).as_posix()
+        shown = os.fsencode(name).decode(errors="replace")
+        facts = examine(path)
+        error = "" if facts["status"] == "ok" else f"{facts['status']}: {facts['reason']}"
+        if shown != name:
+            error = "unreadable: the name of the file is not UTF-8"
+        rows.append((shown, facts["sha256"], np.nan if um_per_px is None else um_per_px, synthetic, error))
+        if progress:
+            progress(done, len(paths))
+    images = pd.DataFrame(rows, columns=["path", "sha256", "um_per_px", "synthetic", "error"])
+    if images["error"].ne("").all():
+        first = images.iloc[0]
+        raise UsageError(
+            f"none of the {len(images)} files in {folder} can be read", f"{first['path']}: {first['error']}"
+        )
+    return images
+
+
+def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None, progress):
+    """Predict the images of a folder; a transductive model looks at all of them together.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    images : pandas.DataFrame
+        Of `read_folder`.
+    folder : path-like
+        The same folder.
+    jobs, device, cache, progress
+        As in `train_model`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per file: file, class, probability, entropy (natural logarithm, 0 to log k), one column `p_<class>` for
+        each of the k classes of the head, synthetic (whether the model or the image is) and error. A file that cannot
+        be read has an error and no class.
+
+    """
+    readable = (images["error"] == "").to_numpy()
+    representation = get_model(trained.model).representation
+    rows = represent(representation, images[readable], folder, jobs, device, cache, progress)
+    progress.stage("prediction", 1)
+    with threadpool_limits(1):
+        probabilities = trained.fitted.predict_proba(rows, trained.head)
+    progress.advance(1)
+    table = pd.DataFrame({"file": images["path"], "class": "", "probability": np.nan, "entropy": np.nan})
+    table[[f"p_{name}" for name in trained.head]] = np.nan
+    table["synthetic"] = images["synthetic"] | trained.synthetic
+    table["error"] = images["error"]
+    table.loc[readable, [f"p_{name}" for name in trained.head]] = probabilities
+    table.loc[readable, "class"] = np.array(trained.head)[probabilities.argmax(axis=1)]
+    table.loc[readable, "probability"] = probabilities.max(axis=1)
+    table.loc[readable, "entropy"] = entropy(probabilities, axis=1)
+    return table
+
+
+def explain_images(trained, images, table, out, *, cache=None, progress):
+    """Draw where a fine-tuned network sees the class that it predicts, one picture per image.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    images, table : pandas.DataFrame
+        Of `read_folder` and `predict_images`.
+    out : path-like
+        Folder to write into: `<file>.png`, in the same folders as the images.
+    cache, progress
+        As in `train_model`.
+
+    Raises
+    ------
+    UsageError
+        Where the model is no network, or one that Grad-CAM cannot explain.
+    """
+    check_explainable(trained.model)
+    import cv2
+
+    from leukobench.models.network.explain import field_of, grad_cam, overlay
+
+    readable = images["error"] == ""
+    rows = load_rows(get_model(trained.model).representation, images[readable], TableCache(cache))
+    network = trained.fitted.estimator
+    shown = table[readable]
+    progress.stage("Grad-CAM", len(shown))
+    codes = np.searchsorted(trained.fitted.classes, shown["class"].to_numpy(dtype=str))
+    maps = grad_cam(network, rows, codes)
+    for row, crop, heat in zip(shown.itertuples(), field_of(network, rows), maps, strict=True):
+        caption = f"{shown.at[row.Index, 'class']} {row.probability:.2f}{', SYNTHETIC' if row.synthetic else ''}"
+        _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
+        atomic_write(Path(out) / f"{row.file}.png", encoded.tobytes())
+        progress.advance(1, row.file)
+
+
+def check_explainable(model):
+    """Refuse a model that Grad-CAM cannot explain; the hint names the family of those it can."""
+    if get_model(model).family != EXPLAINED:
+        raise UsageError(
+            f"{model} is no network, and Grad-CAM explains networks only",
+            f"`leukobench models ls --family {EXPLAINED}` names them; or leave out --explain",
+        )
+
+
+def notes(trained, images):
+    """What must be known to judge a model's predictions, one sentence each.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    images : pandas.DataFrame
+        Of `read_folder`.
+
+    Returns
+    -------
+    list of str
+    """
+    recipe = get_model(trained.model)
+    n, own = int((images["error"] == "").sum()), int(images["sha256"].isin(trained.images).sum())
+    rare = ", ".join(f"{name} ({count})" for name, count in trained.left_out.items())
+    said = [
+        (trained.synthetic, f"SYNTHETIC: {trained.model} was trained on rendered cells"),
+        (images["synthetic"].any(), "SYNTHETIC: the images are rendered cells"),
+        (rare, f"never predicted, as {' and '.join(trained.sources)} has too few images of it: {rare}"),
+        (
+            recipe.transductive,
+            f"{recipe.name} is transductive: it looks at all {n} images together, so that what it says of one depends "
+            "on the others",
+        ),
+        (
+            recipe.contamination,
+            f"contaminated: the weights of {recipe.name} have seen images of {', '.join(recipe.contamination)} in "
+            "their pretraining, and do better on these than on others",
+        ),
+        (own, f"{own} of the files were trained on: what is said of them says nothing of others"),
+        (
+            images["um_per_px"].isna().any(),
+            "no pixel size was given (--um-per-px): models with a view estimate it, all others measure these images in "
+            "pixels, and those of datasets whose pixel size is known in micrometres",
+        ),
+    ]
+    return [text for holds, text in said if holds]
+
+
+def _refuse(error):
+    raise UsageError(f"cannot read the folder {error.filename}: {error.strerror}", "give yourself the right to read it")

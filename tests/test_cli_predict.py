@@ -1,0 +1,92 @@
+"""`leukobench predict` from the command line."""
+
+import shutil
+
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from leukobench.cli import app
+from leukobench.datasets.phantom import write_phantom
+from leukobench.errors import UsageError
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return write_phantom(tmp_path_factory.mktemp("data") / "phantom", per_class=10, domains=["barcelona"])
+
+
+@pytest.fixture
+def predict(root, tmp_path, monkeypatch):
+    """Run the command on four cells and a damaged file; gives what it printed."""
+    monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "no data here"))
+    monkeypatch.delenv("LEUKOBENCH_DATA", raising=False)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "cells").mkdir()
+    for path in sorted((root / "barcelona").rglob("*.jpg"))[:4]:
+        shutil.copy(path, tmp_path / "cells")
+    (tmp_path / "cells" / "[bold].png").write_bytes(b"")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "taken").touch()
+
+    def call(*arguments):
+        result = CliRunner().invoke(app, ["predict", "--jobs", "1", *map(str, arguments)])
+        if isinstance(result.exception, UsageError):
+            raise result.exception
+        return result.exit_code, result.output
+
+    return call
+
+
+def test_a_folder_is_predicted_and_the_model_kept(predict, root, tmp_path):
+    code, text = predict("cells", "--model", "lda", "--train", "barcelona", "--data", root, "--save", "lda.zip")
+    assert code == 0, text
+    assert "4 of 5 files are predicted, 1 cannot be read" in text
+    assert "[bold].png: truncated: the file is empty" in text
+    assert "note: 4 of the files were trained on" in text
+    table = pd.read_csv(tmp_path / "predictions.csv")
+    assert len(table) == 5
+    assert table["class"].notna().sum() == 4
+    code, text = predict("cells", "--load", "lda.zip", "--out", "new/again.csv")
+    assert code == 0, text
+    assert (tmp_path / "new" / "again.csv").read_bytes() == (tmp_path / "predictions.csv").read_bytes()
+
+
+def test_a_network_is_explained(predict, root, tmp_path, monkeypatch):
+    monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 64)
+    how = ("--model", "lenet", "--epochs", "1", "--train", "barcelona", "--data", root)
+    code, text = predict("cells", *how, "--explain", "cams")
+    assert code == 0, text
+    assert "Grad-CAM pictures of lenet in cams" in text
+    assert len(list((tmp_path / "cams").iterdir())) == 4
+
+
+TRAIN = ("--model", "lda", "--train", "barcelona", "--data", "DATA")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["cells"], "no --model and --train; for example"),
+        (["cells", "--model", "ldaa", "--train", "barcelona"], "did you mean 'lda'"),
+        (["cells", "--model", "lda", "--train", "barcelona"], "no images found; give --data"),
+        (["cells", "--model", "lda", "--train", "barcelone", "--data", "DATA"], "did you mean 'barcelona'"),
+        (["cells", *TRAIN, "--level", "L7"], "unknown level"),
+        (["empty", *TRAIN], "no images in empty"),
+        (["nowhere", *TRAIN], "no folder nowhere"),
+        (["cells", *TRAIN, "--um-per-px", "-1"], "is no pixel size"),
+        (["cells", *TRAIN, "--explain", "cams"], "lda is no network"),
+        (["cells", "--model", "lenet", *TRAIN[2:], "--explain", "cells/cams"], "lies in cells"),
+        (["cells", "--load", "no.zip"], "cannot read no.zip"),
+        (["cells", "--load", "no.zip", "--model", "lda"], "--load and --model do not go together"),
+        (["cells", *TRAIN, "--out", "empty"], "cannot write empty"),
+        (["cells", *TRAIN, "--out", "cells/[bold].png/x.csv"], "[bold].png is no folder"),
+        (["cells", "--model", "lenet", *TRAIN[2:], "--explain", "taken"], "taken is no folder"),
+    ],
+)
+def test_a_mistake_is_named_with_what_to_do_next(predict, root, tmp_path, arguments, words):
+    with pytest.raises(UsageError) as error:
+        predict(*(root if each == "DATA" else each for each in arguments))
+    assert words in str(error.value)
+    assert not (tmp_path / "predictions.csv").exists()
