@@ -36,7 +36,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     network : str, default "mobilenet_v2"
         "lenet" or a backbone that `leukobench.models.backbones.get_backbone` knows.
     epochs : int, default 8
-    learning_rate : float, default 6e-4
+    learning_rate : float, default 1e-3
         Largest of the cycle.
     weight_decay : float, default 0.02
     batch_size : int, default 32
@@ -46,9 +46,9 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         See `leukobench.models.network.architecture.build_network`.
     colour : {"stain", "none", "strong"}, default "stain"
         How colours are changed in training, see `leukobench.models.network.training.COLOURS`.
-    strength : float, default 1.0
+    strength : float, default 1.2
         Factor on all augmentation.
-    grey : float, default 0.1
+    grey : float, default 0.2
         Probability that a crop loses its colour in training.
     label_smoothing : float, default 0.05
     mixup : float, default 0.0
@@ -89,14 +89,14 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         network="mobilenet_v2",
         *,
         epochs=8,
-        learning_rate=6e-4,
+        learning_rate=1e-3,
         weight_decay=0.02,
         batch_size=32,
         frozen=0.17,
         norm="batch",
         colour="stain",
-        strength=1.0,
-        grey=0.1,
+        strength=1.2,
+        grey=0.2,
         label_smoothing=0.05,
         mixup=0.0,
         mixstyle=0.0,

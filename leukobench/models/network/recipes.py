@@ -17,7 +17,7 @@ SPACE = {
     "learning_rate": FloatDistribution(1e-4, 3e-3, log=True),
     "strength": FloatDistribution(0.5, 1.5),
 }
-DEFAULTS = {"learning_rate": 6e-4, "strength": 1.0, "epochs": 10}
+DEFAULTS = {"learning_rate": 1e-3, "strength": 1.2, "epochs": 8}
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Variant:
 VARIANTS = {
     "plain": Variant({"colour": "none", "grey": 0.0}, "without changes of colour in training", "the usual fine-tuning"),
     "strong_colour": Variant(
-        {"colour": "strong", "grey": 0.3},
+        {"colour": "strong", "grey": 0.4},
         "with twice the changes of colour in training",
         "Tellez 2019, doi 10.1016/j.media.2019.101544",
     ),
