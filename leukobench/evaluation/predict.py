@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 from scipy.stats import entropy
@@ -17,6 +18,7 @@ from leukobench.evaluation.representations import load_rows
 from leukobench.evaluation.trained import represent
 from leukobench.files import atomic_write
 from leukobench.models import get_model
+from leukobench.models.network.explain import field_of, grad_cam, overlay
 
 EXPLAINED = "fine-tuned"  # the family of models that Grad-CAM explains
 
@@ -94,7 +96,6 @@ def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None
         One row per file: file, class, probability, entropy (natural logarithm, 0 to log k), one column `p_<class>` for
         each of the k classes of the head, synthetic (whether the model or the image is) and error. A file that cannot
         be read has an error and no class.
-
     """
     readable = (images["error"] == "").to_numpy()
     representation = get_model(trained.model).representation
@@ -133,10 +134,6 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
         Where the model is no network, or one that Grad-CAM cannot explain.
     """
     check_explainable(trained.model)
-    import cv2
-
-    from leukobench.models.network.explain import field_of, grad_cam, overlay
-
     readable = images["error"] == ""
     rows = load_rows(get_model(trained.model).representation, images[readable], TableCache(cache))
     network = trained.fitted.estimator
