@@ -198,9 +198,9 @@ def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):
     assert "background_only" not in text
     code, text = leukobench("models", "ls", "--format", "md")
     assert "| lda | classical | features:core |" in text
-    assert {
-        line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| mobilenet_v2+")
-    } == {10}
+    assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| mobilenet_v2+")} == {
+        10
+    }
 
 
 def test_plan_counts_cells(leukobench, phantom_root):
