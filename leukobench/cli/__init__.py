@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from leukobench import __version__
 from leukobench.cli import data, features, listing, run, segment, store
@@ -36,7 +37,7 @@ def main():
     try:
         sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
     except UsageError as error:
-        Console(stderr=True).print(f"[red]error:[/] {error}", soft_wrap=True, highlight=False)
+        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         Console(stderr=True).print("stopped; the same command goes on where it was left")

@@ -205,10 +205,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         images = as_images(X)
         crops = np.stack([prepare(image, self.size_) for image in images])
-        module = self.module_
-        if self.adapt:
-            batches = _batches(crops, _device(self.device))
-            module = import_deep("leukobench.models.network.architecture").adapt_batch_norm(module, batches)
+        module = self.network_for(crops)
         mirrored = [crops[:, ::down, ::right] for down in (1, -1) for right in (1, -1)]
         views = [softmax(self._logits(module, view) / self.temperature_, axis=1) for view in mirrored]
         return np.mean(views, axis=0)
@@ -216,6 +213,23 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         """Most probable class of each row, shape (n,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def network_for(self, crops):
+        """The network that predicts these crops.
+
+        Parameters
+        ----------
+        crops : uint8 array, shape (n, size, size, 3)
+
+        Returns
+        -------
+        torch.nn.Module
+            `module_`; with `adapt` a copy that has the statistics of the crops.
+        """
+        if not self.adapt:
+            return self.module_
+        adapt = import_deep("leukobench.models.network.architecture").adapt_batch_norm
+        return adapt(self.module_, batches_of(crops))
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -249,12 +263,13 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         device = _device(self.device)
         module = module.to(device)
         with torch.inference_mode(), torch_threads(threads()):
-            parts = [module(batch)[0].float().cpu().numpy() for batch in _batches(crops, device)]
+            parts = [module(batch)[0].float().cpu().numpy() for batch in batches_of(crops, device)]
         module.to("cpu")
         return np.concatenate(parts)
 
 
-def _batches(crops, device):
+def batches_of(crops, device="cpu"):
+    """The rows of an array as tensors on a device, a batch at a time."""
     torch = import_deep("torch")
     for start in range(0, len(crops), INFERENCE_BATCH):
         yield torch.from_numpy(np.ascontiguousarray(crops[start : start + INFERENCE_BATCH])).to(device)

@@ -8,7 +8,7 @@ from leukobench.errors import UsageError
 from leukobench.models.backbones import import_deep
 from leukobench.models.inference import torch_threads
 from leukobench.models.network.augmentation import prepare
-from leukobench.models.network.classifier import _batches
+from leukobench.models.network.classifier import batches_of
 from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
 
@@ -66,10 +66,7 @@ def grad_cam(classifier, X, classes=None):
     if unknown:
         raise ValueError(f"{min(unknown, key=str)!r} is none of the classes {classifier.classes_.tolist()}")
     columns = np.searchsorted(classifier.classes_, chosen)
-    module = classifier.module_
-    if classifier.adapt:
-        adapt = import_deep("leukobench.models.network.architecture").adapt_batch_norm
-        module = adapt(module, _batches(crops, "cpu"))
+    module = classifier.network_for(crops)
     place = _last_map(module, crops[:1])
     total = 0.0
     for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
@@ -155,7 +152,7 @@ def _maps(module, place, crops, columns):
     """Unscaled maps (n, h, w) of the class in each column."""
     torch = import_deep("torch")
     (layer, call), parts = place, []
-    for batch, chosen in zip(_batches(crops, "cpu"), _batches(columns, "cpu"), strict=True):
+    for batch, chosen in zip(batches_of(crops), batches_of(columns), strict=True):
         left, kept = call, []
 
         def hold(each, inputs, output, kept=kept):
