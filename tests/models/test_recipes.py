@@ -128,10 +128,11 @@ def test_far_images_do_not_break_a_model(recipe):
 
 def test_models_learn_and_controls_do_not():
     for recipe in MODELS.values():
-        recipe = recipe.with_epochs(4)
+        mild = {"epochs": 4, "strength": 0.3}  # of networks, which learn under full augmentation in minutes only
+        params = dict(recipe.defaults) | {name: value for name, value in mild.items() if name in recipe.defaults}
         X, y = problem(recipe, (60, 40, 20))
         X_test, y_test = X[60:], y[60:]
-        model = recipe.build(recipe.defaults, 0).fit(X[:60], y[:60])
+        model = recipe.build(params, 0).fit(X[:60], y[:60])
         recall = np.mean([(model.predict(X_test)[y_test == k] == k).mean() for k in range(3)])
         if recipe.name in ("prior", "shuffled_labels"):
             assert recall < 0.6, recipe.name
