@@ -30,6 +30,11 @@ def pytest_collection_modifyitems(config, items):
         items[:] = [item for item in items if item not in long]
 
 
+def heed_ctrl_c():
+    """A shell starts what goes to the background with Ctrl-C ignored, and children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 class Started:
     """A run in a process group of its own."""
 
@@ -42,6 +47,7 @@ class Started:
                 stderr=subprocess.STDOUT,
                 env=os.environ | environment,
                 start_new_session=True,
+                preexec_fn=heed_ctrl_c,
             )
 
     def wait(self, timeout=PATIENCE):
