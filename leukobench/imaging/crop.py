@@ -1,6 +1,7 @@
 """The middle of a picture, at a side that is asked for."""
 
 import cv2
+import numpy as np
 
 from leukobench.imaging.stain.background import WHITE
 
@@ -13,8 +14,8 @@ def centre_crop(image, side, fill=WHITE):
     image : uint8 array, shape (H, W, 3) or (H, W)
     side : int
         Of the square, in px.
-    fill : float, default 255.0
-        Grey value beyond the border; white is the empty glass of a picture whose white balance is right.
+    fill : float or array of shape (3,), default 255.0
+        Grey value or colour beyond the border; white is the empty glass of a picture whose white balance is right.
 
     Returns
     -------
@@ -22,7 +23,6 @@ def centre_crop(image, side, fill=WHITE):
 
     Examples
     --------
-    >>> import numpy as np
     >>> centre_crop(np.zeros((4, 2), np.uint8), 4)[0].tolist()
     [255, 0, 0, 255]
     """
@@ -31,4 +31,5 @@ def centre_crop(image, side, fill=WHITE):
     cut = image[max(top, 0) : max(top, 0) + side, max(left, 0) : max(left, 0) + side]
     above, before = max(-top, 0), max(-left, 0)
     below, behind = side - cut.shape[0] - above, side - cut.shape[1] - before
-    return cv2.copyMakeBorder(cut, above, below, before, behind, cv2.BORDER_CONSTANT, value=(fill, fill, fill))
+    colour = np.broadcast_to(np.asarray(fill, float), 3).tolist()
+    return cv2.copyMakeBorder(cut, above, below, before, behind, cv2.BORDER_CONSTANT, value=colour)

@@ -73,11 +73,14 @@ def build_hist_gradient_boosting(params, seed):
     )
 
 
-def build_xgboost(params, seed):
-    trees = XGBClassifier(
-        n_estimators=100, **params, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed
+def boosted_trees(params, seed):
+    return Balanced(
+        XGBClassifier(n_estimators=100, **params, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed)
     )
-    return imputed(Balanced(trees))
+
+
+def build_xgboost(params, seed):
+    return imputed(boosted_trees(params, seed))
 
 
 LDA = {"space": {"shrinkage": FloatDistribution(1e-3, 0.9, log=True)}, "defaults": {"shrinkage": 0.05}}

@@ -2,10 +2,9 @@
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.decomposition import PCA
-from xgboost import XGBClassifier
 
-from leukobench.models.classical import build_logistic_regression
-from leukobench.models.estimators import Balanced, CappedNeighbors
+from leukobench.models.classical import boosted_trees, build_logistic_regression
+from leukobench.models.estimators import CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
 from leukobench.models.recipe import Recipe
 from leukobench.models.svm import PairwiseSVC
@@ -27,10 +26,7 @@ def build_rbf_svm(params, seed):
 
 def build_boosting(params, seed):
     trees = {name: value for name, value in params.items() if name != "variance"}
-    boosting = XGBClassifier(
-        n_estimators=100, **trees, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed
-    )
-    return reduced(params["variance"], Balanced(boosting))
+    return reduced(params["variance"], boosted_trees(trees, seed))
 
 
 def build_neighbours(params, seed):

@@ -19,7 +19,7 @@ from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
 
 SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
-LEAST_DRAWS = 250  # crops per epoch that a small source is trained on at least
+LEAST_DRAWS = 256  # crops per epoch that a small source is trained on at least
 VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 TEMPERATURES = (0.05, 20.0)
 INFERENCE_BATCH = 64
@@ -45,7 +45,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     norm : {"batch", "fixed", "group"}, default "batch"
         See `leukobench.models.network.architecture.build_network`.
     colour : {"stain", "none", "strong"}, default "stain"
-        How colours are changed in training, see `leukobench.models.network.training.COLOURS`.
+        How colours are changed in training, see `leukobench.models.network.augmentation.COLOURS`.
     strength : float, default 1.2
         Factor on all augmentation.
     grey : float, default 0.2

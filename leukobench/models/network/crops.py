@@ -5,9 +5,10 @@ import numpy as np
 from leukobench.errors import UsageError
 from leukobench.features.views import get_view, see, view_key
 from leukobench.imaging.crop import centre_crop
+from leukobench.imaging.stain import background_colour
 
 SIDE = 160  # px; at 0.2 um per px a field of 32 um, so that the network's own field can be turned and moved inside
-CROP_VERSION = "1"
+CROP_VERSION = "2"
 
 
 def crop_rows(images, view, um_per_px=None):
@@ -34,8 +35,14 @@ def crop_rows(images, view, um_per_px=None):
     chosen = get_view(view)
     if chosen.um_per_px is None or chosen.copies:
         raise UsageError(f"crops need a view with a scale and without copies, not '{view}'", "take 'canonical'")
-    pictures, _, _ = see(images, chosen, um_per_px)
-    return np.stack([centre_crop(picture, SIDE).ravel() for picture in pictures])
+    pictures, masks, _ = see(images, chosen, um_per_px)
+    # filled with the picture's own glass: a white border would pass for the glass when white is balanced later
+    return np.stack(
+        [
+            centre_crop(picture, SIDE, background_colour(picture, mask)).ravel()
+            for picture, mask in zip(pictures, masks, strict=True)
+        ]
+    )
 
 
 def crop_key(view):

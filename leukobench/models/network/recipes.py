@@ -44,7 +44,7 @@ VARIANTS = {
     "plain": Variant({"colour": "none", "grey": 0.0}, "without changes of colour in training", "the usual fine-tuning"),
     "strong_colour": Variant(
         {"colour": "strong", "grey": 0.4},
-        "with twice the changes of colour in training",
+        "with stronger changes of colour in training",
         "Tellez 2019, doi 10.1016/j.media.2019.101544",
     ),
     "mixup": Variant({"mixup": 0.2}, "with blended pairs of images", "Zhang 2018, arXiv 1710.09412"),

@@ -278,5 +278,8 @@ def train(
     net.callbacks_.insert(0, ("cycle", cycle.initialize()))
     with torch.random.fork_rng(devices=[]):
         net.partial_fit(crops, y=None, epochs=epochs - done)
+    ended = len(net.history) == epochs or stopping.misses_ == patience
+    if not ended or "valid_loss" not in net.history[-1]:
+        raise KeyboardInterrupt  # skorch takes Ctrl-C for an early end and would give half a training
     losses = ("train_loss", "valid_loss")
     return [{"epoch": row["epoch"]} | {name: float(row[name]) for name in losses} for row in net.history.to_list()]

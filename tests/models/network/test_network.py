@@ -239,3 +239,25 @@ def test_every_variant_fits(problem, variant):
     model = recipe.build(recipe.defaults, 0).fit(X, y, laboratories=np.arange(60) % 2)
     assert model.predict_proba(X).shape == (60, 3)
     assert recipe.transductive == (variant == "adabn")
+
+
+def test_ctrl_c_ends_a_training_and_gives_no_half_trained_network(problem, monkeypatch):
+    calls, whole = [], training.prepare
+
+    def interrupted(*arguments, **settings):
+        calls.append(1)
+        if len(calls) == 300:
+            raise KeyboardInterrupt
+        return whole(*arguments, **settings)
+
+    monkeypatch.setattr(training, "prepare", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        lenet().fit(*problem)
+
+
+def test_what_lies_beyond_a_small_picture_has_its_glass_and_is_white_after_the_balance():
+    image = np.full((60, 60, 3), (230, 200, 150), np.uint8)
+    image[22:38, 22:38] = (90, 40, 130)
+    crop = as_images(crop_rows([image], "scale", um_per_px=0.2))[0]
+    np.testing.assert_array_equal(crop[0, 0], (230, 200, 150))
+    assert (prepare(crop, 112)[[0, 40], [0, 40]] == 255).all()  # beyond the picture, and its own glass
