@@ -218,7 +218,7 @@ def calibration_error(confidence, hit):
     >>> round(calibration_error(np.array([.9, .9, .6, .6]), np.array([True, True, True, False])), 3)
     0.1
     """
-    bins = np.clip(np.ceil(confidence * CALIBRATION_BINS).astype(int) - 1, 0, CALIBRATION_BINS - 1)
+    bins = np.minimum(np.ceil(confidence * CALIBRATION_BINS), CALIBRATION_BINS).astype(int)  # 0: nothing but zeros
     return float(np.abs(np.bincount(bins, weights=confidence - hit)).sum() / len(hit))
 
 

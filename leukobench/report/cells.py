@@ -1,9 +1,10 @@
 """From predictions to scores: one row per protocol x train x test x model x seed, and what the bootstrap needs."""
 
 from collections import defaultdict
-from dataclasses import dataclass
-from itertools import groupby
+from dataclasses import dataclass, replace
+from itertools import groupby, pairwise
 
+import joblib
 import numpy as np
 import pandas as pd
 
@@ -12,6 +13,8 @@ from leukobench.evaluation.statistics import Target
 from leukobench.report.calibration import calibration_figures, crossfitted_temperatures, fit_temperature
 from leukobench.report.columns import SAME_CLASSES, as_table, facts, figures
 from leukobench.report.layout import Images, Layout, Part
+
+WORTH_A_PROCESS = 500  # run cells: scoring them takes about as long as starting a process
 
 
 @dataclass
@@ -65,8 +68,25 @@ def score_cells(run, protocol="pairwise"):
     -------
     Cells
     """
+    sources = [list(records) for _, records in groupby(sorted(run.records, key=_source), _source)]
+    jobs = min(joblib.cpu_count(), len(run.records) // WORTH_A_PROCESS) or 1
+    edges = np.linspace(0, len(sources), jobs + 1).astype(int)
+    shares = joblib.Parallel(n_jobs=jobs)(
+        joblib.delayed(_score_sources)(replace(run, records=[]), sources[start:end], protocol)
+        for start, end in pairwise(edges)
+    )
+    rows, hits, images = shares[0]
+    for more_rows, more_hits, more_images in shares[1:]:
+        rows += more_rows
+        images.join(more_images)
+        hits.join(more_hits)
+    return Cells(*as_table(rows, run), *hits.targets(images))
+
+
+def _score_sources(run, sources, protocol):
+    """Rows, hits and images of a share of the records, which come as one list for each source, model and seed."""
     images, layouts, rows, hits = Images(), {}, [], _Hits()
-    for _, records in groupby(sorted(run.records, key=_source), _source):
+    for records in sources:
         views = defaultdict(list)
         for record in records:
             if record["status"] != "ok":
@@ -80,7 +100,7 @@ def score_cells(run, protocol="pairwise"):
                         view.row["test"], record, view.averaged, view.part.hits(view.probabilities, view.part.shared)
                     )
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"])
-    return Cells(*as_table(rows, run), *hits.targets(images))
+    return rows, hits, images
 
 
 def _source(record):
@@ -138,9 +158,17 @@ class _Hits:
         self.sums, self.runs = defaultdict(dict), defaultdict(dict)
 
     def add(self, test, record, averaged, hit):
-        key = record["train"], record["model"], averaged
-        self.sums[test][key] = self.sums[test].get(key, 0) + hit.astype(np.uint16)
-        self.runs[test][key] = self.runs[test].get(key, 0) + 1
+        self._add(test, (record["train"], record["model"], averaged), hit.astype(np.uint16), 1)
+
+    def join(self, other):
+        """Add what another share of the records has."""
+        for test, sums in other.sums.items():
+            for key, hits in sums.items():
+                self._add(test, key, hits, other.runs[test][key])
+
+    def _add(self, test, key, hits, runs):
+        self.sums[test][key] = self.sums[test].get(key, 0) + hits
+        self.runs[test][key] = self.runs[test].get(key, 0) + runs
 
     def targets(self, images):
         targets, columns = {}, {}

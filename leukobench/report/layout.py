@@ -12,25 +12,32 @@ class Images:
     """The test images of each dataset, the same whoever predicts them: sorted hashes, true classes, clusters."""
 
     def __init__(self):
-        self.truth, self.clusters = {}, {}
+        self.truth, self.clusters, self.first = {}, {}, {}  # first: the file that they were first seen in
 
     def order(self, test, hashes, true, groups, record):
         """Positions that sort a table's images of one dataset by hash, once it is sure they are the same images."""
         order = np.argsort(hashes)
-        truth = hashes[order], true[order], groups[order]
-        known = self.truth.setdefault(test, truth)
-        if not all(np.array_equal(a, b) for a, b in zip(known, truth, strict=True)):
-            cell = "{protocol} {train} {model} {seed}".format(**record)
-            raise UsageError(
-                f"predictions/{record['fingerprint']}.parquet ({cell}) is not about the same images of {test} "
-                "as the other cells",
-                "records of different data were mixed: run again into a new --out",
-            )
-        if test not in self.clusters:
-            # An image whose group is unknown is a cluster of its own.
-            names = np.where(truth[2] == "", [f"\0{i}" for i in range(len(order))], truth[2])
-            self.clusters[test] = np.unique(names, return_inverse=True)[1]
+        cell = "{protocol} {train} {model} {seed}".format(**record)
+        self._add(test, (hashes[order], true[order], groups[order]), f"{record['fingerprint']}.parquet ({cell})")
         return order
+
+    def join(self, other):
+        """Add the images of another share of the records, once it is sure they are the same."""
+        for test, truth in other.truth.items():
+            self._add(test, truth, other.first[test])
+
+    def _add(self, test, truth, file):
+        if test in self.truth:
+            if not all(np.array_equal(a, b) for a, b in zip(self.truth[test], truth, strict=True)):
+                raise UsageError(
+                    f"predictions/{file} is not about the same images of {test} as the other cells",
+                    "records of different data were mixed: run again into a new --out",
+                )
+            return
+        self.truth[test], self.first[test] = truth, file
+        # An image whose group is unknown is a cluster of its own.
+        names = np.where(truth[2] == "", [f"\0{i}" for i in range(len(truth[2]))], truth[2])
+        self.clusters[test] = np.unique(names, return_inverse=True)[1]
 
 
 class Layout:
@@ -87,6 +94,7 @@ class Part:
         names = sorted(set(self.true.tolist()))
         self.labels = [*self.head, *(name for name in names if name not in self.head)]
         self.codes = np.array([self.labels.index(name) for name in self.true], int)
+        self.support = np.bincount(self.codes, minlength=len(self.labels))
         self.shared = tuple(name for name in self.head if name in names)
         self.columns = np.array([self.head.index(name) for name in self.shared], int)
         self.whole = len(self.shared) == len(self.labels)
@@ -111,7 +119,8 @@ class Part:
 
     def balanced_accuracy(self, probabilities, shared, averaged):
         """Mean recall over `averaged` when only the classes `shared` can be answered."""
-        if len(averaged) < 2 or not set(averaged) <= set(self.true):
+        places = [self.labels.index(name) for name in averaged if name in self.labels]
+        if len(averaged) < 2 or len(places) < len(averaged) or not self.support[places].all():
             return np.nan
-        hit = self.hits(probabilities, shared)
-        return float(np.mean([hit[self.true == name].mean() for name in averaged]))
+        right = np.bincount(self.codes[self.hits(probabilities, shared)], minlength=len(self.labels))
+        return float((right[places] / self.support[places]).mean())

@@ -19,7 +19,8 @@ from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
 
 SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
-LEAST_DRAWS = 256  # crops per epoch that a small source is trained on at least
+LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
+MOST_REPEATS = 8  # unless that means more draws than this of each of its images
 VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 TEMPERATURES = (0.05, 20.0)
 INFERENCE_BATCH = 64
@@ -29,7 +30,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     """Fine-tune a pretrained network, or train LeNet, on crops of one or several laboratories.
 
     AdamW with one cycle of the learning rate on class-balanced draws of augmented crops. One part in ten of the source,
-    augmented in the same way, decides which epoch's weights are kept, and gives the temperature of the probabilities.
+    augmented in the same way, gives the temperature of the probabilities; where it has a hundred images or more, it
+    also decides which epoch's weights are kept and when to stop.
 
     Parameters
     ----------
@@ -157,7 +159,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.n_features_in_ = np.shape(X)[1]
         names = np.zeros(len(labels), int) if laboratories is None else np.unique(laboratories, return_inverse=True)[1]
         train, valid = _split(labels, groups, self.random_state)
-        draws = max(len(train), LEAST_DRAWS) // self.batch_size * self.batch_size or self.batch_size
+        draws = max(len(train), min(LEAST_DRAWS, MOST_REPEATS * len(train)))
+        draws = draws // self.batch_size * self.batch_size or self.batch_size
         settings = {"strength": self.strength, "colour": self.colour, "grey": self.grey}
         size = self.size_ = min(SIZE, images.shape[1])
         training = import_deep("leukobench.models.network.training")

@@ -112,6 +112,7 @@ def fine_tuned(name):
         space=SPACE,
         defaults=DEFAULTS,
         contamination=contamination,
+        version="2",
         cost="network",
         description=f"{description} on crops with the stains of other laboratories in training.",
         source=source,

@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 WARM_UP = 0.25  # share of a training in which the learning rate rises
 PATIENCE = 3  # epochs without a better validation loss after which a training ends,
 PATIENT = 0.4  # or this share of all, if that is more: the cycle improves most at its end
+JUDGES = 100  # held-out images that are needed to choose an epoch: the loss of a few is noise (docs/models.md)
 
 
 class Crops(torch.utils.data.Dataset):
@@ -222,14 +223,16 @@ def train(
     coral=0.0,
     checkpoint=None,
 ):
-    """Train a network by AdamW and one cycle of the learning rate (Smith 2019), and keep its best epoch.
+    """Train a network by AdamW and one cycle of the learning rate (Smith 2019).
+
+    The best epoch's weights are kept where at least `JUDGES` images are held out, the last one's otherwise.
 
     Parameters
     ----------
     module : torch.nn.Module
         Gives (logits, vectors).
     crops, held_out : Crops
-        To train on, and of the same source to choose the epoch by.
+        To train on, and of the same source to judge the epochs by.
     sampler : BalancedSampler
     n_classes, epochs, batch_size, seed : int
     learning_rate, weight_decay, label_smoothing, blend, coral : float
@@ -241,10 +244,11 @@ def train(
     Returns
     -------
     list of dict
-        epoch, train_loss and valid_loss of each epoch; `module` holds the weights of the best.
+        epoch, train_loss and valid_loss of each epoch; `module` holds the weights that are kept.
     """
-    patience = max(PATIENCE, round(PATIENT * epochs))
-    stopping = EarlyStopping(patience=patience, threshold=0, load_best=True, sink=lambda text: None)
+    chosen = len(held_out) >= JUDGES
+    patience = max(PATIENCE, round(PATIENT * epochs)) if chosen else epochs + 1
+    stopping = EarlyStopping(patience=patience, threshold=0, load_best=chosen, sink=lambda text: None)
     resume = Checkpoint(checkpoint, seed, stopping)
     net = Net(
         module,

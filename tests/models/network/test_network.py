@@ -136,6 +136,37 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(problem, tmp_path, monk
     np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
 
 
+@pytest.mark.parametrize(("judges", "kept"), [(10, "best"), (11, "last")])
+def test_an_epoch_is_chosen_only_where_enough_images_are_held_out(problem, judges, kept, monkeypatch):
+    X, y = problem
+    monkeypatch.setattr(training, "JUDGES", judges)
+    crops, held_out = (
+        training.Crops(as_images(X[rows]), np.unique(y[rows], return_inverse=True)[1], np.zeros(60, int), 16, 0)
+        for rows in (np.arange(60) % 6 > 0, np.arange(60) % 6 == 0)
+    )
+    sampler = training.BalancedSampler(crops.labels, np.zeros(50, int), 48, 0)
+    module = architecture.build_network("lenet", 3, size=16)
+    settings = {"n_classes": 3, "epochs": 12, "weight_decay": 0.0, "batch_size": 16, "device": "cpu", "seed": 0}
+    history = training.train(module, crops, held_out, sampler, learning_rate=0.1, **settings)
+    images, labels = zip(*[held_out[i] for i in range(10)], strict=True)
+    with torch.no_grad():
+        logits, _ = module.eval()(torch.from_numpy(np.stack(images)))
+    loss = torch.nn.functional.cross_entropy(logits, torch.tensor([label for label, _ in labels])).item()
+    losses = [epoch["valid_loss"] for epoch in history]
+    assert min(losses) < losses[-1]  # so that the two differ
+    assert loss == pytest.approx({"best": min(losses), "last": losses[-1]}[kept], rel=1e-4)
+    assert len(history) == 12 or kept == "best"
+
+
+def test_a_small_source_is_drawn_often_but_not_without_end(problem, monkeypatch):
+    X, y = problem
+    drawn = []
+    monkeypatch.setattr(training, "train", lambda *a, **k: drawn.append(len(a[3])) or [])
+    for repeats in (1, 4):
+        lenet().fit(np.repeat(X, repeats, axis=0), np.repeat(y, repeats))
+    assert drawn == [8 * 54 // 32 * 32, 768]
+
+
 def test_a_damaged_checkpoint_is_named_and_begun_again(problem, tmp_path, caplog):
     X, y = problem
     path = tmp_path / "fit.checkpoint"
