@@ -1,6 +1,10 @@
 """Fixtures that every test folder shares."""
 
 import os
+import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -15,3 +19,37 @@ def data_root():
     if not (root / "barcelona").is_dir():
         pytest.skip(f"no real images under {root}: set LEUKOBENCH_DATA to a data root")
     return root
+
+
+@pytest.fixture
+def dask():
+    """Function that starts `dask <arguments>` in a process group of its own; all are killed at the end."""
+    begun = []
+
+    def start(*arguments):
+        command = [sys.executable, "-m", "dask", *map(str, arguments)]
+        environment = os.environ | {"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s"}
+        begun.append(subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL))
+        return begun[-1]
+
+    yield start
+    for process in begun:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def scheduler(dask):
+    """Address of a Dask scheduler on loopback."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    dask("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+    return f"tcp://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def worker(dask, scheduler):
+    """Function that starts a worker of that scheduler, with options; gives its process."""
+    return lambda *options: dask("worker", scheduler, "--nthreads", 1, "--no-dashboard", *options)

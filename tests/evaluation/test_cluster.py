@@ -3,9 +3,6 @@
 import dataclasses
 import os
 import signal
-import socket
-import subprocess
-import sys
 
 import pytest
 
@@ -19,41 +16,6 @@ pytest.importorskip("distributed", reason="needs the extra `cluster`")
 from leukobench.evaluation.cluster import DaskPool  # after the skip
 
 
-@pytest.fixture
-def dask():
-    """Function that starts `dask <arguments>` in a process group of its own; all are killed at the end."""
-    begun = []
-
-    def start(*arguments):
-        command = [sys.executable, "-m", "dask", *map(str, arguments)]
-        environment = os.environ | {"DASK_DISTRIBUTED__DEPLOY__LOST_WORKER_TIMEOUT": "2s"}
-        begun.append(subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL))
-        return begun[-1]
-
-    yield start
-    for process in begun:
-        kill(process)
-
-
-def kill(process):
-    if process.poll() is None:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-@pytest.fixture
-def scheduler(dask):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    dask("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
-    return f"tcp://127.0.0.1:{port}"
-
-
-def worker(dask, scheduler, *options):
-    return dask("worker", scheduler, "--nthreads", 1, "--no-dashboard", *options)
-
-
 def values(store):
     """What must be the same wherever a cell ran."""
     records = [store.read_json(f"cells/{path.name}") for path in sorted(store.path.glob("cells/*.json"))]
@@ -61,7 +23,7 @@ def values(store):
 
 
 def test_two_workers_one_killed_midway_give_the_records_of_one_machine(
-    cells, suite, samples, run_folder, dask, scheduler, tmp_path
+    cells, suite, samples, run_folder, scheduler, worker, tmp_path
 ):
     local = RunFolder(tmp_path / "local")
     local.write_samples(samples)
@@ -69,14 +31,14 @@ def test_two_workers_one_killed_midway_give_the_records_of_one_machine(
     with LocalPool(1) as pool:
         execute(cells, suite, local.path, pool=pool)
 
-    workers = [worker(dask, scheduler), worker(dask, scheduler, "--no-nanny")]
+    workers = [worker(), worker("--no-nanny")]
     run_folder.write_json("plan.json", {})
     seen = []
 
     def done(cell, record):
         seen.append(record["status"])
         if len(seen) == 3:
-            kill(workers[0])
+            os.killpg(workers[0].pid, signal.SIGKILL)
 
     with DaskPool(scheduler, run_folder.path) as pool:
         execute(cells, suite, run_folder.path, pool=pool, timeout=300, done=done)
@@ -84,8 +46,8 @@ def test_two_workers_one_killed_midway_give_the_records_of_one_machine(
     assert values(run_folder) == values(local)
 
 
-def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, run_folder, dask, scheduler):
-    worker(dask, scheduler)
+def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, run_folder, scheduler, worker):
+    worker()
     run_folder.write_json("plan.json", {})
     slow = build_plan(dataclasses.replace(suite, models=("random_forest",)), samples)[:1]  # seconds, on any machine
     records = {}
@@ -95,21 +57,21 @@ def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, ru
     assert [record["status"] for record in records.values()] == ["timeout", "ok"]
 
 
-def test_what_a_cluster_lacks_is_said(run_folder, dask, scheduler, monkeypatch):
+def test_what_a_cluster_lacks_is_said(run_folder, scheduler, worker, monkeypatch):
     from leukobench.evaluation import cluster
 
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     with pytest.raises(UsageError, match="no Dask scheduler answers"):
         DaskPool("tcp://127.0.0.1:9", run_folder.path)
     monkeypatch.setattr(cluster, "PATIENCE", 60.0)
-    worker(dask, scheduler)
+    worker()
     with pytest.raises(UsageError, match="does not see"):
         DaskPool(scheduler, run_folder.path / "elsewhere")
 
 
-def test_gpu_cells_go_to_workers_that_declare_one(run_folder, dask, scheduler):
-    worker(dask, scheduler)
-    worker(dask, scheduler, "--resources", "GPU=1")
+def test_gpu_cells_go_to_workers_that_declare_one(run_folder, scheduler, worker):
+    worker()
+    worker("--resources", "GPU=1")
     run_folder.write_json("plan.json", {})
     with DaskPool(scheduler, run_folder.path) as pool:
         pool.client.wait_for_workers(2, timeout=120)  # what they declare is read when a pool opens
