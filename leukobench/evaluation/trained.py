@@ -4,8 +4,8 @@ import dataclasses
 import json
 import zipfile
 
-import joblib
 import optuna
+import skops.io
 from threadpoolctl import threadpool_limits
 
 from leukobench.cache import TableCache, cache_folder
@@ -21,8 +21,18 @@ from leukobench.files import atomic_write, content_hash
 from leukobench.models import get_model
 
 SUITE = "cross-dataset"  # whose limits and folds hold here too
-CARD, PICKLE = "card.json", "model.joblib"  # what lies in the file of a model
-PICKLED = ("numpy", "scikit-learn", "xgboost", "torch")  # packages whose objects are in it
+CARD, ESTIMATOR = "card.json", "model.skops"  # what lies in the file of a model
+MADE_OF = ("numpy", "scikit-learn", "xgboost", "torch")  # packages whose objects are in it
+TRUSTED = (  # beside leukobench's own classes and those that skops trusts: what is allowed to be made from such a file
+    "numpy.dtype",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.metrics._dist_metrics.ManhattanDistance64",
+    "sklearn.neighbors._kd_tree.KDTree",
+    "sklearn.tree._tree.Tree",
+    "sklearn.utils._bunch.Bunch",
+    "xgboost.core.Booster",
+    "xgboost.sklearn.XGBClassifier",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -154,7 +164,7 @@ def train_model(
 
 
 def save_model(trained, path):
-    """Keep a trained model in a file: a zip of its card, which is read first, and its pickle.
+    """Keep a trained model in a file: a zip of its card, which is read first, and its estimator as skops writes it.
 
     Parameters
     ----------
@@ -166,14 +176,18 @@ def save_model(trained, path):
     UsageError
         Where the file cannot be written.
     """
-    known = {name: getattr(trained, name) for name in ("sources", "level", "seed", "params", "head", "synthetic")}
-    card = {"model": trained.model, **known, "made_with": _versions(trained.model)}
+    card = {field.name: getattr(trained, field.name) for field in dataclasses.fields(trained)}
+    fitted = card.pop("fitted")
+    card |= {
+        "images": sorted(trained.images),
+        "classes": fitted.classes.tolist(),
+        "made_with": _versions(trained.model),
+    }
 
     def write(beside):
-        with zipfile.ZipFile(beside, "w") as file:
+        with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as file:
             file.writestr(CARD, json.dumps(card, indent=1))
-            with file.open(PICKLE, "w", force_zip64=True) as member:
-                joblib.dump(trained, member, compress=3)
+            file.writestr(ESTIMATOR, skops.io.dumps(fitted.estimator))
 
     try:
         atomic_write(path, write)
@@ -186,7 +200,7 @@ def save_model(trained, path):
 def load_model(path):
     """Read a trained model from its file.
 
-    The file holds a pickle, which can run any code while it is read: take none from people you do not trust.
+    Nothing in the file is run: skops makes objects of known classes from it; a file that asks for others is refused.
 
     Parameters
     ----------
@@ -200,7 +214,8 @@ def load_model(path):
     Raises
     ------
     UsageError
-        Where there is no such file, it is none of these, or other versions made it. The pickle is then not read.
+        Where there is no such file, it is none of these, it asks for classes that are not
+        trusted, or other versions made it. The estimator is then not read.
     """
     again = "train it again with --train and --save"
     try:
@@ -210,12 +225,25 @@ def load_model(path):
             differs = [f"{name} {made.get(name)}, here {here[name]}" for name in here if made.get(name) != here[name]]
             if differs:
                 raise UsageError(f"{path} was saved by other versions: {'; '.join(differs)}", again)
-            with file.open(PICKLE) as member:
-                return joblib.load(member)
+            estimator = read_estimator(file.read(ESTIMATOR), path)
+        fitted = Fitted.restore(estimator, card.pop("classes"))
+        del card["made_with"]
+        card |= {name: tuple(card[name]) for name in ("sources", "head")} | {"images": frozenset(card["images"])}
+        return TrainedModel(**card, fitted=fitted)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror or error}", again) from error
     except (zipfile.BadZipFile, ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is no model that --save has written, or a damaged one", again) from error
+
+
+def read_estimator(content, path):
+    """The estimator in the bytes that skops wrote; UsageError where they ask for classes that are not trusted."""
+    types = skops.io.get_untrusted_types(data=content)
+    strange = [name for name in types if name not in TRUSTED and not name.startswith("leukobench.")]
+    if strange:
+        names = ", ".join(strange)
+        raise UsageError(f"{path} asks for {names}, which no model of leukobench is made of", "do not use it")
+    return skops.io.loads(content, trusted=types)
 
 
 def represent(name, samples, root, jobs, device, cache, progress):
@@ -227,8 +255,8 @@ def represent(name, samples, root, jobs, device, cache, progress):
 
 
 def _versions(model):
-    """What a pickle of a model depends on."""
+    """What the file of a model depends on."""
     recipe, facts = get_model(model), describe_environment()
-    packages = {name: facts["packages"].get(name) for name in PICKLED}
+    packages = {name: facts["packages"].get(name) for name in MADE_OF}
     key = content_hash(representation_key(recipe.representation))
     return {"leukobench": facts["leukobench"], **packages, model: recipe.version, recipe.representation: key}

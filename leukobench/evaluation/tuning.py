@@ -105,6 +105,13 @@ class Fitted:
         told = {name: values for name, values in facts.items() if has_fit_parameter(estimator, name)}
         self.estimator = estimator.fit(X, codes, **told)
 
+    @classmethod
+    def restore(cls, estimator, classes):
+        """The same from an estimator that was fitted before, and the classes of its source."""
+        fitted = cls.__new__(cls)
+        fitted.estimator, fitted.classes = estimator, np.asarray(classes)
+        return fitted
+
     def predict(self, X):
         """Classes of rows of shape (n, p) or (n, 1 + copies, p)."""
         return self.classes[np.asarray(self.estimator.predict(_themselves(X)), dtype=int)]

@@ -6,9 +6,11 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
+import skops.io
 from sklearn.base import clone, is_classifier
 
 from leukobench.errors import UsageError
+from leukobench.evaluation.trained import read_estimator
 from leukobench.models import MODELS, get_model
 from leukobench.models.recipe import COSTS, FAMILIES
 
@@ -108,7 +110,7 @@ def test_the_same_seed_gives_the_same_model(recipe):
     np.testing.assert_array_equal(once, again)
 
 
-def test_clones_and_pickles(recipe):
+def test_clones_pickles_and_is_kept_in_a_file(recipe):
     X, y = problem(recipe, (10, 8, 6))
     model = recipe.build(recipe.defaults, 1)
     fitted = clone(model).fit(X, y)
@@ -116,6 +118,9 @@ def test_clones_and_pickles(recipe):
     restored = pickle.loads(pickle.dumps(fitted))
     np.testing.assert_array_equal(restored.predict_proba(X), fitted.predict_proba(X))
     assert pickle.loads(pickle.dumps(recipe)) == recipe
+    np.testing.assert_array_equal(
+        read_estimator(skops.io.dumps(fitted), "a file").predict_proba(X), fitted.predict_proba(X)
+    )
 
 
 def test_far_images_do_not_break_a_model(recipe):

@@ -237,14 +237,16 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def __getstate__(self):
         state = super().__getstate__()
         if "module_" in state:  # classes of backbones need not be importable, so that weights are kept and not modules
-            state = state | {"module_": state["module_"].state_dict()}
+            weights = state["module_"].state_dict()
+            state = state | {"module_": {name: weight.numpy(force=True) for name, weight in weights.items()}}
         return state
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
             self.module_ = self._build(len(self.classes_), self.size_).eval()
-            self.module_.load_state_dict(state["module_"])
+            torch = import_deep("torch")
+            self.module_.load_state_dict({name: torch.from_numpy(each) for name, each in state["module_"].items()})
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

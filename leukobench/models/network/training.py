@@ -5,13 +5,13 @@ Imports torch and skorch, so it is imported when the first network is trained an
 
 import io
 import logging
-import pickle
 
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
 from skorch.callbacks import Callback, EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
+from skorch.history import History
 
 from leukobench.files import atomic_write
 from leukobench.models.network.augmentation import prepare
@@ -178,13 +178,13 @@ class Checkpoint(Callback):
         if self.path is None or not self.path.exists():
             return 0
         try:
-            kept = torch.load(self.path, map_location=net.device, weights_only=False)
-        except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
-            log.warning("%s is damaged (%s): its training starts again", self.path.name, str(error).splitlines()[0])
+            kept = torch.load(self.path, map_location=net.device, weights_only=True)
+        except Exception as error:  # damaged bytes lead the reader of a pickle to errors of any kind
+            log.warning("%s is damaged (%r): its training starts again", self.path.name, error)
             return 0
         net.module_.load_state_dict(kept["module"])
         net.optimizer_.load_state_dict(kept["optimizer"])
-        net.history_ = kept["history"]
+        net.history_ = History(kept["history"])
         self.known = kept["stopping"]
         return len(net.history)
 
@@ -201,8 +201,17 @@ class Checkpoint(Callback):
             stopping = {name: vars(self.stopping)[name] for name in self.MEMORY}
             state = {"module": net.module_.state_dict(), "optimizer": net.optimizer_.state_dict()}
             buffer = io.BytesIO()
-            torch.save(state | {"history": net.history, "stopping": stopping}, buffer)
+            torch.save(state | {"history": _plain(net.history.to_list()), "stopping": _plain(stopping)}, buffer)
             atomic_write(self.path, buffer.getvalue())
+
+
+def _plain(values):
+    """The same with the scalars of NumPy as numbers of Python, which a file that holds no code may have."""
+    if isinstance(values, dict):
+        return {name: _plain(value) for name, value in values.items()}
+    if isinstance(values, list):
+        return [_plain(value) for value in values]
+    return values.item() if isinstance(values, np.generic) else values
 
 
 def train(
