@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from dataclasses import dataclass, replace
-from itertools import groupby, pairwise
+from itertools import groupby
 
 import joblib
 import numpy as np
@@ -70,10 +70,8 @@ def score_cells(run, protocol="pairwise"):
     """
     sources = [list(records) for _, records in groupby(sorted(run.records, key=_source), _source)]
     jobs = min(joblib.cpu_count(), len(run.records) // WORTH_A_PROCESS) or 1
-    edges = np.linspace(0, len(sources), jobs + 1).astype(int)
     shares = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_score_sources)(replace(run, records=[]), sources[start:end], protocol)
-        for start, end in pairwise(edges)
+        joblib.delayed(_score_sources)(replace(run, records=[]), sources[i::jobs], protocol) for i in range(jobs)
     )
     rows, hits, images = shares[0]
     for more_rows, more_hits, more_images in shares[1:]:
