@@ -280,11 +280,12 @@ def train(
     ).initialize()
     done = resume.restore(net)
     steps = len(sampler) // batch_size
+    rises = WARM_UP * epochs * steps > 1  # torch divides by zero where the rise is one step
     cycle = LRScheduler(
         torch.optim.lr_scheduler.OneCycleLR,
         max_lr=learning_rate,
         total_steps=epochs * steps,
-        pct_start=WARM_UP,
+        pct_start=WARM_UP if rises else 0.0,
         step_every="batch",
         last_epoch=done * steps - 1,
     )
