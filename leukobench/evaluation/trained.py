@@ -185,9 +185,10 @@ def save_model(trained, path):
     }
 
     def write(beside):
-        with zipfile.ZipFile(beside, "w", zipfile.ZIP_DEFLATED) as file:
+        # packed inside, not outside: a damaged byte is then found by the outer checksum and never unpacked
+        with zipfile.ZipFile(beside, "w") as file:
             file.writestr(CARD, json.dumps(card, indent=1))
-            file.writestr(ESTIMATOR, skops.io.dumps(fitted.estimator))
+            file.writestr(ESTIMATOR, skops.io.dumps(fitted.estimator, compression=zipfile.ZIP_DEFLATED))
 
     try:
         atomic_write(path, write)
