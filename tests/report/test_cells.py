@@ -204,3 +204,16 @@ def test_a_target_without_predictions_is_undefined(make_run):
     empty = row(cells_table(read_run(folder)), "a", "c")
     assert (empty["status"], empty["n"]) == ("ok", 0)
     assert np.isnan(empty["balanced_accuracy"])
+
+
+def test_scores_do_not_depend_on_how_many_processes_share_them(make_run, monkeypatch):
+    run = read_run(make_run(TRUTH, ["half", "perfect"], blind_abroad, heads=HEADS, seeds=(0, 1)))
+    alone = score_cells(run)
+    monkeypatch.setattr("leukobench.report.cells.WORTH_A_PROCESS", 1)
+    monkeypatch.setattr("joblib.cpu_count", lambda: 3)
+    shared = score_cells(run)
+    pd.testing.assert_frame_equal(shared.table, alone.table)
+    pd.testing.assert_frame_equal(shared.calibration, alone.calibration)
+    assert shared.columns == alone.columns
+    for test, target in alone.targets.items():
+        np.testing.assert_array_equal(shared.targets[test].hits, target.hits)
