@@ -1,49 +1,17 @@
-"""A scheduler and workers started by their own commands on loopback; one worker is killed midway."""
+"""A scheduler and workers, started by their own commands on loopback; tests/soak/test_ways.py kills one midway."""
 
 import dataclasses
 import os
-import signal
 
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.executor import execute
 from leukobench.evaluation.plan import build_plan
-from leukobench.evaluation.store import RunFolder
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 
 from leukobench.evaluation.cluster import DaskPool  # after the skip
-
-
-def values(store):
-    """What must be the same wherever a cell ran."""
-    records = [store.read_json(f"cells/{path.name}") for path in sorted(store.path.glob("cells/*.json"))]
-    return [{k: v for k, v in r.items() if k not in ("times", "provenance", "seal")} for r in records]
-
-
-def test_two_workers_one_killed_midway_give_the_records_of_one_machine(
-    cells, suite, samples, run_folder, scheduler, worker, tmp_path
-):
-    local = RunFolder(tmp_path / "local")
-    local.write_samples(samples)
-    local.write_rows("features:core", run_folder.read_rows("features:core")[:])
-    with LocalPool(1) as pool:
-        execute(cells, suite, local.path, pool=pool)
-
-    workers = [worker(), worker("--no-nanny")]
-    run_folder.write_json("plan.json", {})
-    seen = []
-
-    def done(cell, record):
-        seen.append(record["status"])
-        if len(seen) == 3:
-            os.killpg(workers[0].pid, signal.SIGKILL)
-
-    with DaskPool(scheduler, run_folder.path) as pool:
-        execute(cells, suite, run_folder.path, pool=pool, timeout=300, done=done)
-    assert seen == ["ok"] * len(cells)
-    assert values(run_folder) == values(local)
 
 
 def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, run_folder, scheduler, worker):

@@ -42,13 +42,13 @@ def build_network(name, n_classes, *, size, frozen=0.0, norm="batch", mixstyle=0
     Raises
     ------
     UsageError
-        Where the backbone is unknown, cannot run here, or names no stages for MixStyle.
+        Where the backbone is unknown, cannot run here, names no stages for MixStyle or has no norms to replace.
     """
     card = None if name == LENET else get_backbone(name)
     backbone, dim = (_lenet(), 120) if card is None else (card.module(size), card.dim)
     mean, std = (127.5, 127.5) if card is None else (card.mean, card.std)
-    if norm == "group":
-        _group_norms(backbone)
+    if norm == "group" and not _group_norms(backbone):
+        raise UsageError(f"{name} has no batch normalisation to replace", "take another backbone, or another variant")
     if mixstyle:
         stages = ["4"] if card is None else [stage for stage, _ in card.stages[:2]]
         if not stages:
@@ -140,15 +140,35 @@ def _lenet():
 
 
 def _group_norms(module):
-    """Replace batch by group normalisation, with the same scales and offsets."""
+    """Replace batch by group normalisation; gives how many were replaced.
+
+    Scales and offsets change so that an image whose groups have the mean and deviation of the pretraining gets what
+    batch normalisation gave it. With those of the pretraining as they are, its features would be lost.
+    """
+    replaced = 0
     for name, child in module.named_children():
-        if isinstance(child, torch.nn.BatchNorm2d):
-            groups = int(np.gcd(GROUPS, child.num_features))
-            norm = torch.nn.GroupNorm(groups, child.num_features, eps=child.eps)
-            norm.load_state_dict({"weight": child.weight.detach(), "bias": child.bias.detach()})
-            setattr(module, name, norm)
+        if type(child) is torch.nn.BatchNorm2d:  # not what is derived from it: that may hold an activation too
+            setattr(module, name, _as_groups(child))
+            replaced += 1
         else:
-            _group_norms(child)
+            replaced += _group_norms(child)
+    return replaced
+
+
+def _as_groups(norm):
+    groups = int(np.gcd(GROUPS, norm.num_features))
+    mean, variance = norm.running_mean.view(groups, -1), norm.running_var.view(groups, -1)
+    group_mean = mean.mean(1, keepdim=True)
+    group_std = (variance + (mean - group_mean).square()).mean(1, keepdim=True).add(norm.eps).sqrt()
+    scale = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
+    new = torch.nn.GroupNorm(groups, norm.num_features, eps=norm.eps)
+    new.load_state_dict(
+        {
+            "weight": scale * group_std.expand_as(mean).flatten(),
+            "bias": norm.bias.detach() + scale * (group_mean - mean).flatten(),
+        }
+    )
+    return new
 
 
 class MixStyle:

@@ -32,14 +32,22 @@ class Variant:
         What it adds, and the publication it follows.
     transductive : bool, default False
         Whether it uses unlabelled target images.
+    defaults : mapping
+        Default parameters that differ from `DEFAULTS`.
+    revision : str, default ""
+        Goes behind the recipe's version; changes where only this variant gives other numbers.
     """
 
     settings: Mapping = field(hash=False)
     description: str
     source: str
     transductive: bool = False
+    defaults: Mapping = field(hash=False, default_factory=dict)
+    revision: str = ""
 
 
+# Without the statistics of the batch a network does not train at the learning rate of DEFAULTS (docs/models.md).
+GENTLE = {"learning_rate": 3e-4}
 VARIANTS = {
     "plain": Variant({"colour": "none", "grey": 0.0}, "without changes of colour in training", "the usual fine-tuning"),
     "strong_colour": Variant(
@@ -52,9 +60,19 @@ VARIANTS = {
     "coral": Variant(
         {"coral": 1.0}, "with the sources' feature moments aligned", "Sun 2016, doi 10.1007/978-3-319-49409-8_35"
     ),
-    "group_norm": Variant({"norm": "group"}, "with groups in place of batches", "Wu 2018, arXiv 1803.08494"),
+    "group_norm": Variant(
+        {"norm": "group"},
+        "with groups in place of batches",
+        "Wu 2018, arXiv 1803.08494",
+        defaults=GENTLE,
+        revision=".1",
+    ),
     "fixed_norm": Variant(
-        {"norm": "fixed"}, "with the batch statistics of its pretraining", "Gulrajani 2021, arXiv 2007.01434"
+        {"norm": "fixed"},
+        "with the batch statistics of its pretraining",
+        "Gulrajani 2021, arXiv 2007.01434",
+        defaults=GENTLE,
+        revision=".1",
     ),
     "adabn": Variant({"adapt": True}, "with the target's batch statistics", "Li 2016, arXiv 1603.04779", True),
 }
@@ -124,6 +142,8 @@ def _with_variant(recipe, variant):
     return replace(
         recipe,
         build=Build(recipe.build.network, variant.settings),
+        defaults=recipe.defaults | variant.defaults,
+        version=recipe.version + variant.revision,
         transductive=variant.transductive,
         description=f"{recipe.description[:-1]}, {variant.description}.",
         source=variant.source,

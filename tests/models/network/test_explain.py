@@ -28,7 +28,7 @@ def cells(n, seed=0):
 @pytest.fixture(scope="module")
 def trained():
     X, y, _ = cells(200)
-    return NetworkClassifier("lenet", epochs=6, strength=0.5, colour="none", grey=0.0, learning_rate=2e-3).fit(X, y)
+    return NetworkClassifier("lenet", epochs=3, strength=0.5, colour="none", grey=0.0, learning_rate=2e-3).fit(X, y)
 
 
 def test_the_map_lies_on_what_tells_the_class(trained):

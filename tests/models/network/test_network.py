@@ -10,6 +10,7 @@ from leukobench.models import get_model
 from leukobench.models.network.augmentation import COLOURS, prepare
 from leukobench.models.network.classifier import NetworkClassifier, _split, _temperature
 from leukobench.models.network.crops import SIDE, as_images, crop_rows
+from leukobench.models.network.recipes import VARIANTS
 
 pytest.importorskip("torch", reason="needs the extra `deep`")
 pytest.importorskip("skorch", reason="needs the extra `deep`")
@@ -212,6 +213,35 @@ def test_group_norms_take_the_place_of_batches():
     torch.testing.assert_close(alone[0][0], batch[0][0])
 
 
+def test_an_image_with_the_statistics_of_the_pretraining_gets_what_batch_normalisation_gave():
+    batch = torch.nn.BatchNorm2d(16).eval()
+    batch.running_mean, batch.running_var = torch.linspace(-2, 3, 16), torch.linspace(0.2, 5, 16)
+    torch.nn.init.normal_(batch.weight)
+    torch.nn.init.normal_(batch.bias)
+    maps = torch.randn(1, 16, 6, 6)
+    std, mean = torch.std_mean(maps, (2, 3), keepdim=True, correction=0)
+    maps = (maps - mean) / std * batch.running_var.sqrt().view(1, -1, 1, 1) + batch.running_mean.view(1, -1, 1, 1)
+    holder = torch.nn.Sequential(batch)
+    expected = holder(maps)
+    assert architecture._group_norms(holder) == 1
+    torch.testing.assert_close(holder(maps), expected, atol=1e-4, rtol=1e-4)
+
+
+def test_a_backbone_without_batches_has_no_groups_to_take_their_place(monkeypatch):
+    monkeypatch.setattr(architecture, "_lenet", lambda: torch.nn.Sequential(torch.nn.LayerNorm(3)))
+    with pytest.raises(UsageError, match="no batch normalisation to replace"):
+        architecture.build_network("lenet", 3, size=32, norm="group")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", ["group_norm", "fixed_norm"])
+def test_a_pretrained_network_learns_without_the_statistics_of_the_batch(problem, variant):
+    X, y = problem
+    recipe = get_model(f"finetune:mobilenet_v2+{variant}")
+    model = recipe.build(recipe.defaults | {"epochs": 3, "strength": 0.3}, 0).fit(X[::2], y[::2])
+    assert (model.predict(X[1::2]) == y[1::2]).mean() > 0.8
+
+
 def test_mixstyle_acts_in_training_only_and_keeps_normalised_maps():
     mix = architecture.MixStyle(1.0)
     maps = torch.randn(8, 3, 5, 5) * torch.arange(1.0, 9).view(8, 1, 1, 1)
@@ -273,7 +303,7 @@ def test_mistakes_are_named(problem):
         get_model("lenet+luck")
 
 
-@pytest.mark.parametrize("variant", ["plain", "strong_colour", "mixup", "coral", "group_norm", "adabn", "mixstyle"])
+@pytest.mark.parametrize("variant", VARIANTS)
 def test_every_variant_fits(problem, variant):
     X, y = problem
     recipe = get_model(f"lenet+{variant}").with_epochs(1)
