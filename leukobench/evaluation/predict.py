@@ -18,7 +18,7 @@ from leukobench.evaluation.representations import load_rows
 from leukobench.evaluation.trained import represent
 from leukobench.files import atomic_write
 from leukobench.models import get_model
-from leukobench.models.network.explain import field_of, grad_cam, overlay
+from leukobench.models.network.explain import grad_cam, overlay
 
 EXPLAINED = "fine-tuned"  # the family of models that Grad-CAM explains
 
@@ -141,7 +141,7 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
     progress.stage("Grad-CAM", len(shown))
     codes = np.searchsorted(trained.fitted.classes, shown["class"].to_numpy(dtype=str))
     maps = grad_cam(network, rows, codes)
-    for row, crop, heat in zip(shown.itertuples(), field_of(network, rows), maps, strict=True):
+    for row, crop, heat in zip(shown.itertuples(), network.field_of(rows), maps, strict=True):
         caption = f"{shown.at[row.Index, 'class']} {row.probability:.2f}{', SYNTHETIC' if row.synthetic else ''}"
         _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
         atomic_write(Path(out) / f"{row.file}.png", encoded.tobytes())

@@ -206,8 +206,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, k)
         """
         check_is_fitted(self)
-        images = as_images(X)
-        crops = np.stack([prepare(image, self.size_) for image in images])
+        crops = self.field_of(X)
         module = self.network_for(crops)
         mirrored = [crops[:, ::down, ::right] for down in (1, -1) for right in (1, -1)]
         views = [softmax(self._logits(module, view) / self.temperature_, axis=1) for view in mirrored]
@@ -216,6 +215,19 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def predict(self, X):
         """Most probable class of each row, shape (n,)."""
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def field_of(self, X):
+        """What the network sees of rows of crops: its field, on white glass.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, side * side * 3)
+
+        Returns
+        -------
+        uint8 array, shape (n, size, size, 3)
+        """
+        return np.stack([prepare(image, self.size_) for image in as_images(X)])
 
     def network_for(self, crops):
         """The network that predicts these crops.

@@ -7,9 +7,7 @@ from sklearn.utils.validation import check_is_fitted
 from leukobench.errors import UsageError
 from leukobench.models.backbones import import_deep
 from leukobench.models.inference import torch_threads
-from leukobench.models.network.augmentation import prepare
 from leukobench.models.network.classifier import batches_of
-from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
 
 SIDE = 224  # px of a crop in a picture
@@ -38,7 +36,7 @@ def grad_cam(classifier, X, classes=None):
     -------
     ndarray of float32, shape (n, size, size)
         From 0 to 1, the strongest place of each map; all 0 where nothing speaks for the class. `size` is the
-        classifier's `size_`: the maps fit the crops of `field_of`.
+        classifier's `size_`: the maps fit the crops of its `field_of`.
 
     Raises
     ------
@@ -60,7 +58,7 @@ def grad_cam(classifier, X, classes=None):
     (2, 32, 32)
     """
     check_is_fitted(classifier)
-    crops = field_of(classifier, X)
+    crops = classifier.field_of(X)
     chosen = classifier.predict(X) if classes is None else np.broadcast_to(classes, len(crops))
     unknown = set(chosen.tolist()) - set(classifier.classes_.tolist())
     if unknown:
@@ -74,22 +72,6 @@ def grad_cam(classifier, X, classes=None):
     maps = np.stack([cv2.resize(each, (classifier.size_,) * 2, interpolation=cv2.INTER_LINEAR) for each in total])
     peaks = maps.max((1, 2), keepdims=True)
     return np.divide(maps, peaks, out=np.zeros_like(maps), where=peaks > 0)
-
-
-def field_of(classifier, X):
-    """What a classifier sees of rows of crops: its field, on white glass.
-
-    Parameters
-    ----------
-    classifier : NetworkClassifier
-        Fitted.
-    X : array-like of shape (n, side * side * 3)
-
-    Returns
-    -------
-    uint8 array, shape (n, size, size, 3)
-    """
-    return np.stack([prepare(image, classifier.size_) for image in as_images(X)])
 
 
 def overlay(crop, heat, caption=""):

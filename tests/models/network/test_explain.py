@@ -8,7 +8,7 @@ from leukobench.errors import UsageError
 from leukobench.models.network import explain
 from leukobench.models.network.architecture import Network
 from leukobench.models.network.classifier import NetworkClassifier
-from leukobench.models.network.explain import field_of, grad_cam, overlay
+from leukobench.models.network.explain import grad_cam, overlay
 
 SIDE, RADIUS = 48, 9
 
@@ -55,7 +55,7 @@ def test_maps_have_the_field_s_shape_lie_between_0_and_1_and_repeat(trained):
     np.testing.assert_array_equal(maps, grad_cam(trained, X, trained.predict(X)))
     np.testing.assert_allclose(maps[2:3], grad_cam(trained, X[2:3]), atol=1e-5)
     assert not np.array_equal(grad_cam(trained, X, "dark"), grad_cam(trained, X, "pale"))
-    assert field_of(trained, X).shape == (7, SIDE, SIDE, 3)
+    assert trained.field_of(X).shape == (7, SIDE, SIDE, 3)
 
 
 def test_a_mirrored_crop_has_the_mirrored_map(trained):
@@ -121,7 +121,7 @@ def test_map_of_a_frozen_network_is_the_formula_of_the_paper():
     X = np.random.default_rng(0).integers(0, 256, (3, 3 * 32 * 32)).astype(np.uint8)
     expected = []
     for view in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-        crops = torch.from_numpy(np.ascontiguousarray(field_of(model, X)[:, :: view[0], :: view[1]]))
+        crops = torch.from_numpy(np.ascontiguousarray(model.field_of(X)[:, :: view[0], :: view[1]]))
         maps = convolution((crops.permute(0, 3, 1, 2).float() - 127.5) / 127.5)
         weights = model.module_.head.weight[1] / maps[0, 0].numel()  # slope of a logit over a mean
         expected.append((weights[:, None, None] * maps).sum(1).clamp(min=0).numpy()[:, :: view[0], :: view[1]])
@@ -135,7 +135,7 @@ def test_map_of_a_frozen_network_is_the_formula_of_the_paper():
 def test_a_layer_that_is_called_twice_gives_its_last_map():
     model = tiny([Shared()])
     X = np.random.default_rng(1).integers(0, 256, (2, 3 * 32 * 32)).astype(np.uint8)
-    layer, call = explain._last_map(model.module_, field_of(model, X))
+    layer, call = explain._last_map(model.module_, model.field_of(X))
     assert (type(layer), call) == (torch.nn.ReLU, 2)
     assert grad_cam(model, X, 0).shape == (2, 32, 32)
 
