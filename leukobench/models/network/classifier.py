@@ -125,7 +125,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None):
+    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None, keep=False):
         """Train the network.
 
         Parameters
@@ -190,7 +190,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         self.module_ = self.module_.to("cpu").eval()
         logits = self._logits(self.module_, np.stack([held_out[i][0] for i in range(len(held_out))]))
         self.temperature_ = _temperature(logits, labels[valid])
-        if checkpoint:
+        if checkpoint and not keep:
             Path(checkpoint).unlink(missing_ok=True)
         return self
 

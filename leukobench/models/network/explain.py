@@ -16,7 +16,7 @@ CAPTION = 24  # px of the line below
 
 
 def grad_cam(classifier, X, classes=None):
-    """Heat maps of what speaks for a class, averaged over the crop and its mirror images as the probabilities are.
+    """Heat maps of what speaks for a class, averaged as the probabilities are: over the crop and its mirror images.
 
     The last feature map of the backbone, each channel weighted by the mean slope of the class's logit over it, and
     what is above zero of their sum. Slopes are taken at the map, so that frozen weights do not matter, and the
@@ -25,7 +25,7 @@ def grad_cam(classifier, X, classes=None):
 
     Parameters
     ----------
-    classifier : NetworkClassifier
+    classifier : NetworkClassifier or NetworkEnsemble
         Fitted.
     X : array-like of shape (n, side * side * 3)
         Rows of `leukobench.models.network.crops.crop_rows`.
@@ -64,11 +64,12 @@ def grad_cam(classifier, X, classes=None):
     if unknown:
         raise ValueError(f"{min(unknown, key=str)!r} is none of the classes {classifier.classes_.tolist()}")
     columns = np.searchsorted(classifier.classes_, chosen)
-    module = classifier.network_for(crops)
-    place = _last_map(module, crops[:1])
     total = 0.0
-    for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-        total = total + _maps(module, place, crops[:, ::down, ::right], columns)[:, ::down, ::right]
+    for member in getattr(classifier, "estimators_", [classifier]):
+        module = member.network_for(crops)
+        place = _last_map(module, crops[:1])
+        for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
+            total = total + _maps(module, place, crops[:, ::down, ::right], columns)[:, ::down, ::right]
     maps = np.stack([cv2.resize(each, (classifier.size_,) * 2, interpolation=cv2.INTER_LINEAR) for each in total])
     peaks = maps.max((1, 2), keepdims=True)
     return np.divide(maps, peaks, out=np.zeros_like(maps), where=peaks > 0)

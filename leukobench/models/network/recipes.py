@@ -9,6 +9,7 @@ from leukobench.errors import UsageError
 from leukobench.models.backbones import get_backbone
 from leukobench.models.network import LENET
 from leukobench.models.network.classifier import NetworkClassifier
+from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.recipe import Recipe
 
 PREFIX = "finetune:"
@@ -27,7 +28,7 @@ class Variant:
     Parameters
     ----------
     settings : mapping
-        Parameters of `NetworkClassifier`.
+        Parameters of `NetworkClassifier`; with `members`, of an ensemble of so many.
     description, source : str
         What it adds, and the publication it follows.
     transductive : bool, default False
@@ -75,6 +76,9 @@ VARIANTS = {
         revision=".1",
     ),
     "adabn": Variant({"adapt": True}, "with the target's batch statistics", "Li 2016, arXiv 1603.04779", True),
+    "ensemble": Variant(
+        {"members": 3}, "in three trainings that answer together", "Lakshminarayanan 2017, arXiv 1612.01474"
+    ),
 }
 
 
@@ -86,7 +90,10 @@ class Build:
     settings: Mapping = field(hash=False, default_factory=dict)
 
     def __call__(self, params, seed):
-        return NetworkClassifier(self.network, **self.settings, **params, random_state=seed)
+        settings = dict(self.settings)
+        members = settings.pop("members", 1)
+        network = NetworkClassifier(self.network, **settings, **params, random_state=seed)
+        return network if members == 1 else NetworkEnsemble(network, members)
 
 
 def fine_tuned(name):
