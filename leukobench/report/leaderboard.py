@@ -117,12 +117,14 @@ def matrix(means, model, datasets):
     Returns
     -------
     DataFrame
-        Sources in rows, targets in columns: within on the diagonal, pairwise off it; below, the rows "all others"
-        (leave one dataset out) and "merged", where they were run. NaN where a cell is missing, failed or undefined.
+        Sources that the plan has in rows, targets in columns: within on the diagonal, pairwise off it; below, the rows
+        "all others" (leave one dataset out) and "merged", where they were planned. NaN where a cell is missing, failed
+        or undefined.
     """
-    rows = list(datasets)
+    scores = means["score"].xs(model, level="model")
+    rows = [name for name in datasets if name in scores.index.get_level_values("train")]
     table = pd.DataFrame(np.nan, index=pd.Index(rows, name="train"), columns=list(datasets))
-    for (protocol, train, test), score in means["score"].xs(model, level="model").items():
+    for (protocol, train, test), score in scores.items():
         table.loc["all others" if protocol == "lodo" else train, test] = score
     return table
 

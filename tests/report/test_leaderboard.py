@@ -166,3 +166,8 @@ def test_matrix(scored):
     assert found.columns.tolist() == ["c", "a", "b"]
     assert found.index.tolist() == ["c", "a", "b", "all others"]
     np.testing.assert_array_equal(found.to_numpy(), expected)
+
+
+def test_a_matrix_has_no_row_for_what_nobody_planned(scored):
+    cells, _ = scored(["half"], protocols=("lodo",))
+    assert matrix(combinations(cells.table), "half", ["c", "a", "b"]).index.tolist() == ["all others"]
