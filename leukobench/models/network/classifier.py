@@ -23,7 +23,8 @@ LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
 MOST_REPEATS = 8  # unless that means more draws than this of each of its images
 VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 TEMPERATURES = (0.05, 20.0)
-INFERENCE_BATCH = 64
+BATCH = 64  # of inference;
+CPU_BATCH = 16  # so many maps of MobileNetV2 stay in a processor's cache, which is 1.7 times as fast
 
 
 class NetworkClassifier(ClassifierMixin, BaseEstimator):
@@ -280,16 +281,17 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         device = _device(self.device)
         module = module.to(device)
         with torch.inference_mode(), torch_threads(threads()):
-            parts = [module(batch)[0].float().cpu().numpy() for batch in batches_of(crops, device)]
+            batches = batches_of(crops, device, CPU_BATCH if device == "cpu" else BATCH)
+            parts = [module(batch)[0].float().cpu().numpy() for batch in batches]
         module.to("cpu")
         return np.concatenate(parts)
 
 
-def batches_of(crops, device="cpu"):
+def batches_of(crops, device="cpu", size=BATCH):
     """The rows of an array as tensors on a device, a batch at a time."""
     torch = import_deep("torch")
-    for start in range(0, len(crops), INFERENCE_BATCH):
-        yield torch.from_numpy(np.ascontiguousarray(crops[start : start + INFERENCE_BATCH])).to(device)
+    for start in range(0, len(crops), size):
+        yield torch.from_numpy(np.ascontiguousarray(crops[start : start + size])).to(device)
 
 
 def _device(name):
