@@ -206,7 +206,6 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n, k)
         """
-        check_is_fitted(self)
         crops = self.field_of(X)
         module = self.network_for(crops)
         mirrored = [crops[:, ::down, ::right] for down in (1, -1) for right in (1, -1)]
@@ -228,6 +227,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         -------
         uint8 array, shape (n, size, size, 3)
         """
+        check_is_fitted(self)
         return np.stack([prepare(image, self.size_) for image in as_images(X)])
 
     def network_for(self, crops):

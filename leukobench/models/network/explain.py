@@ -16,7 +16,7 @@ CAPTION = 24  # px of the line below
 
 
 def grad_cam(classifier, X, classes=None):
-    """Heat maps of what speaks for a class, averaged as the probabilities are: over the crop and its mirror images.
+    """Heat maps of what speaks for a class, averaged as the probabilities are: over mirror images, and over members.
 
     The last feature map of the backbone, each channel weighted by the mean slope of the class's logit over it, and
     what is above zero of their sum. Slopes are taken at the map, so that frozen weights do not matter, and the
