@@ -12,10 +12,11 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.changes import changes, mixed_software
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.journal import open_database
 from leukobench.evaluation.plan import build_plan, select_samples
 from leukobench.evaluation.records import SEAL, sealed
 from leukobench.evaluation.representations import compute_missing, load_rows
-from leukobench.evaluation.store import RunFolder, open_database
+from leukobench.evaluation.store import RunFolder
 from leukobench.files import locked
 from leukobench.models import MODELS
 

@@ -6,14 +6,9 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import optuna
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from optuna.exceptions import StorageInternalError
-from optuna.storages import InMemoryStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
-from sqlalchemy.exc import SQLAlchemyError
 
 from leukobench.evaluation.archive import open_archive
 from leukobench.evaluation.records import checksum, sealed
@@ -22,10 +17,6 @@ from leukobench.files import atomic_write, content_hash, locked
 log = logging.getLogger(__name__)
 
 LONGEST_NAME = 150  # characters of a representation's name in a file name, which file systems end at 255 bytes
-
-
-class StorageLost(ConnectionError):
-    """The database of the tunings cannot be reached."""
 
 
 class RunFolder:
@@ -110,6 +101,10 @@ class RunFolder:
         """File of what a run cell printed; there is none where it printed nothing."""
         return self.path / "logs" / f"{fingerprint}.log"
 
+    def journal_path(self, fingerprint, number):
+        """File of the Optuna trials of an outer fold; it goes when the cell has its record."""
+        return self.path / "journal" / f"{fingerprint}-{number}.log"
+
     def checkpoint_path(self, fingerprint, number):
         """File that the fit of an outer fold goes on from after a kill; it goes with the trials of the cell."""
         return self.path / "journal" / f"{fingerprint}-{number}.checkpoint"
@@ -171,62 +166,3 @@ class RunFolder:
         for journal in self.path.glob(f"journal/{fingerprint}-*"):
             journal.unlink()
         return record
-
-    def open_storage(self, fingerprint, number, keep=True, url=None):
-        """Optuna storage of one tuning.
-
-        Parameters
-        ----------
-        fingerprint : str
-            Of the run cell, whose lock the caller holds.
-        number : int
-            Outer fold.
-        keep : bool, default True
-            Keep trials in a journal file that survives a kill, else in memory.
-        url : str, optional
-            Database that keeps them in place of a journal, as SQLAlchemy writes it.
-
-        Returns
-        -------
-        optuna.storages.BaseStorage
-            The storage. A journal that cannot be read is named in the log and begun again.
-
-        Raises
-        ------
-        StorageLost
-            Where the database cannot be reached.
-        """
-        if url:
-            return open_database(url)
-        if not keep:
-            return InMemoryStorage()
-        path = self.path / "journal" / f"{fingerprint}-{number}.log"
-        path.parent.mkdir(exist_ok=True)
-        for lock in path.parent.glob(f"{path.name}.lock*"):  # of a process that was killed: the cell lock is ours
-            lock.unlink()
-        try:
-            storage = _journal(path)
-            optuna.get_all_study_names(storage)
-        except (ValueError, KeyError, TypeError) as error:
-            log.warning("journal %s is damaged (%s): its tuning starts again", path.name, error)
-            path.unlink()
-            storage = _journal(path)
-        return storage
-
-
-def open_database(url):
-    """Optuna storage of a database, such as "postgresql+psycopg2://user@host/leukobench".
-
-    Raises
-    ------
-    StorageLost
-        Where it cannot be reached.
-    """
-    try:
-        return RDBStorage(url)
-    except (StorageInternalError, SQLAlchemyError, ImportError) as error:
-        raise StorageLost(str(error).splitlines()[0]) from error
-
-
-def _journal(path):
-    return JournalStorage(JournalFileBackend(str(path), lock_obj=JournalFileOpenLock(str(path))))

@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 
 from leukobench.evaluation.cell import run_cell
 from leukobench.evaluation.environment import describe_environment
+from leukobench.evaluation.journal import StorageLost, open_storage
 from leukobench.evaluation.plan import head_of
-from leukobench.evaluation.store import RunFolder, StorageLost
+from leukobench.evaluation.store import RunFolder
 from leukobench.files import locked
 from leukobench.models import MODELS
 
@@ -76,7 +77,7 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
                     rows,
                     head,
                     left_out,
-                    lambda number: store.open_storage(cell.fingerprint, number, keep=keep_trials, url=storage),
+                    lambda number: open_storage(store.journal_path(cell.fingerprint, number), keep_trials, storage),
                     lambda number: store.checkpoint_path(cell.fingerprint, number) if keep_trials else None,
                 )
         except MemoryError as error:

@@ -10,6 +10,7 @@ import pytest
 from sklearn.dummy import DummyClassifier
 
 from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.journal import open_storage
 from leukobench.evaluation.plan import build_plan
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import work
@@ -158,7 +159,7 @@ def test_damaged_journal_is_begun_again(run_folder, caplog):
     path = run_folder.path / "journal" / "cell-0.log"
     path.parent.mkdir()
     path.write_text('{"op_code": 0, "study_name"\nnonsense\n{"op_code": 1}\n')
-    study = optuna.create_study(storage=run_folder.open_storage("cell", 0))
+    study = optuna.create_study(storage=open_storage(run_folder.journal_path("cell", 0)))
     assert study.trials == []
     assert "damaged" in caplog.text
 

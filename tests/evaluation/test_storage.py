@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from leukobench.evaluation.store import RunFolder, StorageLost, open_database
+from leukobench.evaluation.journal import StorageLost, open_database
+from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import work
 
 

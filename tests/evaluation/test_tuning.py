@@ -7,6 +7,7 @@ from optuna.storages import InMemoryStorage
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from leukobench.evaluation.journal import open_storage
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
 from leukobench.models import get_model
@@ -66,8 +67,8 @@ def test_a_killed_study_goes_on_to_the_same_choice(problem, tmp_path, fail_at):
     expected = run(knn_recipe(undisturbed), problem, InMemoryStorage())
     store = RunFolder(tmp_path)
     with pytest.raises(KeyboardInterrupt):
-        run(knn_recipe([], fail_at), problem, store.open_storage("cell", 0))
-    assert run(knn_recipe(resumed), problem, store.open_storage("cell", 0)) == expected
+        run(knn_recipe([], fail_at), problem, open_storage(store.journal_path("cell", 0)))
+    assert run(knn_recipe(resumed), problem, open_storage(store.journal_path("cell", 0))) == expected
     assert len(resumed) == 18 - 3 * ((fail_at - 1) // 3)
     assert resumed == undisturbed[-len(resumed) :]
 
