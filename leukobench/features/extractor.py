@@ -3,9 +3,9 @@
 import numpy as np
 import pandas as pd
 
-from leukobench.errors import UsageError
 from leukobench.features.backends import get_backend
 from leukobench.features.catalogue import PART_NAMES, PARTS_OF_SET, feature_names, features_of
+from leukobench.imaging.scale import check_um_per_px
 
 
 def extract_features(
@@ -67,13 +67,7 @@ def extract_features(
 
 def _to_micrometres(values, um_per_px, units):
     """Scale lengths and areas in place, row by row; the one place where pixels become micrometres."""
-    if um_per_px is None:
-        return
-    scale = np.array([np.nan if s is None else s for s in np.atleast_1d(um_per_px)], dtype=float)
-    if scale.shape not in {(1,), (len(values),)}:
-        raise UsageError(f"{scale.size} pixel sizes for {len(values)} images", "give one number, or one per image")
-    if (scale <= 0).any():
-        raise UsageError("um_per_px must be positive", "use None or NaN where the pixel size is unknown")
+    scale = check_um_per_px(um_per_px, len(values))
     scale = np.where(np.isnan(scale), 1.0, scale)[:, None]
     units = np.array(units)
     values[:, units == "um"] *= scale

@@ -9,6 +9,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from leukobench.features.catalogue import feature_names
 from leukobench.features.extractor import extract_features
 from leukobench.features.views import get_view, view_features
+from leukobench.imaging.check import check_images
 from leukobench.segmentation import segment
 
 
@@ -55,13 +56,21 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         Returns
         -------
         DataFrame, shape (n, number of features)
+            One row per image, in their order; with the index of X where X is a Series.
+
+        Raises
+        ------
+        UsageError
+            Where an image is no RGB array of 8 bits, or a pixel size is none.
         """
+        images = check_images(X)
+        options = {"um_per_px": um_per_px, "feature_set": self.feature_set, "device": self.device}
         if self.view:
             view = replace(get_view(self.view), copies=0)
-            options = {"um_per_px": um_per_px, "feature_set": self.feature_set, "device": self.device}
-            return pd.DataFrame(view_features(X, view, **options)[:, 0], columns=feature_names(self.feature_set))
-        masks = segment(X, um_per_px=um_per_px)
-        return extract_features(X, masks, um_per_px=um_per_px, device=self.device, feature_set=self.feature_set)
+            table = pd.DataFrame(view_features(images, view, **options)[:, 0], columns=feature_names(self.feature_set))
+        else:
+            table = extract_features(images, segment(images), **options)
+        return table.set_axis(X.index) if isinstance(X, pd.Series) else table
 
     def get_feature_names_out(self, input_features=None):
         """Column names of the feature set; images have no names of their own."""

@@ -14,19 +14,21 @@ import numpy as np
 from leukobench.errors import UsageError
 from leukobench.features.catalogue import CATALOGUE_VERSION, feature_names, features_of
 from leukobench.features.extractor import extract_features
-from leukobench.imaging.scale import estimate_um_per_px
+from leukobench.imaging.check import check_images
+from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
 from leukobench.imaging.stain import augment, get_stain_normaliser
 from leukobench.segmentation import VERSION as SEGMENTATION_VERSION
 from leukobench.segmentation import centred_ellipses, segment
 
-VIEW_VERSION = "1"
-"""Goes into cache keys; raised whenever a view would give other pixels."""
+VIEW_VERSION = "2"
+"""Goes into cache keys; raised whenever a view would give other pixels, or another scale of them."""
 
 LEAST_CONFIDENCE = 0.2  # of a scale that is estimated from red cells; below it the scale is unknown
 TYPICAL_CELL_UM = 12.5  # diameter that a cell of unknown scale is given: between a lymphocyte's and a monocyte's
 LONGEST_SIDE = 180  # px that an image of unknown scale is shrunk to before copies are made: about a field of 36 um
 SIZE_SPREAD = 0.1  # relative standard deviation of cell sizes between smears, in copies
-FACTORS = (0.15, 4.0)  # bounds of a magnification, against scales that cannot be
+LEAST_FACTOR, MOST_FACTOR = 0.15, 4.0  # bounds of a magnification, against scales that cannot be;
+MAGNIFIED_SIDE = 720  # px that a thumbnail may be magnified to beyond them: a field of 144 um at 0.2 um per px
 
 
 @dataclass(frozen=True)
@@ -157,10 +159,17 @@ def see(images, view, um_per_px=None):
     pictures, masks : list of ndarray of uint8
         One per image and copy: each image first, then its copies.
     seen : list of float
-        Micrometres per pixel of each picture; NaN where the scale is unknown.
+        Micrometres per pixel of each picture, which is that of the view but for the rounding of its sides and for the
+        bounds of a magnification; NaN where the scale is unknown.
+
+    Raises
+    ------
+    UsageError
+        Where an image is no RGB array of 8 bits, or a pixel size is none.
     """
-    scales = np.broadcast_to(np.array(np.nan if um_per_px is None else um_per_px, dtype=float), len(images))
-    cells = [cell for image, scale in zip(images, scales, strict=True) for cell in _see(image, float(scale), view)]
+    images = check_images(images)
+    scales = check_um_per_px(um_per_px, len(images)).tolist()
+    cells = [cell for image, scale in zip(images, scales, strict=True) for cell in _see(image, scale, view)]
     return tuple([cell[k] for cell in cells] for k in range(3))
 
 
@@ -201,8 +210,8 @@ def at_most(image, um_per_px, target):
     factor = LONGEST_SIDE / max(image.shape[:2]) if np.isnan(um_per_px) else um_per_px / target
     if factor >= 1:
         return image, um_per_px
-    small = _resize(image, max(factor, FACTORS[0]))
-    return small, um_per_px * image.shape[1] / small.shape[1]
+    small = _resize(image, max(factor, LEAST_FACTOR))
+    return small, um_per_px * _shrunk(image, small)
 
 
 def bring(image, um_per_px, view):
@@ -226,16 +235,23 @@ def bring(image, um_per_px, view):
     if view.um_per_px is None:
         return normalise(image, mask), mask, um_per_px
     scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px
-    factor = float(np.clip(scale / view.um_per_px, *FACTORS))
+    most = max(MOST_FACTOR, MAGNIFIED_SIDE / max(image.shape[:2]))
+    factor = float(np.clip(scale / view.um_per_px, LEAST_FACTOR, most))
     layers = [_resize((mask >= label).astype(np.float32), factor) > 0.5 for label in (1, 2)]
     mask = layers[0].astype(np.uint8) + (layers[0] & layers[1])
-    return normalise(_resize(image, factor), mask), mask, np.nan if np.isnan(um_per_px) else view.um_per_px
+    picture = _resize(image, factor)
+    return normalise(picture, mask), mask, um_per_px * _shrunk(image, picture)
 
 
 def _resize(image, factor):
     height, width = image.shape[:2]
     size = max(1, round(width * factor)), max(1, round(height * factor))
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+
+
+def _shrunk(before, after):
+    """How many times as long a pixel has become: of the sides that there are, which are whole numbers of pixels."""
+    return float(np.sqrt(before.shape[0] * before.shape[1] / (after.shape[0] * after.shape[1])))
 
 
 def _diameter(mask):

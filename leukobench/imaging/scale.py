@@ -1,4 +1,4 @@
-"""Micrometres per pixel from the red cells that happen to lie beside a leukocyte.
+"""Micrometres per pixel: what may be given as such, and what the red cells beside a leukocyte tell.
 
 A red cell on a dried smear is about 7.2 um across, in health and within a few per cent, so whole, round,
 single discs around the leukocyte are a ruler. Cells in clumps or cut off by the border are not measured.
@@ -7,6 +7,9 @@ single discs around the leukocyte are a ruler. Cells in clumps or cut off by the
 import cv2
 import numpy as np
 
+from leukobench.errors import UsageError
+
+PIXEL_SIZES = (0.005, 50.0)  # um per px that a picture of a cell can have: one cell over 4,000 px, or a third of a px
 RED_CELL_UM = 7.2
 WORKING_SIDE = 256  # px of the longer side that discs are measured at
 GLASS_PERCENTILE = 85  # lightness above which a pixel counts as plain glass
@@ -19,6 +22,45 @@ LEAST_OF_CHROMATIN = 0.4  # nor than this share of its chromatin (the diameter o
 SPECK = 0.65  # a disc smaller than this share of the large ones is a platelet or speck
 FIRM = 5  # this many discs of one size give full confidence
 TIGHT = 0.15  # as does a spread (relative, median absolute deviation) well below this
+
+
+def check_um_per_px(um_per_px, n):
+    """Pixel sizes as one number per image.
+
+    Parameters
+    ----------
+    um_per_px : float, sequence of float or None
+        Micrometres per pixel, of all or of each image; None and NaN are unknown.
+    n : int
+        Number of images.
+
+    Returns
+    -------
+    float array, shape (n,)
+        NaN where unknown.
+
+    Raises
+    ------
+    UsageError
+        Where there are neither one nor n numbers, or one lies outside `PIXEL_SIZES`.
+
+    Examples
+    --------
+    >>> check_um_per_px([0.1, None], 2).tolist(), check_um_per_px(0.2, 2).tolist()
+    ([0.1, nan], [0.2, 0.2])
+    """
+    hint = "um_per_px is positive, in micrometres per pixel, such as 0.1; None or NaN where it is unknown"
+    try:
+        sizes = np.asarray(um_per_px, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise UsageError(f"{um_per_px!r} is no pixel size", hint) from error
+    if sizes.shape not in {(), (n,)}:
+        raise UsageError(f"{sizes.size} pixel sizes for {n} images", "give one number, or one per image")
+    wrong = sizes[~(np.isnan(sizes) | ((sizes >= PIXEL_SIZES[0]) & (sizes <= PIXEL_SIZES[1])))]
+    if wrong.size:
+        low, high = PIXEL_SIZES
+        raise UsageError(f"{wrong.flat[0]:g} is no pixel size of a cell's image, which is {low} to {high:g} um", hint)
+    return np.broadcast_to(sizes, n).copy()
 
 
 def estimate_um_per_px(image, mask=None):
@@ -105,6 +147,7 @@ def red_cell_diameters(image, mask=None):
     size = (round(width * shrink), round(height * shrink))
     if min(size) < 32:
         return np.empty(0)
+    shrink = np.sqrt(size[0] * size[1] / (width * height))  # sides are whole pixels
     small = cv2.GaussianBlur(cv2.resize(image, size, interpolation=cv2.INTER_AREA), (3, 3), 0)
     stained, chromatin = _stained_and_chromatin(small)
     if mask is not None:

@@ -6,7 +6,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.errors import UsageError
 from leukobench.features.views import see
+from leukobench.imaging.check import check_images
 from leukobench.imaging.crop import centre_crop
+from leukobench.imaging.scale import check_um_per_px
 from leukobench.models.backbones import get_backbone
 from leukobench.models.inference import embedder
 
@@ -44,14 +46,19 @@ def crop_field(image, size, um_per_px=None, field_of_view_um=FIELD_OF_VIEW_UM):
     uint8 array of shape (size, size, 3)
         Averaged over areas where it shrinks, cubic where it grows.
 
+    Raises
+    ------
+    UsageError
+        Where `um_per_px` is no pixel size.
+
     Examples
     --------
     >>> crop_field(np.zeros((360, 363, 3), np.uint8), 224, um_per_px=0.1).shape
     (224, 224, 3)
     """
     height, width = image.shape[:2]
-    known = um_per_px is not None and np.isfinite(um_per_px)
-    side = max(1, round(field_of_view_um / um_per_px)) if known else min(height, width)
+    um_per_px = check_um_per_px(um_per_px, 1)[0]
+    side = min(height, width) if np.isnan(um_per_px) else max(1, round(field_of_view_um / um_per_px))
     top, left = (height - side) // 2, (width - side) // 2
     cut = image[max(top, 0) : max(top, 0) + side, max(left, 0) : max(left, 0) + side]
     if min(top, left) < 0:
@@ -78,9 +85,10 @@ def view_vectors(images, embedding, view, um_per_px=None):
         The image itself first.
     """
     pictures, _, seen = see(images, view, um_per_px)
-    if view.um_per_px is not None:  # a cell of unknown scale was brought to a typical size, so one field fits all
-        seen = view.um_per_px
-        pictures = [centre_crop(picture, round(embedding.field_of_view_um / seen)) for picture in pictures]
+    if view.um_per_px is not None:  # a cell of unknown scale was brought to a typical size, as if at the view's scale
+        seen = [view.um_per_px if np.isnan(scale) else scale for scale in seen]
+        sides = [round(embedding.field_of_view_um / scale) for scale in seen]
+        pictures = [centre_crop(picture, side) for picture, side in zip(pictures, sides, strict=True)]
     vectors = np.asarray(embedding.transform(pictures, um_per_px=seen))
     return vectors.reshape(len(images), 1 + view.copies, -1)
 
@@ -183,19 +191,25 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         Raises
         ------
         UsageError
-            Where the backbone is unknown, or a library or the weights are missing.
+            Where the backbone is unknown, a library or the weights are missing, an image is no RGB array of 8 bits, a
+            pixel size is none, or the network gives NaN.
         """
-        card = get_backbone(self.backbone)
         self.fit(X)
+        card, images = get_backbone(self.backbone), check_images(X)
+        scales = check_um_per_px(um_per_px, len(images))
         size = self.input_size or card.input_size
-        scales = np.broadcast_to(np.asarray(um_per_px, dtype=float), len(X))
-        vectors = np.empty((len(X), card.length(self.pooling)), np.float32)
-        if len(X):
+        vectors = np.empty((len(images), card.length(self.pooling)), np.float32)
+        if images:
             embed = embedder(card, size, self.device, self.runtime, self.threads, self.pooling)
-        for start in range(0, len(X), self.batch_size):
-            rows = range(start, min(start + self.batch_size, len(X)))
-            crops = np.stack([crop_field(X[i], size, scales[i], self.field_of_view_um) for i in rows])
+        for start in range(0, len(images), self.batch_size):
+            rows = range(start, min(start + self.batch_size, len(images)))
+            crops = np.stack([crop_field(images[i], size, scales[i], self.field_of_view_um) for i in rows])
             vectors[rows] = np.mean([embed(seen) for seen in TTA[self.tta](crops)], axis=0)
+        strange = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
+        if len(strange):
+            raise UsageError(
+                f"{self.backbone} gives values that are not finite for image {strange[0]}", "take another backbone"
+            )
         return vectors
 
     def get_feature_names_out(self, input_features=None):

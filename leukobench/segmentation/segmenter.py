@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from leukobench.errors import UsageError
+from leukobench.imaging.check import check_images
 from leukobench.segmentation import adaptation, granules, network
 
 VERSION = "6"
@@ -59,9 +59,7 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
     >>> masks[0][60, [5, 86, 56]].tolist(), bool(quality[0] > 0)
     ([0, 1, 2], True)
     """
-    images = list(images)
-    for position, image in enumerate(images):
-        _check(image, position)
+    images = check_images(images, empty=True)
     network.load_weights()
     with _blas().limit(limits=1, user_api="blas"):  # the threads are one per image
         if n_jobs > 1 and len(images) > 1:
@@ -78,12 +76,6 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
 @cache
 def _blas():
     return ThreadpoolController()
-
-
-def _check(image, position):
-    if not (isinstance(image, np.ndarray) and image.ndim == 3 and image.shape[2] == 3 and image.dtype == np.uint8):
-        found = f"{image.dtype} {image.shape}" if isinstance(image, np.ndarray) else type(image).__name__
-        raise UsageError(f"image {position} is no RGB image: {found}", "give uint8 arrays of shape (height, width, 3)")
 
 
 def _segment_one(image):

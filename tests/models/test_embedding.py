@@ -195,7 +195,7 @@ def test_scales_are_one_for_all_or_one_each(tiny):
     np.testing.assert_allclose(each[[0, 2]], network.transform(IMAGES, um_per_px=0.4)[[0, 2]], atol=1e-5)
     np.testing.assert_allclose(each[[1, 3, 4]], network.transform(IMAGES)[[1, 3, 4]], atol=1e-5)
     assert np.abs(each[0] - network.transform(IMAGES)[0]).max() > 1e-4
-    with pytest.raises(ValueError, match="broadcast"):
+    with pytest.raises(UsageError, match="2 pixel sizes for 5 images"):
         network.transform(IMAGES, um_per_px=[0.1, 0.2])
 
 
