@@ -26,6 +26,7 @@ from leukobench.datasets import DATASETS, find_data_root, get_dataset
 from leukobench.errors import UsageError
 from leukobench.features.bench import run_bench, run_cuda_bench, run_scaling
 from leukobench.imaging.io import read_image, read_mask
+from leukobench.text import markdown_table
 
 COLD_START = """
 import time; start = time.perf_counter()
@@ -129,9 +130,7 @@ def report(bench, scaling, cold):
 
 
 def _markdown(table):
-    rows = [[_cell(value) for value in row] for row in table.to_numpy()]
-    header = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * table.shape[1]]
-    return "\n".join(header + ["| " + " | ".join(row) + " |" for row in rows])
+    return markdown_table(table.astype(object).map(_cell))
 
 
 def _cell(value):

@@ -20,6 +20,7 @@ from leukobench.imaging.io import ImageError, read_image, read_mask
 from leukobench.imaging.scale import estimate_dataset_scale, estimate_um_per_px
 from leukobench.segmentation import VERSION, network, segment
 from leukobench.segmentation.bench import bench
+from leukobench.text import markdown_table
 
 PROTOCOL = """\
 Protocol: `segment` as shipped (version {version}; weights: {origin})
@@ -142,23 +143,19 @@ def report(dice, quality, speed, scale):
         [
             "# Segmentation against expert masks\n",
             PROTOCOL.format(version=VERSION, origin=origin),
-            markdown(dice, 3),
+            shown(dice, 3),
             "\n## Fallback masks and quality\n",
-            markdown(quality, 4),
+            shown(quality, 4),
             f"\n## Speed\n\nBest of five runs over the images, decoding not counted; {machine}.\n",
-            markdown(speed, 2),
+            shown(speed, 2),
             "\n## Micrometres per pixel from red cells (7.2 um), masks given\n",
-            markdown(scale, 4),
+            shown(scale, 4),
         ]
     )
 
 
-def markdown(table, digits):
-    cells = [
-        [f"{value:.{digits}f}" if isinstance(value, float) else str(value) for value in row]
-        for row in table.itertuples(index=False)
-    ]
-    return "\n".join(f"| {' | '.join(row)} |" for row in [list(table.columns), ["---"] * table.shape[1], *cells]) + "\n"
+def shown(table, digits):
+    return markdown_table(table.map(lambda value: f"{value:.{digits}f}" if isinstance(value, float) else value)) + "\n"
 
 
 if __name__ == "__main__":

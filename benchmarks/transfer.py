@@ -17,6 +17,7 @@ import pandas as pd
 from leukobench.evaluation.statistics import bootstrap
 from leukobench.report.cells import score_cells
 from leukobench.report.reader import read_run
+from leukobench.text import markdown_table
 
 MEANS = {"within": "within", "pairwise": "out of domain", "lodo": "leave one out"}
 
@@ -94,24 +95,20 @@ def page(table, run, options):
         [_named(model, transductive)] + [f"{row[n]:.3f} [{row[f'{n} low']:.3f}, {row[f'{n} high']:.3f}]" for n in means]
         for model, row in table.iterrows()
     ]
-    lines += [*_markdown(["model", *means], rows), "", "## Paired differences", ""]
+    lines += [markdown_table(pd.DataFrame(rows, columns=["model", *means])), "", "## Paired differences", ""]
     rows = [
         [_named(model, transductive)]
         + [f"{row[f'{n} d']:+.3f} [{row[f'{n} d low']:+.3f}, {row[f'{n} d high']:+.3f}]" for n in means]
         for model, row in table.iterrows()
         if model != options.reference
     ]
-    lines += [*_markdown(["model", *means], rows), "", "## By target", ""]
+    lines += [markdown_table(pd.DataFrame(rows, columns=["model", *means])), "", "## By target", ""]
     rows = [[_named(model, transductive)] + [f"{row[n]:.3f}" for n in targets] for model, row in table.iterrows()]
-    return "\n".join([*lines, *_markdown(["model", *targets], rows)]) + "\n"
+    return "\n".join([*lines, markdown_table(pd.DataFrame(rows, columns=["model", *targets]))]) + "\n"
 
 
 def _named(model, transductive):
-    return f"`{model}`" + (" *" if model in transductive else "")
-
-
-def _markdown(header, rows):
-    return ["| " + " | ".join(line) + " |" for line in (header, ["---"] * len(header), *rows)]
+    return model + (" *" if model in transductive else "")
 
 
 if __name__ == "__main__":

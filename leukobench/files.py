@@ -34,7 +34,7 @@ def atomic_write(path, data):
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
     os.close(handle)
     try:
         if callable(data):
@@ -49,6 +49,37 @@ def atomic_write(path, data):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(beside)
         raise
+
+
+def fitting_name(name, ending="", limit=255):
+    """A file name that a file system takes: cut where it would be too long, and then told apart by a digest.
+
+    Parameters
+    ----------
+    name : str
+        May hold what UTF-8 cannot, as names of files on a disk do.
+    ending : str, default ""
+        What comes after it, never cut.
+    limit : int, default 255
+        Bytes that a name may have.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> fitting_name("cell.jpg", ".png")
+    'cell.jpg.png'
+    >>> fitting_name("a" * 254, ".png", limit=30)
+    'aaaaaaaaaaaaa~136496c2a16a.png'
+    """
+    whole = os.fsencode(name)
+    room = limit - len(os.fsencode(ending))
+    if len(whole) <= room:
+        return name + ending
+    digest = hashlib.sha256(whole).hexdigest()[:12]
+    return f"{whole[: room - 13].decode(errors='ignore')}~{digest}{ending}"
 
 
 @contextlib.contextmanager

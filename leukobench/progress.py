@@ -3,6 +3,9 @@
 import time
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.text import Text
+
+from leukobench.text import visible
 
 PLAIN_INTERVAL = 15.0  # seconds between two plain lines
 
@@ -30,12 +33,12 @@ class ProgressReport:
     def __init__(self, console):
         self.console = console
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
-            TextColumn("{task.fields[text]}", style="dim"),
+            TextColumn("{task.fields[text]}", style="dim", markup=False),
             console=console,
             disable=not console.is_terminal,
         )
@@ -51,7 +54,7 @@ class ProgressReport:
     def stage(self, name, total):
         """Begin a stage of `total` steps; None where the number is not known yet."""
         self.name, self.total, self.done, self.said = name, total, 0, time.monotonic()
-        self.task = self.bars.add_task(name, total=total, text="")
+        self.task = self.bars.add_task(visible(name), total=total, text="")
 
     def count(self, done, total):
         """Say that `done` of `total` steps are done."""
@@ -62,12 +65,12 @@ class ProgressReport:
     def advance(self, steps, text=""):
         """Say that further steps are done, the last of them named `text`."""
         self.done += steps
-        self.bars.update(self.task, completed=self.done, text=text)
+        self.bars.update(self.task, completed=self.done, text=visible(text))
         finished = self.total is not None and self.done >= self.total
         if not self.console.is_terminal and (finished or time.monotonic() - self.said > PLAIN_INTERVAL):
             self.said = time.monotonic()
-            self.console.print(f"{self.name}: {self.done} of {self.total}{', ' + text if text else ''}", soft_wrap=True)
+            self.note(f"{self.name}: {self.done} of {self.total}{', ' + text if text else ''}")
 
     def note(self, text):
         """Print a line that stays."""
-        self.console.print(text, soft_wrap=True, highlight=False)
+        self.console.print(Text(visible(text)), soft_wrap=True)

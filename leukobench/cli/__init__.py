@@ -1,11 +1,11 @@
 """The command line: one thin function per command."""
 
+import io
 import sys
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from leukobench import __version__
 from leukobench.cli import data, features, listing, run, segment, store
@@ -13,6 +13,7 @@ from leukobench.cli.common import console
 from leukobench.cli.diagnose import diagnose
 from leukobench.cli.predict import predict
 from leukobench.errors import UsageError
+from leukobench.text import Terminal, visible
 
 app = typer.Typer(
     name="leukobench",
@@ -34,13 +35,16 @@ app.add_typer(listing.suites, name="suites")
 
 def main():
     """Run the command line; a user's mistake is one line and exit code 2, never a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number, not a traceback
+            stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
     except UsageError as error:
-        Console(stderr=True).print(f"[red]error:[/] {escape(str(error))}", soft_wrap=True, highlight=False)
+        Terminal(stderr=True).say(Text.assemble(("error:", "red"), f" {visible(str(error))}"))
         sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
-        Console(stderr=True).print("stopped; the same command goes on where it was left")
+        Terminal(stderr=True).say("stopped; the same command goes on where it was left")
         sys.exit(130)
     except Exception as error:
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
@@ -52,5 +56,5 @@ def main():
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False):
     if version:
-        console.print(f"leukobench {__version__}")
+        console.say(f"leukobench {__version__}")
         raise typer.Exit

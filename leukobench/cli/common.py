@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from leukobench.errors import UsageError
+from leukobench.text import Terminal
 
-console = Console()
+console = Terminal()
 
 Data = Annotated[str | None, typer.Option(help="Data root; else LEUKOBENCH_DATA, else the user data directory.")]
 SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]

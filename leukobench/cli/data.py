@@ -58,8 +58,8 @@ def data_index(
     for name, text in dict(coverage(index)).items():
         console.print(f"{name}: {text}")
     for row in index[index["status"] != "ok"].itertuples():
-        console.print(f"{row.status}: {row.path}: {row.reason}", soft_wrap=True, highlight=False)
-    console.print(f"index of {len(index):,} files written to {path}", soft_wrap=True)
+        console.say(f"{row.status}: {row.path}: {row.reason}")
+    console.say(f"index of {len(index):,} files written to {path}")
 
 
 @app.command("phantom")
@@ -71,4 +71,4 @@ def data_phantom(
     """Render the synthetic datasets, with exact label masks, as a data root."""
     from leukobench.datasets.phantom import write_phantom
 
-    console.print(f"phantom datasets in {write_phantom(out, per_class=per_class, seed=seed)}", soft_wrap=True)
+    console.say(f"phantom datasets in {write_phantom(out, per_class=per_class, seed=seed)}")

@@ -41,7 +41,7 @@ def diagnose(folder: Annotated[Path, typer.Argument(help="A run folder.")]):
     for section in found.sections:
         if section.name in ("probe", "loss", "shift_groups"):
             _print(section)
-    console.print(f"diagnosis.md, diagnosis.csv and diagnosis.json in {folder}", soft_wrap=True)
+    console.say(f"diagnosis.md, diagnosis.csv and diagnosis.json in {folder}")
 
 
 def _print(section):

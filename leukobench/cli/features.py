@@ -71,7 +71,7 @@ def features_extract(
     rows = TableCache().load(get_representation(name).key, ids).loc[ids].reset_index(drop=True)
     table = pd.concat([usable[["dataset", "path", "sha256", "native_label", "code"]], rows], axis=1)
     atomic_write(out, table.to_parquet)
-    console.print(f"{len(table):,} images x {rows.shape[1]} features written to {out}", soft_wrap=True)
+    console.say(f"{len(table):,} images x {rows.shape[1]} features written to {out}")
 
 
 @app.command("bench")

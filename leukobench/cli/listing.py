@@ -4,11 +4,11 @@ import json
 from typing import Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from leukobench.cli.common import console
 from leukobench.errors import UsageError
+from leukobench.text import markdown_table
 
 models = typer.Typer(help="Models: the registered recipes.", no_args_is_help=True)
 suites = typer.Typer(help="Suites: the benchmarks that come with the package.", no_args_is_help=True)
@@ -75,18 +75,14 @@ def _table(title, rows):
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name == columns[0])
     for row in rows:
-        table.add_row(*(escape(row[name] or "-") for name in columns))
+        table.add_row(*(row[name] or "-" for name in columns))
     return table
 
 
 def _markdown(title, rows):
-    rows = [_shown(row) for row in rows]
-    lines = [f"| {' | '.join(rows[0])} |", "|" + "---|" * len(rows[0])]
-    lines += [f"| {' | '.join((cell or '-').replace('|', BAR) for cell in row.values())} |" for row in rows]
-    return "\n".join([f"## {title}", "", *lines, ""])
+    import pandas as pd
 
-
-BAR = "\\|"  # a "|" within a cell of a Markdown table
+    return f"## {title}\n\n{markdown_table(pd.DataFrame(map(_shown, rows)).replace('', '-'))}\n"
 
 
 @suites.command("ls")

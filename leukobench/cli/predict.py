@@ -1,7 +1,6 @@
 """`leukobench predict`: a laboratory's own images."""
 
 import os
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -47,6 +46,7 @@ def predict(
     from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
     from leukobench.evaluation.trained import load_model, save_model, train_model
     from leukobench.files import atomic_write
+    from leukobench.text import to_csv
 
     check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
     check_writable(files=(out, save), folders=(explain,))
@@ -69,13 +69,13 @@ def predict(
         if save:
             save_model(trained, save)
         table = predict_images(trained, images, folder, **options)
-        atomic_write(out, table.to_csv(index=False, float_format="%.6g"))
+        atomic_write(out, to_csv(table, float_format="%.6g"))
         if explain:
             explain_images(trained, images, table, explain, progress=progress)
     summarise(table, [f"note: {note}" for note in notes(trained, images)])
-    console.print(f"predicted by {trained.model}, trained on {', '.join(trained.sources)}: {out}", soft_wrap=True)
+    console.say(f"predicted by {trained.model}, trained on {', '.join(trained.sources)}: {out}")
     if explain:
-        console.print(f"Grad-CAM pictures of {trained.model} in {explain}", soft_wrap=True)
+        console.say(f"Grad-CAM pictures of {trained.model} in {explain}")
 
 
 def check_way(load, needed, training):
@@ -109,11 +109,9 @@ def check_writable(files, folders):
 def summarise(table, lines):
     """Print what was predicted how often, what could not be read, and lines."""
     wrong = table[table["error"] != ""]
-    say = partial(console.print, soft_wrap=True, markup=False, highlight=False)
     chosen = table[table["error"] == ""].groupby("class")["probability"]
     show(chosen.agg(["size", "mean"]).round(2).set_axis(["images", "mean probability"], axis=1), "predictions")
     for row in wrong.itertuples():
-        say(f"{row.file}: {row.error}")
-    for line in lines:
-        say(line)
-    say(f"{len(table) - len(wrong)} of {len(table)} files are predicted, {len(wrong)} cannot be read")
+        console.say(f"{row.file}: {row.error}")
+    console.say(*lines)
+    console.say(f"{len(table) - len(wrong)} of {len(table)} files are predicted, {len(wrong)} cannot be read")

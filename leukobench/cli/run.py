@@ -87,9 +87,9 @@ def run(
         report = write_report(out)
     print_leaderboard(console, report)
     failed = sum(record["status"] != "ok" for record in records)
-    console.print(f"\n{len(records)} run cells, {failed} failed; tables in {out}", soft_wrap=True)
+    console.say("", f"{len(records)} run cells, {failed} failed; tables in {out}")
     if failed:
-        console.print(f"why: leukobench status {out}; again: the same command with --retry failed", soft_wrap=True)
+        console.say(f"why: leukobench status {out}; again: the same command with --retry failed")
         raise typer.Exit(1)
 
 
@@ -140,7 +140,7 @@ def interruptible(out):
     try:
         yield
     except KeyboardInterrupt:
-        console.print(f"stopped; nothing that was finished is lost: the same command goes on in {out}", soft_wrap=True)
+        console.say(f"stopped; nothing that was finished is lost: the same command goes on in {out}")
         raise typer.Exit(130) from None
     except OSError as error:
         what = f"{error.strerror or error} ({error.filename or out})"
@@ -179,7 +179,9 @@ def data_or_phantom(data, suite, narrowed):
     root = find_data_root(data, default=None)
     if root is not None:
         return root, suite
-    console.print("[bold yellow]no real data root: running on SYNTHETIC phantom datasets[/] (--data names a real one)")
+    console.say(
+        "no real data root: running on SYNTHETIC phantom datasets (--data names a real one)", style="bold yellow"
+    )
     kept = tuple(name for name in suite.datasets if name in DOMAINS)
     if narrowed and len(kept) < len(suite.datasets):
         missing = ", ".join(sorted(set(suite.datasets) - set(kept)))

@@ -42,16 +42,16 @@ def status(folder: Folder):
         counts[record["status"]] += 1
         if record["status"] not in ("ok", "missing", "running"):
             failed.append(record)
-    _say(", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "no run cells")
+    console.say(", ".join(f"{n} {name}" for name, n in sorted(counts.items())) or "no run cells")
     for record in failed:
         which = " ".join(str(record[key]) for key in ("protocol", "train", "model", "seed"))
-        _say(f"\n{record['status']}: {which} (cells/{record['fingerprint']}.json)")
-        _say((record.get("traceback") or record["error"]).rstrip())
+        console.say("", f"{record['status']}: {which} (cells/{record['fingerprint']}.json)")
+        console.say(*(record.get("traceback") or record["error"]).rstrip().splitlines())
         log = folder / "logs" / f"{record['fingerprint']}.log"
         if log.is_file():
             lines = log.read_text(errors="replace").splitlines()
-            _say(f"end of {log}:" if len(lines) > LOG_LINES else f"{log}:")
-            _say("\n".join(lines[-LOG_LINES:]))
+            console.say(f"end of {log}:" if len(lines) > LOG_LINES else f"{log}:")
+            console.say(*lines[-LOG_LINES:])
 
 
 def verify(folder: Folder):
@@ -62,16 +62,15 @@ def verify(folder: Folder):
     from leukobench.report.verify import verify as check
 
     verdict = check(folder)
-    for line in verdict.wrong:
-        _say(line)
+    console.say(*verdict.wrong)
     if verdict.unsealed:
-        _say(f"written without seals by an early version, so not vouched for: {len(verdict.unsealed)} files")
+        console.say(f"written without seals by an early version, so not vouched for: {len(verdict.unsealed)} files")
     if verdict.missing:
-        _say(f"{verdict.missing} planned run cells have no record yet")
+        console.say(f"{verdict.missing} planned run cells have no record yet")
     if verdict.wrong:
-        _say(f"this is not what the run wrote (differences: {len(verdict.wrong)})")
+        console.say(f"this is not what the run wrote (differences: {len(verdict.wrong)})")
         raise typer.Exit(1)
-    _say(f"{verdict.records} records and {verdict.tables} tables are what the run wrote")
+    console.say(f"{verdict.records} records and {verdict.tables} tables are what the run wrote")
 
 
 def merge(
@@ -87,7 +86,7 @@ def merge(
 
     counts = join(folders, out)
     write_report(out)
-    _say(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; tables in {out}")
+    console.say(f"{', '.join(f'{n} {name}' for name, n in counts.items())}; tables in {out}")
 
 
 def compact(folder: Folder):
@@ -97,7 +96,7 @@ def compact(folder: Folder):
     """
     from leukobench.evaluation.compact import compact as pack
 
-    _say(f"{pack(folder)} records in {folder}/records.parquet")
+    console.say(f"{pack(folder)} records in {folder}/records.parquet")
 
 
 def _is_held(folder, fingerprint):
@@ -109,7 +108,3 @@ def _is_held(folder, fingerprint):
             return not mine
     except OSError:  # a folder that cannot be written is not being run
         return False
-
-
-def _say(text):
-    console.print(text, soft_wrap=True, markup=False, highlight=False)

@@ -15,6 +15,7 @@ from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.taxonomy import LEVELS, to_level
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write
+from leukobench.text import to_csv
 
 COLUMNS = {
     "dataset": "str",
@@ -42,7 +43,7 @@ COLUMNS = {
 STATUSES = ("ok", "not_an_image", "truncated", "unreadable", "duplicate", "conflicting_label", "unlabelled")
 PHANTOM_FILE = "PHANTOM.json"  # marks a data root whose images are rendered
 FORMATS = {
-    "csv": lambda index, path: index.to_csv(path, index=False),
+    "csv": lambda index, path: Path(path).write_text(to_csv(index), encoding="utf-8", newline=""),
     "parquet": lambda index, path: index.to_parquet(path, index=False),
     "pkl": lambda index, path: index.to_pickle(path),
 }

@@ -16,7 +16,7 @@ from leukobench.datasets.index import PHANTOM_FILE
 from leukobench.errors import UsageError
 from leukobench.evaluation.representations import load_rows
 from leukobench.evaluation.trained import represent
-from leukobench.files import atomic_write
+from leukobench.files import atomic_write, fitting_name
 from leukobench.models import get_model
 from leukobench.models.network.explain import grad_cam, overlay
 
@@ -144,7 +144,8 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
     for row, crop, heat in zip(shown.itertuples(), network.field_of(rows), maps, strict=True):
         caption = f"{shown.at[row.Index, 'class']} {row.probability:.2f}{', SYNTHETIC' if row.synthetic else ''}"
         _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
-        atomic_write(Path(out) / f"{row.file}.png", encoded.tobytes())
+        *folders, name = Path(row.file).parts
+        atomic_write(Path(out, *folders, fitting_name(name, ".png")), encoded.tobytes())
         progress.advance(1, row.file)
 
 

@@ -127,8 +127,8 @@ def list_suites():
 
     Examples
     --------
-    >>> sorted(list_suites())
-    ['cross-dataset', 'merged-leukopy']
+    >>> list_suites()["cross-dataset"].name
+    'cross-dataset.toml'
     """
     return {path.stem: path for path in sorted(Path(resources.files("leukobench") / "suites").glob("*.toml"))}
 

@@ -20,6 +20,7 @@ from leukobench.features.definitions import (
     TEXTURE,
     ZERNIKE_MAGNITUDES,
 )
+from leukobench.text import markdown_table
 
 CATALOGUE_VERSION = "1"
 """Goes into every cache key; raised whenever a number in any column may change."""
@@ -206,7 +207,4 @@ def catalogue_markdown(group=None, feature_set="core"):
     -------
     str
     """
-    table = catalogue_table(group, feature_set)
-    lines = ["| " + " | ".join(table.columns) + " |", "|" + "---|" * table.shape[1]]
-    lines += ["| " + " | ".join(str(v).replace("|", "\\|") for v in row) + " |" for row in table.to_numpy()]
-    return "\n".join(lines)
+    return markdown_table(catalogue_table(group, feature_set))

@@ -1,12 +1,11 @@
 """The leaderboard as a page of Markdown."""
 
-import re
-
 import numpy as np
 import pandas as pd
 
 from leukobench.evaluation.statistics import LEVEL
 from leukobench.report.leaderboard import DAGGER, MEANS
+from leukobench.text import markdown, markdown_table
 
 _LABELS = {
     "within": "within",
@@ -73,33 +72,29 @@ def as_markdown(report):
     table = pd.DataFrame(columns)
     ranked = next(label for label, name in _LABELS.items() if name == ranking)
     table.insert(table.columns.get_loc(ranked) + 1, f"{LEVEL:.0%} interval", interval)
-    parts = [title, report.protocol_line, _markdown(table), _FEWER * bool(fewer.any()), report.conclusion]
-    parts.append("\n".join(f"- {_escape(line)}" for line in report.notes))
+    parts = [
+        title,
+        markdown(report.protocol_line),
+        markdown_table(table),
+        _FEWER * bool(fewer.any()),
+        report.conclusion,
+    ]
+    parts.append("\n".join(f"- {markdown(line)}" for line in report.notes))
     means = report.calibration_means.reset_index(drop=True)
     shown = {
         name: _marked(means[column], fewer) for name, column in _CALIBRATION.items() if means[column].notna().any()
     }
     if shown:
-        parts += ["## Calibration and abstention", _CALIBRATED, _markdown(pd.DataFrame({"model": label} | shown))]
+        parts += ["## Calibration and abstention", _CALIBRATED, markdown_table(pd.DataFrame({"model": label} | shown))]
     for model, table in report.matrices.items():
         shown = table.apply(lambda scores, seen=seen[model]: _marked(scores, scores.name in seen))
-        parts += [f"## {_escape(model)}", _markdown(shown.reset_index()), _SEEN * bool(seen[model])]
+        parts += [f"## {markdown(model)}", markdown_table(shown.reset_index()), _SEEN * bool(seen[model])]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _markdown(table):
-    table = table.map(lambda value: _number(value) if isinstance(value, float) else _escape(str(value)))
-    lines = [table.columns, ["---"] * table.shape[1], *table.to_numpy()]
-    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
 def _marked(scores, contaminated):
     """Scores as text, with a dagger where `contaminated` holds."""
     return scores.map(_number) + np.where(contaminated & scores.notna(), f" {DAGGER}", "")
-
-
-def _escape(text):
-    return re.sub(r"([|<>*`])", r"\\\1", text)
 
 
 def _number(value, digits=3):

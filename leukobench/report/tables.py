@@ -15,6 +15,7 @@ from leukobench.report.conclusion import compare_families, conclusion, notes
 from leukobench.report.leaderboard import MEANS, combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, read_run
+from leukobench.text import to_csv
 
 DIGITS = "%.6f"
 
@@ -247,7 +248,7 @@ def _stamped(table, report):
 
 
 def _csv(table):
-    return table.to_csv(index=False, float_format=DIGITS, lineterminator="\n")
+    return to_csv(table, float_format=DIGITS)
 
 
 def _plain(value):

@@ -2,10 +2,11 @@
 
 import pandas as pd
 from rich import box
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from leukobench.report.leaderboard import MEANS
+from leukobench.text import visible
 
 # Left out of a terminal that is too narrow for them; the files have every column.
 WIDE = 120
@@ -19,13 +20,15 @@ def print_leaderboard(console, report):
     console : rich.console.Console
     report : tables.Report
     """
-    kind = "[bold red]SYNTHETIC (phantom)[/] " if report.synthetic else ""
-    console.print(f"\n{kind}[bold]Leaderboard[/]")
-    console.print(report.protocol_line, style="dim", markup=False, highlight=False)
+    kind = "SYNTHETIC (phantom) " if report.synthetic else ""
+    console.print()
+    console.print(Text.assemble((kind, "bold red"), ("Leaderboard", "bold")))
+    console.print(Text(visible(report.protocol_line), "dim"))
     console.print(leaderboard_table(report, wide=console.width >= WIDE))
     for line in report.notes:
-        console.print(f"- {line}", markup=False, highlight=False)
-    console.print(f"\n{report.conclusion}", markup=False, highlight=False)
+        console.print(Text(visible(f"- {line}")))
+    console.print()
+    console.print(Text(report.conclusion))
 
 
 def leaderboard_table(report, wide=False):
@@ -66,10 +69,10 @@ def leaderboard_table(report, wide=False):
         interval = "" if pd.isna(row["ci_low"]) else f" {_short(row['ci_low'])}-{_short(row['ci_high'])}"
         table.add_row(
             "" if pd.isna(row["rank"]) else str(row["rank"]),
-            escape(row["model"]) + "".join(f" [yellow]({mark})[/]" for mark in marks),
-            row["family"],
+            Text.assemble(visible(row["model"]), *((f" ({mark})", "yellow") for mark in marks)),
+            Text(visible(row["family"])),
             *(_short(row[name]) + (interval if name == ranked else "") for name in shown),
-            f"{_short(row['worst_target_score'])} {escape(row['worst_target'])}",
+            Text(visible(f"{_short(row['worst_target_score'])} {row['worst_target']}")),
             row["coverage"],
             *("-" if pd.isna(row[name]) else f"{row[name]:.2f}" for name in times),
             style="dim" if row["section"] == "control" else None,

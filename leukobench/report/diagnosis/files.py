@@ -7,7 +7,7 @@ import pandas as pd
 
 from leukobench.files import atomic_write
 from leukobench.report.diagnosis.diagnosis import diagnose
-from leukobench.report.markdown import _markdown
+from leukobench.text import markdown, markdown_table, to_csv
 
 WARNING = (
     "Diagnosis, after the fact: these figures look at images and labels of the datasets that models were tested on. "
@@ -32,7 +32,7 @@ def write_diagnosis(folder, **options):
     diagnosis = diagnose(folder, **options)
     folder = diagnosis.run.folder
     atomic_write(folder / "diagnosis.md", as_markdown(diagnosis))
-    atomic_write(folder / "diagnosis.csv", as_table(diagnosis).to_csv(index=False, float_format="%.6g"))
+    atomic_write(folder / "diagnosis.csv", to_csv(as_table(diagnosis), float_format="%.6g"))
     atomic_write(folder / "diagnosis.json", json.dumps(as_json(diagnosis), indent=1, ensure_ascii=False) + "\n")
     return diagnosis
 
@@ -55,9 +55,10 @@ def as_markdown(diagnosis):
     str
     """
     title = "# Diagnosis" + (" of SYNTHETIC (phantom) images" if diagnosis.synthetic else "")
-    parts = [title, f"**{WARNING}**", facts_line(diagnosis), "\n".join(f"- {note}" for note in diagnosis.notes)]
+    parts = [title, f"**{WARNING}**", markdown(facts_line(diagnosis))]
+    parts.append("\n".join(f"- {markdown(note)}" for note in diagnosis.notes))
     for section in diagnosis.sections:
-        parts += [f"## {section.title}", _markdown(section.shown), f"{section.protocol} Looks at: {section.uses}."]
+        parts += [f"## {section.title}", markdown_table(section.shown), f"{section.protocol} Looks at: {section.uses}."]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
