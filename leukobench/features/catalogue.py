@@ -22,7 +22,7 @@ from leukobench.features.definitions import (
 )
 from leukobench.text import markdown_table
 
-CATALOGUE_VERSION = "1"
+CATALOGUE_VERSION = "2"
 """Goes into every cache key; raised whenever a number in any column may change."""
 
 GROUPS = ("morphology", "colour", "texture")

@@ -55,6 +55,14 @@ def _uniform_patterns():
 
 LBP_RIU2 = _uniform_patterns()
 
+NO_SPREAD = 1e-6
+"""Below this share of a channel's range a standard deviation is rounding, and counts as none; as close to a jump of the
+hue (from 1 to 0 at red, or at the cut) a hue lies beyond it."""
+
+NO_CHROMA = 5e-5
+"""The same for a and b, where the six digits of the matrix above leave greys between black and white a deviation of
+2e-5; hues whose mean on the circle is shorter point nowhere."""
+
 
 def _zernike_polynomials():
     """(n + 1) V*_nm as a polynomial of x and y: coefficients of x^p y^q, of shape (orders, 9, 9), complex integers."""

@@ -56,6 +56,20 @@ def difference():
 
 
 @pytest.fixture(scope="session")
+def agree():
+    """Function (values, reference) that asserts equal numbers up to rounding, and the same ones missing."""
+
+    def compare(values, reference):
+        names = list(reference.columns)
+        missing = [(k, names[c]) for k, c in np.argwhere(np.isnan(np.asarray(values)) != reference.isna().to_numpy())]
+        assert missing == []
+        size = np.where(["_lab_" in name for name in names], 100, 1)  # the range of the channel
+        np.testing.assert_allclose(values / size, reference / size, rtol=1e-4, atol=2e-5)
+
+    return compare
+
+
+@pytest.fixture(scope="session")
 def drawn_cells():
     """Twelve drawn cells of different sizes: (images, masks)."""
     return tuple(zip(*(draw_cell(seed, 40 + 9 * seed, 37 + 5 * seed) for seed in range(12)), strict=True))
@@ -96,11 +110,27 @@ MASKS = {
 }
 
 
+NOISE = np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
+PLAIN = {
+    "noise": NOISE,
+    "grey_noise": NOISE[..., :1],
+    "opposite_hues": np.array([(200, 100, 130), (50, 100, 85)])[np.indices((SIZE, SIZE))[1] % 2],
+    "constant": (120, 60, 150),
+    "grey": 90,
+    "black": 0,
+    "white": 255,
+}
+
+
 def plain_image(kind):
-    """Noise, or one colour."""
-    if kind == "noise":
-        return np.random.default_rng(0).integers(0, 256, (SIZE, SIZE, 3)).astype(np.uint8)
-    return np.full((SIZE, SIZE, 3), {"constant": (120, 60, 150), "grey": 90, "black": 0, "white": 255}[kind], np.uint8)
+    """Noise in colour or grey, columns of two opposite hues in turn, or one colour."""
+    return np.broadcast_to(np.asarray(PLAIN[kind], np.uint8), (SIZE, SIZE, 3))
+
+
+@pytest.fixture(params=PLAIN)
+def kind(request):
+    """Each kind of plain image in turn."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,6 @@ import numpy as np
 
 from leukobench.errors import UsageError
 from leukobench.features import tables
-from leukobench.features.backends.reference.colour import NO_SPREAD
 from leukobench.features.batch import LABELS, Batch, check_cell, stream
 from leukobench.features.catalogue import PART_NAMES
 from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE, ZERNIKE_ORDER
@@ -63,7 +62,8 @@ def kernel_source():
         "PERCENTILE_PART": tables.PERCENTILE_PART,
         "PERCENTILE_STEPS": tables.PERCENTILE_BINS * tables.PERCENTILE_PART,
         "PERCENTILE_NODES": tables.PERCENTILE_BINS + 2,
-        "NO_SPREAD": NO_SPREAD,
+        "NO_SPREAD": tables.NO_SPREAD,
+        "NO_CHROMA": tables.NO_CHROMA,
         "ZERNIKE_ORDER": ZERNIKE_ORDER,
         "ZERNIKE_COUNT": len(ZERNIKE),
         "GRID": tables.GRID,

@@ -5,15 +5,24 @@ import math
 import numpy as np
 from numba import njit
 
-from leukobench.features.backends.cpu.spaces import BLOCK, CHANNELS, HUE, LIGHT, STAIN_H, VECTOR, convert
+from leukobench.features.backends.cpu.spaces import (
+    A_STAR,
+    B_STAR,
+    BLOCK,
+    CHANNELS,
+    HUE,
+    LIGHT,
+    STAIN_H,
+    VECTOR,
+    convert,
+)
 from leukobench.features.definitions import PERCENTS
-from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
+from leukobench.features.tables import NO_CHROMA, NO_SPREAD, PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
 
 HUE_CHANNEL = HUE // BLOCK
 LAB_CHANNELS = range(LIGHT // BLOCK, STAIN_H // BLOCK)
 SCALES = np.array([100.0 if k in LAB_CHANNELS else 1.0 for k in range(CHANNELS)])
-NO_SPREAD = 1e-6
-"""Below this standard deviation, in units of a channel's scale, a channel counts as constant."""
+LEAST_SPREAD = np.array([NO_CHROMA if k * BLOCK in (A_STAR, B_STAR) else NO_SPREAD for k in range(CHANNELS)])
 
 _F = np.float32
 _PERCENTS = np.array(PERCENTS) / 100
@@ -94,7 +103,8 @@ def colour_moments(scratch, n, out, bins, percentiles):
             _fill_bins(packed, capacity, p, block, m, bins)
         p += m
     for channel in range(CHANNELS):
-        _moments(sums[channel], n, shifts[channel], SCALES[channel], out[4 * channel : 4 * channel + 4])
+        columns = out[4 * channel : 4 * channel + 4]
+        _moments(sums[channel], n, shifts[channel], SCALES[channel], LEAST_SPREAD[channel], columns)
     _hue_moments(circle, n, centre, out[4 * HUE_CHANNEL : 4 * HUE_CHANNEL + 4])
     if len(percentiles):
         _read_percentiles(bins, n, percentiles)
@@ -140,12 +150,12 @@ def _hue_sums(block, m, circle):
 
 
 @njit(nogil=True)
-def _moments(sums, n, shift, scale, out):
+def _moments(sums, n, shift, scale, least, out):
     """Mean, standard deviation, skewness and excess kurtosis from power sums about the shift."""
     a1, a2, a3, a4 = sums[0] / n, sums[1] / n, sums[2] / n, sums[3] / n
     variance = a2 - a1 * a1
     out[0] = scale * (shift + a1)
-    if variance < NO_SPREAD * NO_SPREAD:
+    if variance < least * least:
         out[1] = 0.0
         return
     std = np.sqrt(variance)
@@ -161,10 +171,14 @@ def _hue_moments(circle, n, centre, out):
         out[:] = np.nan
         return
     versine, s = 2 * circle[0] / n, 2 * circle[1] / n
-    out[0] = (centre + np.arctan2(s, 1 - versine) / (2 * np.pi)) % 1.0
+    if (1 - versine) ** 2 + s * s < NO_CHROMA * NO_CHROMA:
+        out[:2] = np.nan
+        return
+    mean = centre + np.arctan2(s, 1 - versine) / (2 * np.pi)
+    out[0] = max(mean - np.floor(mean + NO_SPREAD), 0.0)
     if out[1] > 0:
         lost = versine * (2 - versine) - s * s  # 1 - R^2, without the loss of digits
-        out[1] = np.sqrt(-np.log1p(-max(lost, 0.0))) / (2 * np.pi) if lost < 1 else np.nan
+        out[1] = np.sqrt(-np.log1p(-max(lost, 0.0))) / (2 * np.pi)
 
 
 @njit(nogil=True)

@@ -3,12 +3,11 @@
 import numpy as np
 from numba import njit
 
-from leukobench.features.backends.cpu.colour import NO_SPREAD
 from leukobench.features.backends.cpu.granules import PADDED, granules
 from leukobench.features.backends.cpu.runs import CYTOPLASM, NUCLEUS
 from leukobench.features.backends.cpu.spectrum import gabor_energies
 from leukobench.features.definitions import GRANULE_SIDES
-from leukobench.features.tables import GREY_WEIGHTS, GRID
+from leukobench.features.tables import GREY_WEIGHTS, GRID, NO_SPREAD
 
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _SIDES = len(GRANULE_SIDES)

@@ -3,7 +3,6 @@
 import numpy as np
 from numba import njit
 
-from leukobench.features.backends.cpu.colour import NO_SPREAD
 from leukobench.features.backends.cpu.hull import hull_rows
 from leukobench.features.backends.cpu.runs import bounds
 from leukobench.features.backends.cpu.shape import ratio
@@ -21,12 +20,13 @@ from leukobench.features.backends.cpu.spaces import (
     R,
     convert,
 )
+from leukobench.features.tables import NO_CHROMA, NO_SPREAD
 
 COLUMNS = 12
 _ROW = np.array([R, G, B, HUE, SAT, VAL, LIGHT, A_STAR, B_STAR, STAIN_H, STAIN_H + BLOCK, STAIN_H + 2 * BLOCK])
 _SCALE = np.array([255.0, 255, 255, 180, 255, 255, 255, 100, 100, 255, 255 * 0.713, 255 * 0.564])
 _OFFSET = np.array([0.0, 0, 0, 0, 0, 0, 0, 128, 128, 0, 128, 128])
-_NOTHING = 255 * NO_SPREAD
+_LEAST = np.where((_ROW == A_STAR) | (_ROW == B_STAR), 100 * NO_CHROMA, 255 * NO_SPREAD)
 """Below this, in channels coded as bytes, a mean or a standard deviation counts as zero."""
 
 _F = np.float32
@@ -115,7 +115,7 @@ def _mean_and_std(sums, n, shift, mean, std):
         std[k] = _SCALE[k] * np.sqrt(variance)
         if n == 0:
             std[k] = np.nan
-        if abs(mean[k]) < _NOTHING:
+        if abs(mean[k]) < _LEAST[k]:
             mean[k] = 0.0
-        if std[k] < _NOTHING:
+        if std[k] < _LEAST[k]:
             std[k] = 0.0

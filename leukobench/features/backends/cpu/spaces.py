@@ -7,7 +7,7 @@ compiler sees that rows do not overlap. Channels are scaled to span about 1; Lab
 import numpy as np
 from numba import njit
 
-from leukobench.features.tables import HED_FROM_OD, OPTICAL_DENSITY, SRGB_TO_LINEAR, XYZ_FROM_RGB
+from leukobench.features.tables import HED_FROM_OD, NO_SPREAD, OPTICAL_DENSITY, SRGB_TO_LINEAR, XYZ_FROM_RGB
 
 BLOCK = 512
 CHANNELS = 12
@@ -19,7 +19,7 @@ VECTOR = {"nogil": True, "fastmath": {"reassoc", "contract", "nsz", "nnan"}, "er
 """Free order of sums and no care for NaN; divisions stay exact."""
 
 _F = np.float32
-_ZERO, _ONE, _HALF, _THIRD, _SIXTH = _F(0), _F(1), _F(0.5), _F(1 / 3), _F(1 / 6)
+_ZERO, _ONE, _CUT, _THIRD, _SIXTH = _F(0), _F(1), _F(0.5 + NO_SPREAD), _F(1 / 3), _F(1 / 6)
 _TINY, _BYTE = _F(1e-20), _F(1 / 255)
 _LAB_KNEE, _LAB_SLOPE, _LAB_OFFSET = _F(0.008856), _F(7.787), _F(16 / 116)
 _INVERSE_ROOT_BIAS = np.int32(0x54A20000)
@@ -57,7 +57,7 @@ def _hsv(block, m, centre):
         across, sector = (b - r, _F(2)) if high == g else (across, sector)
         across, sector = (g - b, _ZERO) if high == r else (across, sector)
         d = (across / max(chroma, _TINY) + sector) * _SIXTH - centre
-        d = d - np.floor(d + _HALF)
+        d = d - np.floor(d + _CUT)
         block[HUE + i] = d if chroma > _ZERO else _ZERO
         block[SAT + i] = chroma / max(high, _TINY)
         block[VAL + i] = high * _BYTE

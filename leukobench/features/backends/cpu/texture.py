@@ -196,4 +196,4 @@ def _haralick(counts, out):
     out[5] = (n * s11 - s1 * s1) / float(spread) if spread else np.nan
     out[6], out[7] = s1 / size, spread / size / size
     out[8] = np.sqrt(out[7])
-    out[9] = np.log(size) - n_log_n / size
+    out[9] = np.log(size) - n_log_n / size if spread else 0.0

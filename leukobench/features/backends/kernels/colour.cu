@@ -16,7 +16,7 @@ __device__ inline void convert(int red, int green, int blue, float centre, const
     v[0] = r / 255.0f;
     v[1] = g / 255.0f;
     v[2] = b / 255.0f;
-    v[HUE] = chroma > 0 ? d - floorf(d + 0.5f) : 0.0f;
+    v[HUE] = chroma > 0 ? d - floorf(d + (float)(0.5 + NO_SPREAD)) : 0.0f;
     v[4] = chroma / max(high, 1e-20f);
     v[5] = high / 255.0f;
 
@@ -53,10 +53,14 @@ struct ColourSums {
     double versine, sine;
 };
 
-__device__ inline void write_moments(const double* sums, double n, double shift, double scale, double* out) {
+// Standard deviation below which channel k is constant.
+__device__ inline double least_spread(int k) { return k == LIGHT + 1 || k == LIGHT + 2 ? NO_CHROMA : NO_SPREAD; }
+
+__device__ inline void write_moments(const double* sums, double n, double shift, double scale, double least,
+                                     double* out) {
     const double a1 = sums[0] / n, a2 = sums[1] / n, a3 = sums[2] / n, a4 = sums[3] / n, variance = a2 - a1 * a1;
     out[0] = scale * (shift + a1);
-    if (variance < NO_SPREAD * NO_SPREAD) {
+    if (variance < least * least) {
         out[1] = 0;
         return;
     }
@@ -71,9 +75,13 @@ __device__ inline void write_hue(const ColourSums& s, double centre, double* out
         return;
     }
     const double versine = 2 * s.versine / s.n, sine = 2 * s.sine / s.n;
+    if ((1 - versine) * (1 - versine) + sine * sine < NO_CHROMA * NO_CHROMA) {
+        out[0] = out[1] = NOT_A_NUMBER;
+        return;
+    }
     const double mean = centre + atan2(sine, 1 - versine) / TURN, lost = versine * (2 - versine) - sine * sine;
-    out[0] = mean - floor(mean);
-    if (out[1] > 0) out[1] = lost < 1 ? sqrt(-log1p(-max(lost, 0.0))) / TURN : NOT_A_NUMBER;
+    out[0] = max(mean - floor(mean + NO_SPREAD), 0.0);
+    if (out[1] > 0) out[1] = sqrt(-log1p(-max(lost, 0.0))) / TURN;
 }
 
 __device__ inline void count_position(int* bins, int position) {
@@ -140,7 +148,7 @@ __device__ __noinline__ void colour_of(const Cell& cell, int region, ColourSums*
         const unsigned char* p = cell.pixels + 3 * i;
         convert(p[0], p[1], p[2], cut, cell.tables, v);
         for (int k = 0; k < CHANNELS; k++) {
-            const float d = v[k] - shift[k], square = d * d;
+            const double d = (double)v[k] - shift[k], square = d * d;  // the mean colour may lie far from the values
             powers[k][0] += d;
             powers[k][1] += square;
             powers[k][2] += square * d;
@@ -158,8 +166,8 @@ __device__ __noinline__ void colour_of(const Cell& cell, int region, ColourSums*
     block_add(&s->sine, sine);
     __syncthreads();
     THREADS_OVER(k, CHANNELS) {
-        const bool lab = k >= LIGHT && k < LIGHT + 3;
-        write_moments(s->powers[k], (double)n, shift[k], lab ? 100.0 : 1.0, out + 4 * k);
+        const double scale = k >= LIGHT && k < LIGHT + 3 ? 100.0 : 1.0;
+        write_moments(s->powers[k], (double)n, shift[k], scale, least_spread(k), out + 4 * k);
         if (k == HUE) write_hue(*s, centre, out + 4 * k);
     }
     if (percentiles) read_percentiles(bins, n, percentiles);

@@ -18,16 +18,19 @@ struct HullSums {
     double sums[2][CHANNELS][2];  // nucleus, around; channel; first and second power about the shift
 };
 
-__device__ inline double byte_std(double first, double second, double n) {
+// Below this a mean or a standard deviation of channel k counts as zero.
+__device__ inline double byte_least(int k) { return k == LIGHT + 1 || k == LIGHT + 2 ? 100 * NO_CHROMA : 255 * NO_SPREAD; }
+
+__device__ inline double byte_std(double first, double second, double n, double least) {
     if (n == 0) return NOT_A_NUMBER;
     const double std = sqrt(max(second / n - (first / n) * (first / n), 0.0));
-    return std < 255 * NO_SPREAD ? 0.0 : std;
+    return std < least ? 0.0 : std;
 }
 
-__device__ inline double byte_mean(double first, double shift, double n) {
+__device__ inline double byte_mean(double first, double shift, double n, double least) {
     if (n == 0) return NOT_A_NUMBER;
     const double mean = shift + first / n;
-    return fabs(mean) < 255 * NO_SPREAD ? 0.0 : mean;
+    return fabs(mean) < least ? 0.0 : mean;
 }
 
 __device__ inline long long floor_divide(long long a, long long b) { return a >= 0 ? a / b : -((-a + b - 1) / b); }
@@ -87,13 +90,14 @@ KERNEL(hull) {
     }
     __syncthreads();
     THREADS_OVER(k, CHANNELS) {
-        const double whole = (double)(s.n[0] + s.n[1]);
+        const double whole = (double)(s.n[0] + s.n[1]), least = byte_least(k);
         const double a = s.sums[0][k][0] + s.sums[1][k][0], b = s.sums[0][k][1] + s.sums[1][k][1];
         for (int part = 0; part < 2; part++) {
             const double* t = s.sums[part][k];
             double* out = cell.out + 2 * CHANNELS * part + 2 * k;
-            out[0] = ratio(byte_mean(t[0], shift[k], (double)s.n[part]), byte_mean(a, shift[k], whole));
-            out[1] = ratio(byte_std(t[0], t[1], (double)s.n[part]), byte_std(a, b, whole));
+            const double m = (double)s.n[part];
+            out[0] = ratio(byte_mean(t[0], shift[k], m, least), byte_mean(a, shift[k], whole, least));
+            out[1] = ratio(byte_std(t[0], t[1], m, least), byte_std(a, b, whole, least));
         }
     }
 }

@@ -68,7 +68,7 @@ __device__ inline void haralick(const GlcmSums& s, double* values) {
     values[6] = s.s1 / n;
     values[7] = spread / n / n;
     values[8] = sqrt(values[7]);
-    values[9] = log(n) - s.n_log_n / n;
+    values[9] = spread ? log(n) - s.n_log_n / n : 0.0;
 }
 
 // Mean and range over the directions that have a value.

@@ -5,10 +5,10 @@ from skimage.color import rgb2hed, rgb2hsv, rgb2lab
 
 from leukobench.features.backends.reference.shape import hull_region, ratio
 from leukobench.features.definitions import CHANNELS, HULL_CHANNELS, PERCENTILE_CHANNELS, PERCENTS
-from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
+from leukobench.features.tables import NO_CHROMA, NO_SPREAD, PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
 
-NO_SPREAD = 1e-6
-"""Below this standard deviation (of channels that span 1; Lab is divided by 100) a channel counts as constant."""
+CHROMA = ("lab_a", "lab_b")
+HULL_LEAST = np.array([100 * NO_CHROMA if channel in CHROMA else 255 * NO_SPREAD for channel in HULL_CHANNELS])
 
 
 def colour_part(image, regions):
@@ -19,7 +19,7 @@ def colour_part(image, regions):
         if not len(pixels):
             continue
         for channel, values in _channels(pixels).items():
-            moments = _hue_moments(values, pixels) if channel == "hsv_h" else _moments(values, _scale(channel))
+            moments = _hue_moments(values, pixels) if channel == "hsv_h" else _moments(values, _least_spread(channel))
             for moment, value in zip(("mean", "std", "skewness", "kurtosis"), moments, strict=True):
                 row[f"{name}_{channel}_{moment}"] = value
     return row
@@ -32,17 +32,19 @@ def _channels(pixels):
     return dict(zip(CHANNELS, np.concatenate(spaces, axis=2)[0].T, strict=True))
 
 
-def _scale(channel):
-    return 100.0 if channel.startswith("lab") else 1.0
+def _least_spread(channel):
+    """Standard deviation, in the channel's unit, below which it is constant."""
+    span = 100.0 if channel.startswith("lab") else 1.0
+    return span * (NO_CHROMA if channel in CHROMA else NO_SPREAD)
 
 
-def _moments(values, scale=1.0):
+def _moments(values, least_spread=NO_SPREAD):
     """Mean, population standard deviation, skewness and excess kurtosis; the last two need some spread."""
     mean = values.mean()
     d = values - mean
     square = d * d
     std = np.sqrt(square.mean())
-    if std < NO_SPREAD * scale:
+    if std < least_spread:
         return mean, 0.0, np.nan, np.nan
     return mean, std, (square * d).mean() / std**3, (square * square).mean() / std**4 - 3
 
@@ -51,17 +53,21 @@ def _hue_moments(hue, pixels):
     """Circular mean and standard deviation in turns; skewness and kurtosis of the hue cut open.
 
     The cut lies opposite to the hue of the mean colour. A grey pixel has no hue and counts as lying at that centre; a
-    region whose mean colour is grey has no hue at all.
+    region whose mean colour is grey has no hue at all, and one whose hues cancel no mean.
     """
     total = pixels.sum(0, dtype=np.int64)
     if total.max() == total.min():
         return np.nan, np.nan, np.nan, np.nan
     centre = _hue_of(total)
-    d = (hue - centre + 0.5) % 1.0 - 0.5
+    d = hue - centre
+    d -= np.floor(d + 0.5 + NO_SPREAD)
     d[pixels.max(1) == pixels.min(1)] = 0.0
-    c, s = np.cos(2 * np.pi * d).mean(), np.sin(2 * np.pi * d).mean()
-    mean = (centre + np.arctan2(s, c) / (2 * np.pi)) % 1.0
     _, std, skewness, kurtosis = _moments(d)
+    c, s = np.cos(2 * np.pi * d).mean(), np.sin(2 * np.pi * d).mean()
+    if np.hypot(c, s) < NO_CHROMA:
+        return np.nan, np.nan, skewness, kurtosis
+    mean = centre + np.arctan2(s, c) / (2 * np.pi)
+    mean = max(mean - np.floor(mean + NO_SPREAD), 0.0)
     if std:
         std = np.sqrt(-np.log(min(c * c + s * s, 1.0))) / (2 * np.pi)
     return mean, std, skewness, kurtosis
@@ -140,5 +146,5 @@ def _mean_and_std(pixels):
     values = np.column_stack([pixels, hsv, lab, y, cr, cb])
     moments = {"mean": values.mean(0), "std": values.std(0)}
     for moment in moments.values():
-        moment[abs(moment) < 255 * NO_SPREAD] = 0.0
+        moment[abs(moment) < HULL_LEAST] = 0.0
     return moments

@@ -3,9 +3,8 @@
 import numpy as np
 from scipy import ndimage
 
-from leukobench.features.backends.reference.colour import NO_SPREAD
 from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE, ZERNIKE_ORDER
-from leukobench.features.tables import GABOR_ORIENTATIONS, GABOR_WIDTH, GREY_WEIGHTS, GRID, ZERNIKE_XY
+from leukobench.features.tables import GABOR_ORIENTATIONS, GABOR_WIDTH, GREY_WEIGHTS, GRID, NO_SPREAD, ZERNIKE_XY
 
 
 def zernike_part(mask):
