@@ -23,8 +23,9 @@ import pandas as pd
 from leukobench.datasets import build_index, find_data_root
 from leukobench.evaluation.compact import compact
 from leukobench.evaluation.environment import describe_environment
-from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.executor import execute
 from leukobench.evaluation.plan import build_plan, select_samples, summarise_plan
+from leukobench.evaluation.pool import LocalPool
 from leukobench.evaluation.representations import compute_missing
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.suite import Suite, load_suite
@@ -196,9 +197,9 @@ def speedup_stage(options):
         (root / path).read_bytes()
     seconds = {}
     for jobs in (1, 2):
-        with tempfile.TemporaryDirectory() as cache:
-            extract(samples[:128], root, f"{cache}/warm", jobs)
-            seconds[jobs], _ = timed(extract, samples, root, f"{cache}/cold", jobs)
+        with tempfile.TemporaryDirectory() as cache, LocalPool(jobs) as pool:
+            extract(samples[:128], root, f"{cache}/warm", pool)
+            seconds[jobs], _ = timed(extract, samples, root, f"{cache}/cold", pool)
     speedup = seconds[1] / seconds[2]
     return [
         row("feature extraction, one worker", len(samples) / seconds[1], "images/s"),
@@ -208,10 +209,10 @@ def speedup_stage(options):
     ]
 
 
-def extract(samples, root, cache, jobs):
+def extract(samples, root, cache, pool):
     from leukobench.cache import TableCache
 
-    compute_missing([ROWS], samples, root, cache=TableCache(cache), jobs=jobs, device="cpu")
+    compute_missing([ROWS], samples, root, cache=TableCache(cache), pool=pool, device="cpu")
 
 
 def timed(function, *arguments, **options):

@@ -13,7 +13,7 @@ MAY_IMPORT = {
     "segmentation": BASE | {"imaging"},
     "features": BASE | {"imaging", "segmentation"},
     "models": BASE | {"imaging", "segmentation", "features"},
-    "evaluation": BASE | {"imaging", "datasets", "segmentation", "features", "models"},
+    "evaluation": BASE | {"progress", "imaging", "datasets", "segmentation", "features", "models"},
     "report": BASE | {"evaluation"},
 }
 REPORT_MAY_KNOW = {"archive", "metrics", "records", "statistics"}  # the report reads the store and knows no runner

@@ -11,6 +11,7 @@ from leukobench.text import Terminal
 
 console = Terminal()
 
+JOBS = "Worker processes; default and most: one per core. There are no more than there is work for, such as run cells."
 Data = Annotated[str | None, typer.Option(help="Data root; else LEUKOBENCH_DATA, else the user data directory.")]
 SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
@@ -18,7 +19,7 @@ Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default:
 BudgetName = Annotated[str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs.")]
 LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; default results/runs/<suite>.")]
-Jobs = Annotated[int | None, typer.Option(help="Worker processes; default: one per core.", min=1)]
+Jobs = Annotated[int | None, typer.Option(help=JOBS, min=1)]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 

@@ -49,6 +49,7 @@ def features_extract(
     from leukobench.cache import TableCache
     from leukobench.datasets import build_index, find_data_root
     from leukobench.errors import UsageError
+    from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.representations import compute_missing, get_representation, image_ids
     from leukobench.features import feature_names
     from leukobench.features.backends import get_backend
@@ -60,7 +61,7 @@ def features_extract(
         raise UsageError(f"cannot write into {out.resolve().parent}", "--out must name a file in a folder that exists")
     root = find_data_root(data)
     name = f"features:{feature_set}"
-    jobs = jobs or len(os.sched_getaffinity(0))
+    jobs = worker_count(jobs)
     with ProgressReport(console) as progress:
         progress.stage("index", None)
         index = build_index(root, names=split_names(datasets), progress=progress.count)

@@ -43,6 +43,7 @@ def predict(
         leukobench predict more/ --load net.zip --out more.csv
     """
     from leukobench.datasets import find_data_root
+    from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
     from leukobench.evaluation.trained import load_model, save_model, train_model
     from leukobench.files import atomic_write
@@ -58,7 +59,7 @@ def predict(
     if explain:
         check_explainable(trained.model if load else model)
     root = None if load else find_data_root(data)
-    options = {"jobs": jobs or len(os.sched_getaffinity(0)), "device": device}
+    options = {"jobs": worker_count(jobs), "device": device}
     with ProgressReport(console) as progress:
         progress.stage(f"images of {folder}", None)
         images = read_folder(folder, um_per_px, progress.count)

@@ -59,6 +59,7 @@ def run(
 
         leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
     """
+    from leukobench.evaluation.runner import check_options
     from leukobench.evaluation.runner import run as run_suite
     from leukobench.evaluation.suite import choose
     from leukobench.report import print_leaderboard, write_report
@@ -69,6 +70,7 @@ def run(
     choose("executor", [executor], ("local", "dask"))
     if (executor == "dask") != bool(scheduler):
         raise UsageError("--executor dask and --scheduler belong together", "for example --scheduler tcp://node7:8786")
+    check_options(jobs=jobs, timeout=cell_timeout, device=device, scheduler=scheduler)
     root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
     with interruptible(out):
         with ProgressReport(console) as progress:
@@ -135,8 +137,12 @@ def failures_to_retry(text):
 
 @contextlib.contextmanager
 def interruptible(out):
-    """End on SIGTERM, which clusters send, as on Ctrl-C; a disk that is full or read-only is said in a sentence."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """End on signals as on Ctrl-C; a disk that is full or read-only is said in a sentence.
+
+    Clusters send SIGTERM, and a terminal that is closed SIGHUP, unless `nohup` has it ignored.
+    """
+    heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
+    before = {each: signal.signal(each, signal.default_int_handler) for each in heeded}
     try:
         yield
     except KeyboardInterrupt:
@@ -148,14 +154,15 @@ def interruptible(out):
             f"the run ended: {what}", "what was finished is kept; put it right and start the same command again"
         ) from error
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for each, handler in before.items():
+            signal.signal(each, handler)
 
 
 def load_suite_from(suite, datasets, models, protocols, seeds, budget, level):
     from leukobench.evaluation.suite import load_suite
 
     try:
-        numbers = [int(seed) for seed in split_names(seeds) or []]
+        numbers = None if seeds is None else [int(seed) for seed in split_names(seeds) or []]
     except ValueError:
         raise UsageError(f"seeds are whole numbers, not '{seeds}'", "for example --seeds 0,1,2") from None
     return load_suite(
@@ -186,4 +193,6 @@ def data_or_phantom(data, suite, narrowed):
     if narrowed and len(kept) < len(suite.datasets):
         missing = ", ".join(sorted(set(suite.datasets) - set(kept)))
         raise UsageError(f"no phantom of {missing}", f"phantoms: {', '.join(DOMAINS)}; or name a data root with --data")
+    if not kept:
+        raise UsageError(f"no dataset of {suite.name} has a phantom", "name a data root with --data")
     return ensure_phantom(), dataclasses.replace(suite, datasets=kept)

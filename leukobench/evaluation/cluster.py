@@ -1,5 +1,6 @@
 """The worker processes of a Dask cluster in place of this machine's. Needs the extra `cluster`."""
 
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -8,12 +9,45 @@ from concurrent.futures import Future
 
 from leukobench import __version__
 from leukobench.errors import UsageError
-from leukobench.evaluation.executor import LocalPool, outcome
+from leukobench.evaluation.executor import outcome
+from leukobench.evaluation.pool import LocalPool
 from leukobench.evaluation.worker import GPU_FAMILY, failure
 from leukobench.models import MODELS
 
 PATIENCE = 60.0  # seconds to wait for a first worker
+CLOSING = 10.0  # seconds to wait for a scheduler when a run ends early
 AHEAD = 10_000  # cells handed to the scheduler at a time; it keeps them until a worker is free
+
+
+class SchedulerLost(UsageError):
+    """The scheduler of the workers is gone."""
+
+
+def check_address(scheduler):
+    """Refuse an address that no scheduler can have, before anything waits for it.
+
+    Parameters
+    ----------
+    scheduler : str
+        Such as "tcp://node7:8786".
+
+    Raises
+    ------
+    UsageError
+        Where the protocol is unknown, or there is no port.
+    """
+    try:
+        from distributed.comm.addressing import get_address_host_port
+    except ImportError:
+        raise UsageError("--executor dask needs the package distributed", "install leukobench[cluster]") from None
+    try:
+        host, port = get_address_host_port(scheduler, strict=True)
+    except ValueError as error:
+        reason = str(error)
+    else:
+        reason = "" if host and 0 < port < 2**16 else "it lacks a host or a port"
+    if reason:
+        raise UsageError(f"no scheduler has the address '{scheduler}' ({reason})", "for example tcp://node7:8786")
 
 
 class DaskPool:
@@ -38,11 +72,10 @@ class DaskPool:
     """
 
     def __init__(self, scheduler, folder):
-        try:
-            from distributed import Client
-        except ImportError:
-            raise UsageError("--executor dask needs the package distributed", "install leukobench[cluster]") from None
-        self.ahead = AHEAD
+        check_address(scheduler)
+        from distributed import Client
+
+        self.ahead, self.scheduler = AHEAD, scheduler
         try:
             self.client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
         except OSError as error:
@@ -73,18 +106,37 @@ class DaskPool:
     def __exit__(self, kind, error, traceback):
         for executor in self.executors.values():
             executor.shutdown(wait=False)
-        if kind is not None:
-            self.client.run(stop_cells)
-        self.client.close()
+        with contextlib.suppress(TimeoutError, OSError):  # of a scheduler that does not answer any more
+            if kind is not None and self.client.status == "running":
+                self.client.sync(self.client._run, stop_cells, callback_timeout=CLOSING)
+            self.client.close(timeout=CLOSING)
 
     def submit(self, task, cell, timeout):
         """Future of `task(cell)` on a worker; a worker that dies has its cell run by another one."""
         executor = self.executors[MODELS[cell.model].family == GPU_FAMILY]
         task = functools.partial(task.func, **task.keywords | {"folder": os.path.abspath(task.keywords["folder"])})
-        future = executor.submit(run_apart, task, cell, timeout)
+        try:
+            future = executor.submit(run_apart, task, cell, timeout)
+        except Exception as error:
+            if self.client.status == "running":
+                raise
+            raise self._lost() from error
         result = Future()
-        future.add_done_callback(lambda finished: _pass_on(finished, result, cell, task.keywords["facts"]))
+
+        def pass_on(finished):
+            if finished.cancelled():  # as Dask does with all futures when the connection breaks
+                result.set_exception(self._lost())
+            else:
+                _pass_on(finished, result, cell, task.keywords["facts"])
+
+        future.add_done_callback(pass_on)
         return result
+
+    def _lost(self):
+        return SchedulerLost(
+            f"the Dask scheduler at {self.scheduler} is gone",
+            "what was finished is kept: start it again, and then the same command",
+        )
 
 
 _pools, _own = set(), threading.local()

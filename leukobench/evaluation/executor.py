@@ -1,15 +1,14 @@
 """Gives cells of the plan to worker processes: a failing, hanging or dying one costs its own cell and nothing else."""
 
 import functools
-import multiprocessing
-import os
 import time
 from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 
-from pebble import ProcessExpired, ProcessPool
+from pebble import ProcessExpired
 
+from leukobench.evaluation.pool import how_it_ended
 from leukobench.evaluation.store import RunFolder
-from leukobench.evaluation.worker import BUSY, THREAD_SETTINGS, failure, start_worker, work
+from leukobench.evaluation.worker import BUSY, failure, work
 
 TRIES = 3  # of a cell whose worker died or ran out of memory; a model's own error is not tried again
 BUSY_PAUSE = 0.2  # seconds
@@ -74,35 +73,6 @@ def execute(
             done(cell, record)
 
 
-class LocalPool:
-    """Worker processes of this machine, each with one thread. A context manager; on an error it stops them at once.
-
-    Parameters
-    ----------
-    jobs : int
-        How many.
-    """
-
-    def __init__(self, jobs):
-        self.jobs, self.ahead = jobs, 2 * jobs
-
-    def __enter__(self):
-        self.previous = {name: os.environ.get(name) for name in THREAD_SETTINGS}
-        os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))  # inherited by the workers, which start afresh
-        self.pool = ProcessPool(self.jobs, initializer=start_worker, context=multiprocessing.get_context("spawn"))
-        return self
-
-    def __exit__(self, kind, error, traceback):
-        self.pool.close() if kind is None else self.pool.stop()
-        self.pool.join()
-        for name, value in self.previous.items():
-            os.environ.pop(name) if value is None else os.environ.__setitem__(name, value)
-
-    def submit(self, task, cell, timeout):
-        """Future of `task(cell)`; `outcome` reads it."""
-        return self.pool.schedule(task, args=[cell], timeout=timeout)
-
-
 def outcome(future, cell, timeout, facts=None):
     """What a future of a pool came to: `worker.work`'s result, or the record of a worker that gave none."""
     try:
@@ -110,5 +80,4 @@ def outcome(future, cell, timeout, facts=None):
     except TimeoutError:
         return failure(cell, "timeout", TimeoutError(f"stopped after the limit of {timeout:g} s"), timeout, facts)
     except ProcessExpired as error:
-        how = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"
-        return failure(cell, "killed", RuntimeError(f"the worker process ended ({how})"), 0.0, facts)
+        return failure(cell, "killed", RuntimeError(how_it_ended(error)), 0.0, facts)

@@ -1,20 +1,29 @@
 """Representations: images as rows of numbers, each computed once and cached by content."""
 
+import contextlib
 import dataclasses
+import functools
 import time
+from concurrent.futures import FIRST_COMPLETED, wait
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
+from pebble import ProcessExpired
 
 from leukobench import features, segmentation
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError
+from leukobench.evaluation.pool import LocalPool, how_it_ended
 from leukobench.features import views
-from leukobench.imaging.io import read_image
+from leukobench.imaging.io import ImageError, read_image
 
 BATCH = 32  # images that one worker holds in memory at a time
+TRIES = 3  # of a batch whose process died; from the second on each of its representations has a process of its own
+
+
+class NotComputed(Exception):
+    """A representation that a model reads could not be computed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -147,7 +156,7 @@ def image_ids(samples):
     return [f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}" for sha, um in pairs]
 
 
-def compute_missing(names, samples, root, *, cache=None, jobs=1, device="auto", progress=None):
+def compute_missing(names, samples, root, *, cache=None, jobs=1, pool=None, device="auto", progress=None, failed=None):
     """Compute what the cache lacks: every image is decoded and segmented once for all representations.
 
     Parameters
@@ -161,66 +170,151 @@ def compute_missing(names, samples, root, *, cache=None, jobs=1, device="auto", 
     cache : TableCache, optional
         Default: the user's.
     jobs : int, default 1
-        Worker processes.
+        Worker processes; with 1 this process does it.
+    pool : LocalPool, optional
+        Workers to take in place of new ones, entered by the caller.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed.
     progress : callable, optional
         Called as progress(done, total) in images.
+    failed : dict, optional
+        Where representations that cannot be computed are put: name to (kind of failure, reason). What can be computed
+        of them is in the cache all the same, and the others go on.
 
     Returns
     -------
     dict
         Representation name to {"images": number computed, "ms_per_image": worker milliseconds, masks included}.
+
+    Raises
+    ------
+    UsageError
+        Where a representation cannot be computed and nobody asked for `failed`.
+    OSError
+        Where the cache cannot be written.
     """
     cache = cache or TableCache()
     ids = np.array(image_ids(samples))
-    missing = {}
+    lacking = {}
     for name in dict.fromkeys(part for joint in names for part in parts_of(joint)):
         there = set(cache.load(get_representation(name).key, ids).index)
-        missing[name] = np.array([i not in there for i in ids], dtype=bool)
-    todo = np.flatnonzero(np.logical_or.reduce([np.zeros(len(ids), bool), *missing.values()]))
-    seconds = dict.fromkeys(missing, 0.0)
-    batches = [todo[start : start + BATCH] for start in range(0, len(todo), BATCH)]
-    tasks = []
-    for batch in batches:
-        wanted = tuple(name for name, mask in missing.items() if mask[batch].any())
-        paths = [str(Path(root) / path) for path in samples["path"].iloc[batch]]
-        um = samples["um_per_px"].iloc[batch].to_numpy(dtype=float)
-        tasks.append(delayed(_compute_batch)(cache.folder, wanted, list(ids[batch]), paths, um, device))
-    done = 0
-    with Parallel(n_jobs=jobs, return_as="generator_unordered", inner_max_num_threads=1 if jobs > 1 else None) as pool:
-        for n, spent in pool(tasks):
-            done += n
-            for name, value in spent.items():
-                seconds[name] += value
+        lacking[name] = np.array([i not in there for i in ids], dtype=bool)
+    batches = _batches(lacking, samples, ids)
+    total, done = sum(len(batch.ids) * len(batch.names) for batch in batches), 0
+    images = sum(len(batch.ids) for batch in batches)
+    measured, wrong = {name: [0, 0.0] for name in lacking}, {}
+    task = functools.partial(_compute_batch, cache.folder, str(root), device)
+    with contextlib.ExitStack() as held:
+        if pool is None and jobs > 1 and batches:
+            pool = held.enter_context(LocalPool(min(jobs, len(batches))))
+        for batch, (spent, reasons) in _outcomes(task, batches, pool):
+            for name, (number, seconds) in spent.items():
+                measured[name] = [measured[name][0] + number, measured[name][1] + seconds]
+            wrong |= reasons | wrong  # the first reason stays
+            done += len(batch.ids) * len(batch.names)
             if progress:
-                progress(done, len(todo))
-    counts = {name: int(mask.sum()) for name, mask in missing.items()}
+                progress(images * done // total, images)
+    if wrong and failed is None:
+        name, (_, reason) = next(iter(wrong.items()))
+        raise UsageError(f"{name} cannot be computed: {reason}", "what was computed is kept")
+    if failed is not None:
+        failed |= wrong
     return {
-        name: {"images": n, "ms_per_image": round(1000 * seconds[name] / n, 3) if n else None}
-        for name, n in counts.items()
+        name: {"images": n, "ms_per_image": round(1000 * seconds / n, 3) if n else None}
+        for name, (n, seconds) in measured.items()
     }
 
 
-def _compute_batch(folder, names, ids, paths, um_per_px, device):
-    representations = [get_representation(name, device) for name in names]
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Images that lack the same representations, for one process at a time."""
+
+    names: tuple
+    ids: list
+    paths: list
+    um_per_px: np.ndarray
+    tries: int = 1
+
+
+def _batches(lacking, samples, ids):
+    """Batches of the images that lack something; `lacking` is a mask of images for each representation."""
+    patterns = np.column_stack(list(lacking.values())).reshape(len(ids), -1)
+    batches = []
+    for pattern in np.unique(patterns, axis=0):
+        names = tuple(name for name, lacks in zip(lacking, pattern, strict=True) if lacks)
+        rows = np.flatnonzero((patterns == pattern).all(axis=1) & patterns.any(axis=1))
+        for start in range(0, len(rows), BATCH):
+            at = rows[start : start + BATCH]
+            um_per_px = samples["um_per_px"].iloc[at].to_numpy(dtype=float)
+            batches.append(Batch(names, list(ids[at]), list(samples["path"].iloc[at]), um_per_px))
+    return batches
+
+
+def _outcomes(task, batches, pool):
+    """Give each batch with what the task made of it; of one whose process died, with the reason in the end."""
+    if pool is None:
+        yield from ((batch, task(batch)) for batch in batches)
+        return
+    waiting, running = batches[::-1], {}
+    while waiting or running:
+        while waiting and len(running) < pool.ahead:
+            batch = waiting.pop()
+            running[pool.submit(task, batch)] = batch
+        for future in wait(running, return_when=FIRST_COMPLETED).done:
+            batch = running.pop(future)
+            try:
+                found = future.result()
+            except ProcessExpired as error:
+                if batch.tries < TRIES:  # one of its representations is to blame: each has a process of its own now
+                    again = dataclasses.replace(batch, tries=batch.tries + 1)
+                    waiting += [dataclasses.replace(again, names=(name,)) for name in batch.names]
+                    continue
+                found = {}, dict.fromkeys(batch.names, ("killed", how_it_ended(error)))
+            yield batch, found
+
+
+def _compute_batch(folder, root, device, batch):
+    """Compute the representations of a batch and put them into the cache.
+
+    Returns
+    -------
+    spent : dict
+        Name to (images, seconds).
+    failed : dict
+        Name to (kind of failure, reason); one that fails leaves the others as they are.
+    """
     start = time.perf_counter()
-    images = [read_image(path) for path in paths]
-    read = time.perf_counter() - start
-    masks, segmented = None, 0.0
-    if any(each.needs_masks for each in representations):
-        start = time.perf_counter()
-        masks = segmentation.segment(images, um_per_px=um_per_px)
-        segmented = time.perf_counter() - start
-    spent = {}
-    for each in representations:
-        start = time.perf_counter()
-        table = each.compute(images, masks, um_per_px)
-        table.index = ids
+    images, lost = {}, []
+    for number, path in enumerate(batch.paths):
+        try:
+            images[number] = read_image(Path(root) / path)
+        except ImageError as error:
+            lost.append(f"{path} cannot be read any more ({error.reason})")
+    read, at = time.perf_counter() - start, list(images)
+    images, um_per_px, masks, segmented = list(images.values()), batch.um_per_px[at], None, 0.0
+    spent, failed = {}, dict.fromkeys(batch.names, ("error", lost[0])) if lost else {}
+    for name in batch.names if images else ():
+        try:
+            each = get_representation(name, device)
+            if each.needs_masks and masks is None:
+                start = time.perf_counter()
+                masks = segmentation.segment(images, um_per_px=um_per_px)
+                segmented = time.perf_counter() - start
+            start = time.perf_counter()
+            table = each.compute(images, masks, um_per_px)
+            if len(table) != len(images):
+                raise ValueError(f"{len(table)} rows for {len(images)} images")
+        except MemoryError as error:
+            failed[name] = "oom", f"MemoryError: {error}"
+            continue
+        except Exception as error:  # whatever a network or a feature does wrong is its own failure, never a crash
+            failed[name] = "error", f"{type(error).__name__}: {error}".splitlines()[0]
+            continue
+        table.index = [batch.ids[number] for number in at]
         table.columns = table.columns.astype(str)
         TableCache(folder).save(each.key, table)
-        spent[each.name] = read + segmented * each.needs_masks + time.perf_counter() - start
-    return len(ids), spent
+        spent[name] = len(images), read + segmented * each.needs_masks + time.perf_counter() - start
+    return spent, failed
 
 
 def load_rows(name, samples, cache=None):

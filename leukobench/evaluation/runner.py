@@ -3,22 +3,27 @@
 import contextlib
 import json
 import logging
-import os
 from pathlib import Path
+
+from rich.console import Console
 
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index, index_hash
 from leukobench.errors import UsageError
 from leukobench.evaluation.changes import changes, mixed_software
 from leukobench.evaluation.environment import describe_environment
-from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.executor import execute
 from leukobench.evaluation.journal import open_database
 from leukobench.evaluation.plan import build_plan, select_samples
+from leukobench.evaluation.pool import LocalPool, worker_count
 from leukobench.evaluation.records import SEAL, sealed
-from leukobench.evaluation.representations import compute_missing, load_rows
+from leukobench.evaluation.representations import NotComputed, compute_missing, load_rows, parts_of
 from leukobench.evaluation.store import RunFolder
+from leukobench.evaluation.worker import failure
+from leukobench.features.backends import check_device
 from leukobench.files import locked
 from leukobench.models import MODELS
+from leukobench.progress import ProgressReport
 
 log = logging.getLogger(__name__)
 NAMED = 20  # changed cells that are named one by one at the start of a run; the rest is counted
@@ -48,6 +53,24 @@ def prepare(suite, root, progress=None):
     return index, samples, build_plan(suite, samples)
 
 
+def check_options(*, jobs=None, timeout=None, device="auto", scheduler=None):
+    """Refuse at once what could never run; parameters as of `run`.
+
+    Raises
+    ------
+    UsageError
+        Where a number is out of range, the device is unknown or not there, or the address is none of a scheduler.
+    """
+    worker_count(jobs)
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise UsageError(f"a run cell cannot be stopped after {timeout:g} s", "--cell-timeout is above 0")
+    check_device(device)
+    if scheduler is not None:
+        from leukobench.evaluation.cluster import check_address
+
+        check_address(scheduler)
+
+
 def run(
     suite,
     root,
@@ -75,7 +98,7 @@ def run(
     cache : path-like, optional
         Folder of the representations; default the user's.
     jobs : int, optional
-        Worker processes; default one per core.
+        Worker processes; default and most one per core, and no more than there are run cells.
     scheduler : str, optional
         Address of a Dask scheduler whose workers run the cells in place of this machine's processes.
     storage : str, optional
@@ -86,8 +109,8 @@ def run(
         Where features are computed.
     retry : collection of str, default none
         Kinds of failure whose cells are run again, among "error", "oom", "timeout" and "killed".
-    progress : object, optional
-        With methods stage(name, total), advance(n, text) and note(text); see `leukobench.progress`.
+    progress : leukobench.progress.ProgressReport, optional
+        Where to report; default nowhere.
 
     Returns
     -------
@@ -103,7 +126,8 @@ def run(
     KeyboardInterrupt
         On Ctrl-C, after the workers were stopped; what was finished stays.
     """
-    jobs = jobs or len(os.sched_getaffinity(0))
+    check_options(jobs=jobs, timeout=timeout, device=device, scheduler=scheduler)
+    jobs, progress = worker_count(jobs), progress or ProgressReport(Console(quiet=True))
     progress.stage("index", None)
     index, samples, cells = prepare(suite, root, progress.count)
     facts = {"suite": suite.name, "suite_version": suite.version, "index_hash": index_hash(index), "threads": 1}
@@ -122,8 +146,8 @@ def run(
             progress.note(f"{len(cells) - len(todo)} of {len(cells)} run cells are done already in {out}")
         if not todo:
             return [records[cell] for cell in cells]
-        pool = _open_pool(jobs, scheduler, store)
-        _represent(todo, samples, root, store, TableCache(cache), jobs, device, progress)
+        pool = _open_pool(worker_count(jobs, len(todo)), scheduler, store)
+        failed = _represent(todo, samples, root, store, TableCache(cache), jobs, device, progress)
 
         def done(cell, record):
             records[cell] = record
@@ -132,6 +156,12 @@ def run(
             progress.advance(1, " ".join(map(str, cell.identity)))
 
         progress.stage("run cells", len(todo))
+        for cell in list(todo):
+            for name in failed.keys() & set(parts_of(MODELS[cell.model].representation)):
+                kind, reason = failed[name]
+                done(cell, store.write_record(failure(cell, kind, NotComputed(f"{name}: {reason}"), 0.0, facts)))
+                todo.remove(cell)
+                break
         todo.sort(key=lambda cell: -_cost(cell, samples))
         options = {"stale": stale, "timeout": timeout, "storage": storage, "facts": facts, "done": done}
         try:
@@ -192,17 +222,20 @@ def _claim(store, plan, samples, held):
 
 
 def _represent(cells, samples, root, store, tables, jobs, device, progress):
-    """Compute the representations that cells need and lay them out for the workers."""
+    """Compute the representations that cells need and lay them out for the workers; gives what failed, and why."""
     progress.stage("features and embeddings", None)
-    names = sorted({MODELS[cell.model].representation for cell in cells})
+    names, failed = sorted({MODELS[cell.model].representation for cell in cells}), {}
+    options = {"jobs": jobs, "device": device, "progress": progress.count, "failed": failed}
     with locked(store.path / "locks" / "representations"):
-        measured = compute_missing(
-            names, samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count
-        )
+        measured = compute_missing(names, samples, root, cache=tables, **options)
+        for name, (_, reason) in failed.items():
+            progress.note(f"{name} cannot be computed: {reason}")
         for name in names:
-            store.write_rows(name, load_rows(name, samples, tables))
+            if not failed.keys() & set(parts_of(name)):
+                store.write_rows(name, load_rows(name, samples, tables))
         known = store.read_json("representations.json") or {}
         store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
+    return failed
 
 
 def _tell(progress, lines):

@@ -5,15 +5,43 @@ import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
+from typing import Annotated
 
-from leukobench.datasets.taxonomy import LEVELS
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic.dataclasses import dataclass
+
+from leukobench.datasets.taxonomy import LEVELS, PRESETS
 from leukobench.errors import UsageError
 from leukobench.models import MODELS, get_model
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 
 
-@dataclasses.dataclass(frozen=True)
+def _dataset_name(name):
+    """A name that stands in paths and tables; which names there are is known when the data are read."""
+    if name in ("", ".", "..") or not name.isprintable() or {*name} & {*"/\\"}:
+        raise ValueError("a dataset's name is that of a folder, without slashes and control characters")
+    return name
+
+
+# The types and ranges of a suite's and a budget's keys.
+Count = Annotated[int, Field(ge=0, le=1_000_000)]
+Number = Annotated[int, Field(ge=1, le=1_000_000)]
+Folds = Annotated[int, Field(ge=2, le=1_000)]
+Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
+SuiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
+DatasetName = Annotated[str, StringConstraints(max_length=150), AfterValidator(_dataset_name)]
+
+
+def _several(kind):
+    """One or more of a kind; TOML's lists become tuples."""
+    return Annotated[tuple[Annotated[kind, Field(strict=True)], ...], Field(strict=False, min_length=1)]
+
+
+CHECKED = ConfigDict(strict=True, extra="forbid")  # no text for a number, no true for 1
+
+
+@dataclass(frozen=True, config=CHECKED)
 class Budget:
     """What a budget buys, in counts.
 
@@ -32,21 +60,21 @@ class Budget:
     """
 
     name: str
-    outer_folds: int
-    inner_folds: int
-    seeds: int
-    trials: dict
-    epochs: int = 1
+    outer_folds: Folds
+    inner_folds: Folds
+    seeds: Number
+    trials: dict[str, Count]
+    epochs: Number = 1
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclass(frozen=True, config=CHECKED)
 class Suite:
     """A benchmark: what is trained on what, and how it is scored.
 
     Parameters
     ----------
     name, description : str
-        What it is called and what it is for.
+        What it is called (letters, digits and ._+- in it: it names a folder too) and what it is for.
     version : int
         Raised whenever the file changes what a number means.
     level : str
@@ -54,7 +82,7 @@ class Suite:
     datasets, models, protocols : tuple of str
         What takes part; protocols are among within, pairwise, lodo (leave one dataset out) and merged.
     seeds : tuple of int
-        Repetitions.
+        Repetitions, each in 0 .. 2**32 - 1.
     budget : Budget
         Folds and trials.
     min_source_images : int
@@ -70,17 +98,17 @@ class Suite:
     'L5'
     """
 
-    name: str
+    name: SuiteName
     description: str
-    version: int
+    version: Count
     level: str
-    datasets: tuple
-    models: tuple
-    protocols: tuple
-    seeds: tuple
+    datasets: _several(DatasetName)
+    models: _several(str)
+    protocols: _several(str)
+    seeds: _several(Seed)
     budget: Budget
-    min_source_images: int
-    min_test_images: int
+    min_source_images: Number
+    min_test_images: Number
     preset: str = ""
 
     def as_dict(self):
@@ -182,15 +210,10 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         For an unknown name or key, or a file that is not a suite.
     """
     path = Path(name) if str(name).endswith(".toml") else list_suites().get(choose("suite", [name], list_suites())[0])
-    try:
-        table = tomllib.loads(path.read_text())
-    except FileNotFoundError:
-        raise UsageError(
-            f"no suite file {path}", "give a path to a TOML file, or one of `leukobench suites ls`"
-        ) from None
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{path} is not a TOML file: {error}", "see `leukobench suites ls` for examples") from None
+    table = _read(path)
     limits = table.pop("limits", {})
+    if not isinstance(limits, dict):
+        raise UsageError(f"{path.name}: limits is a table, not {limits!r}", SEE)
     fields = {field.name for field in dataclasses.fields(Suite)}
     choose(f"key in {path.name}", [*table, *limits], sorted(fields))
     missing = sorted(fields - {"preset"} - set(table) - set(limits))
@@ -198,20 +221,50 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         raise UsageError(f"{path.name} lacks {', '.join(missing)}", "copy a suite shown by `leukobench suites ls`")
 
     asked = {"datasets": datasets, "models": models, "protocols": protocols, "budget": budget, "level": level}
-    table |= {key: value for key, value in asked.items() if value}
+    table |= limits | {key: value for key, value in asked.items() if value is not None}
     bought = get_budget(table["budget"])
-    seeds = tuple(seeds) if seeds else tuple(table["seeds"])[: bought.seeds]
-    models = list(MODELS) if tuple(table["models"]) == ("all",) else table["models"]
-    models = tuple(dict.fromkeys(get_model(name).name for name in models))
-    return Suite(
-        **table
-        | limits
-        | {
-            "budget": bought,
-            "seeds": tuple(dict.fromkeys(seeds)),
-            "models": models,
-            "level": choose("level", [table["level"]], LEVELS)[0],
-            "protocols": choose("protocol", table["protocols"], PROTOCOLS),
-            "datasets": tuple(dict.fromkeys(table["datasets"])),
-        }
+    try:
+        suite = Suite(**table | {"budget": bought})
+        suite = dataclasses.replace(suite, seeds=suite.seeds[: bought.seeds] if seeds is None else seeds)
+    except ValidationError as error:
+        raise UsageError(f"{path.name}: {_first(error)}", SEE) from None
+    choose("preset", [suite.preset] if suite.preset else [], PRESETS)
+    models = MODELS if suite.models == ("all",) else suite.models
+    return dataclasses.replace(
+        suite,
+        seeds=tuple(dict.fromkeys(suite.seeds)),
+        models=tuple(dict.fromkeys(get_model(name).name for name in models)),
+        level=choose("level", [suite.level], LEVELS)[0],
+        protocols=choose("protocol", suite.protocols, PROTOCOLS),
+        datasets=tuple(dict.fromkeys(suite.datasets)),
     )
+
+
+SEE = "see `leukobench suites ls` for examples"
+WORDS = {
+    "too_short": "needs one at least",
+    "tuple_type": "should be a list",
+    "string_pattern_mismatch": "a name is made of letters, digits and ._+- and begins with a letter or digit",
+}
+
+
+def _read(path):
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError:
+        raise UsageError(
+            f"no suite file {path}", "give a path to a TOML file, or one of `leukobench suites ls`"
+        ) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", SEE) from None
+    except ValueError as error:  # no UTF-8, or no TOML
+        raise UsageError(f"{path} is not a TOML file: {error}", SEE) from None
+
+
+def _first(error):
+    """The first thing that is wrong with the values of a suite, in words."""
+    wrong = error.errors(include_url=False)[0]
+    key, *place = wrong["loc"]
+    which = f" (number {place[0] + 1})" if place and isinstance(place[0], int) else ""
+    message = WORDS.get(wrong["type"]) or wrong["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return f"{key}{which} is {wrong['input']!r}: {message}"

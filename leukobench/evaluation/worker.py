@@ -6,28 +6,24 @@ import faulthandler
 import functools
 import os
 import signal
-import sys
 import tempfile
 import time
 import traceback
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from leukobench.evaluation.cell import run_cell
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.journal import StorageLost, open_storage
 from leukobench.evaluation.plan import head_of
+from leukobench.evaluation.pool import is_worker
 from leukobench.evaluation.store import RunFolder
 from leukobench.files import locked
 from leukobench.models import MODELS
 
-THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 FAILURES = ("error", "oom", "timeout", "killed")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 GPU_FAMILY = "fine-tuned"  # the models that are fitted on a GPU where there is one
-_isolated = False  # whether this process runs cells and nothing else
 
 
 def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
@@ -144,16 +140,6 @@ def failure(cell, status, error, seconds, facts=None):
     }
 
 
-def start_worker():
-    """Prepare a fresh process: one thread, so that a record is the same for any number of workers."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    threadpool_limits(1)
-    for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(line_buffering=True)  # what was printed before a kill is in the log
-    global _isolated
-    _isolated = True
-
-
 @contextlib.contextmanager
 def gpu_turn(cell):
     """Wait for this process's turn on the GPU: one fit at a time per device. Other models do not wait."""
@@ -178,7 +164,7 @@ def _captured(path):
 
     Only a worker's own process is redirected. A log that stays empty is removed.
     """
-    if not _isolated:
+    if not is_worker():
         yield
         return
     path.parent.mkdir(exist_ok=True)

@@ -9,9 +9,10 @@ import pandas as pd
 import pytest
 from sklearn.dummy import DummyClassifier
 
-from leukobench.evaluation.executor import LocalPool, execute
+from leukobench.evaluation.executor import execute
 from leukobench.evaluation.journal import open_storage
 from leukobench.evaluation.plan import build_plan
+from leukobench.evaluation.pool import LocalPool
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import work
 from leukobench.models import MODELS
@@ -115,12 +116,12 @@ def broken_models(monkeypatch):
     """Register models that fail in every way; workers are forked here so that they know them too."""
     import multiprocessing
 
-    from leukobench.evaluation import executor
+    from leukobench.evaluation import pool
 
     for name, (build, _, _) in BROKEN.items():
         monkeypatch.setitem(MODELS, name, Recipe(name, "classical", "features:core", build))
     fork = multiprocessing.get_context("fork")
-    monkeypatch.setattr(executor.multiprocessing, "get_context", lambda kind: fork)
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda kind: fork)
 
 
 def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite, samples, run_folder):

@@ -27,17 +27,22 @@ def get_backend(device="auto"):
     UsageError
         For an unknown device, or ``cuda`` on a machine without one.
     """
-    if device not in DEVICES:
-        raise UsageError(f"unknown device {device!r}", f"choose one of {', '.join(DEVICES)}")
+    check_device(device)
     if device == "reference":
         from leukobench.features.backends.reference import compute
     elif device == "cuda" or (device == "auto" and cuda_is_available()):
-        if not cuda_is_available():
-            raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
         from leukobench.features.backends.cuda import compute
     else:
         from leukobench.features.backends.cpu import compute
     return compute
+
+
+def check_device(device):
+    """Refuse an unknown device, or ``cuda`` on a machine without one, as `get_backend` does, and load nothing."""
+    if device not in DEVICES:
+        raise UsageError(f"unknown device {device!r}", f"choose one of {', '.join(DEVICES)}")
+    if device == "cuda" and not cuda_is_available():
+        raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
 
 
 def cuda_is_available():
