@@ -48,6 +48,7 @@ def extract_features(
     (2.25, 0.36)
     """
     names, parts = feature_names(feature_set), PARTS_OF_SET[feature_set]
+    check_um_per_px(um_per_px, np.size(um_per_px))  # before the images: an iterator tells only then how many they are
     compute = get_backend(device)
     blocks, done = [], 0
     for batch_values in compute(images, masks, parts, batch_bytes):

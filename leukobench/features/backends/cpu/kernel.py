@@ -1,5 +1,6 @@
 """The compiled entry point: a range of a batch's cells, one after the other, in one pass over each."""
 
+import logging
 import os
 import subprocess
 import sys
@@ -8,8 +9,9 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numba import njit
+from numba import config, njit
 
+from leukobench.cache import cache_folder
 from leukobench.features.backends.cpu.colour import colour_moments, pack_runs
 from leukobench.features.backends.cpu.distance import distance_part
 from leukobench.features.backends.cpu.grid import grid_part
@@ -34,6 +36,8 @@ PARTS = ("shape", "colour", "texture", "percentiles", "distance", "hull", "backg
 SHAPE, COLOUR, TEXTURE, PERCENTILES, DISTANCE, HULL, BACKGROUND, ZERNIKE, GRID = range(len(PARTS))
 WIDTHS = np.array([len(PART_NAMES[part]) for part in PARTS])
 
+log = logging.getLogger(__name__)
+
 
 def _source_stamp():
     """Checksum of all kernel sources and tables: Numba's own cache key sees no file but the entry point's."""
@@ -42,10 +46,10 @@ def _source_stamp():
     return zlib.crc32(b"".join(path.read_bytes() for path in sources))
 
 
-def _compile(stamp):
+def _compile(stamp, cached):
     """The entry point; `stamp` is a closure variable because those are part of Numba's cache key."""
 
-    @njit(nogil=True, cache=True)
+    @njit(nogil=True, cache=cached)
     def compute_range(pixels, labels, words, offsets, shapes, start, stop, at, out):
         """Fill rows start..stop of `out`; at[part] is the first column of a part, or -1 where it is not wanted."""
         _ = stamp
@@ -136,17 +140,39 @@ def compiled():
 
     With fast-math, a process that compiled calls other variants of the inner functions than one that loads them, and
     gets other last digits (to 1e-6): so nobody computes with what it compiled itself. One process compiles for all.
+    Only where no cache can be written each process has to, and says so.
     """
     stamp = _source_stamp()
-    entry = _compile(stamp)
+    try:
+        return _read_back(stamp)
+    except (OSError, RuntimeError, subprocess.CalledProcessError) as error:
+        log.warning("the kernels of the features are compiled anew, which takes a minute: %s", error)
+        return load(_compile(stamp, cached=False))
+
+
+def _read_back(stamp):
+    """The entry point from the cache, once it is there."""
+    entry = with_cache(stamp)
     marker = Path(entry.stats.cache_path) / f"kernel-{stamp:08x}.compiled"
     with locked(marker.with_suffix(".lock")):
         if not marker.exists():
-            program = f"from {__name__} import _compile, load; load(_compile({stamp}))"
+            program = f"from {__name__} import load, with_cache; load(with_cache({stamp}))"
             paths = os.pathsep.join(path for path in sys.path if path)
             subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": paths})
             marker.touch()
     return load(entry)
+
+
+def with_cache(stamp):
+    """The entry point with a cache: beside the sources or in Numba's own folder, else in the project's cache."""
+    try:
+        return _compile(stamp, cached=True)
+    except RuntimeError:  # Numba finds no place that it can write to
+        given, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder() / "kernels")
+        try:
+            return _compile(stamp, cached=True)
+        finally:
+            config.CACHE_DIR = given
 
 
 def load(entry):

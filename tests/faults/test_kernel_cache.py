@@ -1,0 +1,82 @@
+"""The kernels where neither the package nor the user has a folder to cache them in: another one, or a warning."""
+
+import importlib.util
+import logging
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numba import config
+
+import leukobench
+from leukobench.features.backends.cpu import kernel
+
+NOWHERE = "/proc/nowhere"  # a folder that nobody can make, root neither
+SMALL = """
+from numba import njit
+
+def compile(stamp, cached):
+    @njit(cache=cached)
+    def entry(pixels, labels, words, offsets, shapes, start, stop, at, out):
+        out[:] = stamp
+
+    return entry
+"""
+PROGRAM = """
+import numpy as np
+from leukobench.features import extract_features
+mask = np.pad(np.full((4, 4), 2, np.uint8), 2)
+print(extract_features([np.full((8, 8, 3), 9, np.uint8)], [mask], device="cpu").loc[0, "nucleus_area"])
+"""
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """Function to compile, from a folder in which Numba can write no cache, nor elsewhere."""
+    source = tmp_path / "package" / "small.py"
+    source.parent.mkdir()
+    source.write_text(SMALL)
+    (source.parent / "__pycache__").touch()
+    for name in ("HOME", "XDG_CACHE_HOME", "LEUKOBENCH_CACHE"):
+        monkeypatch.setenv(name, NOWHERE)
+    monkeypatch.setattr(config, "CACHE_DIR", "")
+    spec = importlib.util.spec_from_file_location("small", source)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    monkeypatch.setattr(kernel, "_compile", module.compile)
+
+
+def test_the_projects_cache_is_the_last_resort(nowhere, monkeypatch, tmp_path):
+    monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path / "mine"))
+    entry = kernel.with_cache(7)
+    assert Path(entry.stats.cache_path).is_relative_to(tmp_path / "mine" / "kernels")
+    kernel.load(entry)
+    assert list((tmp_path / "mine").rglob("*.nbc"))
+    assert config.CACHE_DIR == ""
+
+
+def test_without_any_cache_they_are_compiled_anew(nowhere, caplog):
+    with caplog.at_level(logging.WARNING):
+        entry = kernel.compiled.__wrapped__()
+    assert "compiled anew" in caplog.text
+    out = np.zeros((1, 1))
+    words, offsets, shapes = np.zeros(1, np.uint64), np.zeros(1, np.int64), np.full((1, 2), 2)
+    entry(np.zeros(24, np.uint8), np.zeros(8, np.uint8), words, offsets, shapes, 0, 0, np.zeros(1, np.int64), out)
+    assert out[0, 0] == kernel._source_stamp()
+
+
+@pytest.mark.slow
+def test_features_from_a_package_that_is_read_only(tmp_path):
+    copy = tmp_path / "leukobench"
+    shutil.copytree(Path(leukobench.__file__).parent, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    (copy / "features" / "backends" / "cpu" / "__pycache__").touch()
+    places = dict.fromkeys(("HOME", "XDG_CACHE_HOME", "LEUKOBENCH_CACHE"), NOWHERE)
+    env = os.environ | places | {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    env.pop("NUMBA_CACHE_DIR", None)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], cwd=tmp_path, env=env, capture_output=True, text=True)
+    assert done.stdout == "16.0\n", done.stderr
+    assert "compiled anew" in done.stderr
