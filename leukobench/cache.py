@@ -1,16 +1,19 @@
 """Tables that are computed once: rows keyed by content, kept as immutable parquet shards."""
 
+import contextlib
 import json
 import logging
 import os
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import platformdirs
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leukobench.files import atomic_write, content_hash
+from leukobench.readback import DamagedFile, read_table, understanding
 
 log = logging.getLogger(__name__)
 
@@ -36,7 +39,8 @@ class TableCache:
 
     A table is named by a key, a dictionary of everything its numbers depend on (component versions, parameters).
     Its rows are named by ids, such as the sha256 of an image. Each `save` adds one shard and changes none, so two
-    writers never meet; a shard that cannot be read is named in the log, removed and thereby computed again.
+    writers never meet; a shard that is damaged is named in the log, removed and thereby computed again. One that the
+    machine cannot read (no permission, no memory) is left alone, and the error raised.
 
     Parameters
     ----------
@@ -108,16 +112,25 @@ class TableCache:
 
     def _read(self, path):
         try:
-            shard = pq.read_table(path, page_checksum_verification=True)
-            columns = _read_back(json.loads(shard.schema.metadata[b"columns"]))
-            values = shard["row"].combine_chunks().flatten().to_numpy().reshape(len(shard), len(columns))
-            return pd.DataFrame(values, index=shard["id"].to_pylist(), columns=columns)
-        except FileNotFoundError:  # another process found it corrupt first
+            return _understood(path)
+        except FileNotFoundError:  # another process found it damaged first
             return None
-        except (OSError, pa.ArrowException) as error:
-            log.warning("cache shard %s is corrupt (%s): removed, its rows are computed again", path, error)
-            path.unlink(missing_ok=True)
+        except DamagedFile as error:
+            log.warning("%s: it is removed, its rows are computed again", error.message)
+            with contextlib.suppress(OSError):  # in a cache that others keep it stays, and is left out each time
+                path.unlink()
             return None
+
+
+def _understood(path):
+    """The rows of one shard; DamagedFile where it is none."""
+    shard = read_table(path, "cache shard")
+    with understanding(path, "cache shard"):
+        columns = _read_back(json.loads(shard.schema.metadata[b"columns"]))
+        values = shard["row"].combine_chunks().flatten().to_numpy().reshape(len(shard), len(columns))
+        if not np.issubdtype(values.dtype, np.number):
+            raise TypeError(f"its values are no numbers but {shard['row'].type}")
+        return pd.DataFrame(values, index=shard["id"].to_pylist(), columns=columns)
 
 
 def _written(columns):

@@ -1,4 +1,4 @@
-"""Files that survive a kill: atomic writes and a lock that dies with its owner."""
+"""Files that survive a kill and a full disk: atomic writes, and a lock that dies with its owner."""
 
 import contextlib
 import fcntl
@@ -7,6 +7,10 @@ import json
 import os
 import tempfile
 from pathlib import Path
+
+from leukobench.errors import UsageError
+
+ROOM = 1 << 20  # bytes that must be free before long work begins
 
 
 def atomic_write(path, data):
@@ -22,7 +26,7 @@ def atomic_write(path, data):
     Raises
     ------
     OSError
-        Where the disk is full or the folder is read-only; the old file is then untouched.
+        Where the disk is full or the folder is read-only, with the name of the file; the old file is then untouched.
 
     Examples
     --------
@@ -33,22 +37,103 @@ def atomic_write(path, data):
     'kept'
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
-    os.close(handle)
+    with blamed_on(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, beside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:40]}.")
+        os.close(handle)
+        try:
+            if callable(data):
+                data(beside)
+            else:
+                Path(beside).write_bytes(data.encode() if isinstance(data, str) else data)
+            with open(beside, "rb+") as file:
+                os.fsync(file.fileno())
+            os.chmod(beside, 0o644)
+            os.replace(beside, path)
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(beside)
+            raise
+
+
+def keep_result(path, data):
+    """As `atomic_write`, of what took long to compute: where it cannot be written, it is kept elsewhere.
+
+    Parameters
+    ----------
+    path, data
+        As for `atomic_write`.
+
+    Raises
+    ------
+    UsageError
+        Where it was kept in the folder for temporary files, and why.
+    OSError
+        Where it could not be written there either.
+    """
     try:
-        if callable(data):
-            data(beside)
-        else:
-            Path(beside).write_bytes(data.encode() if isinstance(data, str) else data)
-        with open(beside, "rb+") as file:
+        atomic_write(path, data)
+    except OSError as error:
+        spare = Path(tempfile.mkdtemp(prefix="leukobench-")) / Path(path).name
+        atomic_write(spare, data)
+        raise UsageError(f"cannot write {path}: {error.strerror}", f"the result is kept in {spare}") from error
+
+
+def check_writable(path, folder=False):
+    """Say before long work, and not after it, that its result cannot be written.
+
+    Parameters
+    ----------
+    path : path-like
+        What is to be written; folders that are missing above it will be made.
+    folder : bool, default False
+        Whether it is a folder, into which files will be written.
+
+    Raises
+    ------
+    UsageError
+        Where it is of the other kind, stands below a file, or the disk takes no megabyte more.
+
+    Examples
+    --------
+    >>> check_writable("/dev/null/index.csv")
+    Traceback (most recent call last):
+    ...
+    leukobench.errors.UsageError: cannot write /dev/null/index.csv: /dev/null is no folder; name another place
+    """
+    whole = Path(path).resolve()
+    there = next(each for each in (whole, *whole.parents) if each.exists())
+    is_file = there == whole and not folder
+    if not (there.is_file() if is_file else there.is_dir()):
+        why = f"{there} is no {'file' if is_file else 'folder'}"
+        raise UsageError(f"cannot write {path}: {why}", "name another place")
+    try:
+        with tempfile.TemporaryFile(dir=there.parent if is_file else there) as file:
+            file.write(bytes(ROOM))
+            file.flush()
             os.fsync(file.fileno())
-        os.chmod(beside, 0o644)
-        os.replace(beside, path)
-    except BaseException:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(beside)
-        raise
+    except OSError as error:
+        raise UsageError(f"cannot write {path}: {error.strerror}", "name another place") from error
+
+
+@contextlib.contextmanager
+def blamed_on(path):
+    """Give an error of the disk the name of what was to be written: it often names none, or a file beside it.
+
+    Parameters
+    ----------
+    path : path-like
+        The file or folder.
+
+    Raises
+    ------
+    OSError
+        With this path as its file name.
+    """
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, os.strerror(error.errno) if error.errno else str(error), str(path)) from error
 
 
 def fitting_name(name, ending="", limit=255):

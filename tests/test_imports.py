@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leukobench"
-BASE = {"errors", "files", "cache", "text"}
+BASE = {"errors", "files", "readback", "cache", "text"}
 MAY_IMPORT = {
     "imaging": BASE,
     "datasets": BASE | {"imaging"},

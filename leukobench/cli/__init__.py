@@ -12,7 +12,7 @@ from leukobench.cli import data, features, listing, run, segment, store
 from leukobench.cli.common import console
 from leukobench.cli.diagnose import diagnose
 from leukobench.cli.predict import predict
-from leukobench.errors import UsageError
+from leukobench.errors import sentence
 from leukobench.text import Terminal, visible
 
 app = typer.Typer(
@@ -34,15 +34,12 @@ app.add_typer(listing.suites, name="suites")
 
 
 def main():
-    """Run the command line; a user's mistake is one line and exit code 2, never a traceback."""
+    """Run the command line; a user's mistake, and what the machine cannot do, are one line and exit code 2."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number, not a traceback
             stream.reconfigure(errors="backslashreplace")
     try:
         sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
-    except UsageError as error:
-        Terminal(stderr=True).say(Text.assemble(("error:", "red"), f" {visible(str(error))}"))
-        sys.exit(2)
     except (KeyboardInterrupt, typer.Abort):
         Terminal(stderr=True).say("stopped; the same command goes on where it was left")
         sys.exit(130)
@@ -50,7 +47,11 @@ def main():
         if type(error).__module__.startswith(("click", "typer")) and hasattr(error, "show"):
             error.show()
             sys.exit(2)
-        raise
+        told = sentence(error)
+        if told is None:
+            raise
+        Terminal(stderr=True).say(Text.assemble(("error:", "red"), f" {visible(told)}"))
+        sys.exit(2)
 
 
 @app.callback(invoke_without_command=True)

@@ -49,11 +49,14 @@ def data_index(
     leukobench data index --data ../shared/data --out index.parquet
     """
     from leukobench.datasets import build_index, coverage, find_data_root, summarise, write_index
+    from leukobench.files import check_writable
 
+    out = out.with_suffix(f".{format}") if format else out
+    check_writable(out)
     with ProgressReport(console) as progress:
         progress.stage("index", None)
         index = build_index(find_data_root(data), progress=progress.count)
-    path = write_index(index, out if not format else out.with_suffix(f".{format}"), format=format) or out
+    path = write_index(index, out, format=format) or out
     show(summarise(index), "images by dataset, native label and status")
     for name, text in dict(coverage(index)).items():
         console.print(f"{name}: {text}")

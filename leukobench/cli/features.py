@@ -48,17 +48,15 @@ def features_extract(
 
     from leukobench.cache import TableCache
     from leukobench.datasets import build_index, find_data_root
-    from leukobench.errors import UsageError
     from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.representations import compute_missing, get_representation, image_ids
     from leukobench.features import feature_names
     from leukobench.features.backends import get_backend
-    from leukobench.files import atomic_write
+    from leukobench.files import check_writable, keep_result
 
     feature_names(feature_set)  # mistakes are named before any image is read
     get_backend(device)
-    if not os.access(out.resolve().parent, os.W_OK):
-        raise UsageError(f"cannot write into {out.resolve().parent}", "--out must name a file in a folder that exists")
+    check_writable(out)
     root = find_data_root(data)
     name = f"features:{feature_set}"
     jobs = worker_count(jobs)
@@ -71,7 +69,7 @@ def features_extract(
     ids = image_ids(usable)
     rows = TableCache().load(get_representation(name).key, ids).loc[ids].reset_index(drop=True)
     table = pd.concat([usable[["dataset", "path", "sha256", "native_label", "code"]], rows], axis=1)
-    atomic_write(out, table.to_parquet)
+    keep_result(out, table.to_parquet)
     console.say(f"{len(table):,} images x {rows.shape[1]} features written to {out}")
 
 

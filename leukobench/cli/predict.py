@@ -46,11 +46,14 @@ def predict(
     from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
     from leukobench.evaluation.trained import load_model, save_model, train_model
-    from leukobench.files import atomic_write
+    from leukobench.files import check_writable, keep_result
     from leukobench.text import to_csv
 
     check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
-    check_writable(files=(out, save), folders=(explain,))
+    for path in filter(None, (out, save)):
+        check_writable(path)
+    if explain:
+        check_writable(explain, folder=True)
     if explain and explain.resolve().is_relative_to(folder.resolve()):
         raise UsageError(
             f"{explain} lies in {folder}", "its pictures would be predicted next time: name another folder"
@@ -70,7 +73,7 @@ def predict(
         if save:
             save_model(trained, save)
         table = predict_images(trained, images, folder, **options)
-        atomic_write(out, to_csv(table, float_format="%.6g"))
+        keep_result(out, to_csv(table, float_format="%.6g"))
         if explain:
             explain_images(trained, images, table, explain, progress=progress)
     summarise(table, [f"note: {note}" for note in notes(trained, images)])
@@ -93,18 +96,6 @@ def check_way(load, needed, training):
         )
     if not load:
         get_model(needed["--model"])
-
-
-def check_writable(files, folders):
-    """Say before a training, and not after, that something cannot be written."""
-    for path in filter(None, (*files, *folders)):
-        whole = path.resolve()
-        there = next(each for each in (whole, *whole.parents) if each.exists())
-        replaced = there == whole and path in files
-        if not (there.is_file() if replaced else there.is_dir()):
-            raise UsageError(f"cannot write {path}", f"{there} is no {'file' if replaced else 'folder'}")
-        if not os.access(there.parent if replaced else there, os.W_OK):
-            raise UsageError(f"cannot write {path}", f"{there} is read-only: name another place")
 
 
 def summarise(table, lines):

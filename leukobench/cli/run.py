@@ -137,10 +137,7 @@ def failures_to_retry(text):
 
 @contextlib.contextmanager
 def interruptible(out):
-    """End on signals as on Ctrl-C; a disk that is full or read-only is said in a sentence.
-
-    Clusters send SIGTERM, and a terminal that is closed SIGHUP, unless `nohup` has it ignored.
-    """
+    """End on signals as on Ctrl-C: clusters send SIGTERM, a terminal that is closed SIGHUP, unless `nohup` ignores it."""
     heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
     before = {each: signal.signal(each, signal.default_int_handler) for each in heeded}
     try:
@@ -148,11 +145,6 @@ def interruptible(out):
     except KeyboardInterrupt:
         console.say(f"stopped; nothing that was finished is lost: the same command goes on in {out}")
         raise typer.Exit(130) from None
-    except OSError as error:
-        what = f"{error.strerror or error} ({error.filename or out})"
-        raise UsageError(
-            f"the run ended: {what}", "what was finished is kept; put it right and start the same command again"
-        ) from error
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)

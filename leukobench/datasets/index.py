@@ -14,7 +14,7 @@ from leukobench.datasets.audit import examine, mark_repeats
 from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.taxonomy import LEVELS, to_level
 from leukobench.errors import UsageError
-from leukobench.files import atomic_write
+from leukobench.files import keep_result
 from leukobench.text import to_csv
 
 COLUMNS = {
@@ -141,10 +141,7 @@ def write_index(index, path, format=None):
     format = format or path.suffix.lstrip(".").lower()
     if format not in FORMATS:
         raise UsageError(f"unknown index format {format!r}", f"formats are {', '.join(FORMATS)}")
-    try:
-        atomic_write(path, partial(FORMATS[format], index))
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror or error}") from error
+    keep_result(path, partial(FORMATS[format], index))
     return path
 
 

@@ -84,8 +84,11 @@ class RunFolder:
         """Write the rows of a representation, shape (n, p), for the workers."""
 
         def save(path):
+            # np.save says of a full disk how many numbers it took, and not why.
+            array = np.ascontiguousarray(rows)
             with open(path, "wb") as file:
-                np.save(file, rows)
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(array))
+                file.write(array.data)
 
         atomic_write(self.rows_path(name), save)
 

@@ -17,7 +17,7 @@ from leukobench.evaluation.plan import head_of, select_samples
 from leukobench.evaluation.representations import compute_missing, image_ids, load_rows, representation_key
 from leukobench.evaluation.suite import load_suite
 from leukobench.evaluation.tuning import Fitted, derive_seed, tune
-from leukobench.files import atomic_write, content_hash
+from leukobench.files import content_hash, keep_result
 from leukobench.models import get_model
 
 SUITE = "cross-dataset"  # whose limits and folds hold here too
@@ -174,7 +174,7 @@ def save_model(trained, path):
     Raises
     ------
     UsageError
-        Where the file cannot be written.
+        Where the file cannot be written, with the name of another that holds the model.
     """
     card = {field.name: getattr(trained, field.name) for field in dataclasses.fields(trained)}
     fitted = card.pop("fitted")
@@ -190,12 +190,7 @@ def save_model(trained, path):
             file.writestr(CARD, json.dumps(card, indent=1))
             file.writestr(ESTIMATOR, skops.io.dumps(fitted.estimator, compression=zipfile.ZIP_DEFLATED))
 
-    try:
-        atomic_write(path, write)
-    except OSError as error:
-        raise UsageError(
-            f"cannot write {path}: {error.strerror or error}", "choose another file with --save"
-        ) from error
+    keep_result(path, write)
 
 
 def load_model(path):

@@ -240,8 +240,8 @@ def test_a_kill_leaves_no_half_set(tmp_path):
 
 
 def test_the_cache_folder_is_keyed_by_content(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path))
     root = ensure_phantom(seed=1, per_class=1, jobs=1)
-    assert root.parent == tmp_path / "leukobench" / "phantom"
+    assert root.parent == tmp_path / "phantom"
     assert ensure_phantom(seed=1, per_class=1, jobs=1) == root
     assert ensure_phantom(seed=2, per_class=1, jobs=1) != root

@@ -10,14 +10,14 @@ from pathlib import Path
 import cv2
 import joblib
 import numpy as np
-import platformdirs
 
+from leukobench.cache import cache_folder
 from leukobench.datasets.index import PHANTOM_FILE
 from leukobench.datasets.phantom.domains import DOMAINS
 from leukobench.datasets.phantom.layouts import CVB_IDS, CVB_LABELS, LAYOUTS, mask_path
 from leukobench.datasets.phantom.render import BAND_SHARE, VERSION, get_domain, render_raw
 from leukobench.errors import UsageError
-from leukobench.files import content_hash, locked
+from leukobench.files import blamed_on, content_hash, locked
 
 CLASSES = ("NE", "EO", "BA", "LY", "MO")
 GREY = np.array([0, 128, 255], np.uint8)  # of background, cytoplasm and nucleus in mask files
@@ -93,8 +93,7 @@ def write_phantom(root, per_class=40, seed=0, domains=None, jobs=None, progress=
         raise UsageError("a phantom set needs a domain, per_class >= 1 and seed >= 0")
     facts = {"synthetic": True, "version": VERSION, "seed": seed, "per_class": per_class, "domains": names}
     items = [item for name in names for item in plan(name, per_class)]
-    root.parent.mkdir(parents=True, exist_ok=True)
-    with locked(root.with_name(f".{root.name}.lock")):
+    with blamed_on(root), locked(root.with_name(f".{root.name}.lock")):
         if not _is_complete(root, facts, items):
             _replace(root, facts, items, jobs, progress)
     return root
@@ -111,11 +110,10 @@ def ensure_phantom(seed=0, per_class=40, jobs=None, progress=None):
     Returns
     -------
     Path
-        The data root, `<user cache>/leukobench/phantom/<key>`.
+        The data root, `phantom/<key>` in `cache.cache_folder()`.
     """
     key = content_hash({"version": VERSION, "seed": seed, "per_class": per_class, "domains": list(DOMAINS)})
-    root = Path(platformdirs.user_cache_dir("leukobench")) / "phantom" / key
-    return write_phantom(root, per_class, seed, jobs=jobs, progress=progress)
+    return write_phantom(cache_folder() / "phantom" / key, per_class, seed, jobs=jobs, progress=progress)
 
 
 def plan(domain, per_class):
