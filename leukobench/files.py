@@ -113,7 +113,7 @@ def check_writable(path, folder=False):
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}", "name another place") from error
+        raise UsageError(f"cannot write {path}: {error.strerror}", "make room, or name another place") from error
 
 
 @contextlib.contextmanager

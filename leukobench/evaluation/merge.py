@@ -6,6 +6,7 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.changes import IDENTITY, differences
 from leukobench.evaluation.records import SEAL, checksum, seal_holds
 from leukobench.evaluation.store import RunFolder
+from leukobench.files import check_writable
 
 PARTS = ("models", "protocols", "seeds")  # of a suite: what the folders may differ in
 ASIDE = ("times", "provenance", "seal")  # of a record: what two runs of one cell may differ in
@@ -37,6 +38,7 @@ def merge(folders, out):
     """
     if (Path(out) / "plan.json").exists():
         raise UsageError(f"{out} holds a run already", "name a new folder with --out")
+    check_writable(out, folder=True)
     plans = {folder: _read_plan(folder) for folder in map(Path, folders)}
     plan = _joined(plans)
     records, conflicts = {}, _conflicting_plans(plans)

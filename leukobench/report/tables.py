@@ -3,12 +3,13 @@
 import json
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from leukobench.evaluation.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
-from leukobench.files import atomic_write
+from leukobench.files import atomic_write, check_writable
 from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_families, conclusion, notes
@@ -138,6 +139,7 @@ def write_report(folder, **options):
     -------
     Report
     """
+    check_writable(Path(folder) / "leaderboard.md")
     report = build_report(folder, **options)
     for name, text in render(report).items():
         atomic_write(report.run.folder / name, text)

@@ -1,11 +1,12 @@
 """Writes the diagnosis into the run folder, beside the leaderboard and never in it."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from leukobench.files import atomic_write
+from leukobench.files import atomic_write, check_writable
 from leukobench.report.diagnosis.diagnosis import diagnose
 from leukobench.text import markdown, markdown_table, to_csv
 
@@ -29,6 +30,7 @@ def write_diagnosis(folder, **options):
     -------
     Diagnosis
     """
+    check_writable(Path(folder) / "diagnosis.md")
     diagnosis = diagnose(folder, **options)
     folder = diagnosis.run.folder
     atomic_write(folder / "diagnosis.md", as_markdown(diagnosis))
