@@ -42,7 +42,6 @@ def features_extract(
 
     leukobench features extract --data ../shared/data --out features.parquet
     """
-    import os
 
     import pandas as pd
 

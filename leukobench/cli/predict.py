@@ -1,6 +1,5 @@
 """`leukobench predict`: a laboratory's own images."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 

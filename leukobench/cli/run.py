@@ -137,7 +137,7 @@ def failures_to_retry(text):
 
 @contextlib.contextmanager
 def interruptible(out):
-    """End on signals as on Ctrl-C: clusters send SIGTERM, a terminal that is closed SIGHUP, unless `nohup` ignores it."""
+    """End as on Ctrl-C where a cluster sends SIGTERM, or a terminal that closes SIGHUP, unless `nohup` ignores it."""
     heeded = [each for each in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(each) != signal.SIG_IGN]
     before = {each: signal.signal(each, signal.default_int_handler) for each in heeded}
     try:
