@@ -5,14 +5,21 @@ from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clo
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_random_state
+from sklearn.utils import check_consistent_length, check_random_state, column_or_1d, get_tags
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 class Wrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Predicting, for classifiers that wrap a fitted `estimator_` and know their `classes_`."""
+    """Checks and predicting, for classifiers that wrap a fitted `estimator_` and know their `classes_`."""
+
+    def _check(self, X, y, *told):
+        """X, y and what is told of each row as arrays of one length, without an index; None stays None."""
+        X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
+        check_classification_targets(y)
+        check_consistent_length(X, *told)
+        return X, y, *(None if each is None else column_or_1d(each) for each in told)
 
     def predict_proba(self, X):
         """Probabilities of the inner estimator.
@@ -45,6 +52,11 @@ class Wrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """
         best = self.predict_proba(X).argmax(axis=1)
         return self.classes_[best]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        return tags
 
 
 class Balanced(Wrapper):
@@ -89,8 +101,7 @@ class Balanced(Wrapper):
         Balanced
             The fitted estimator.
         """
-        X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
-        check_classification_targets(y)
+        X, y = self._check(X, y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
         weights = compute_sample_weight("balanced", y)
@@ -217,8 +228,7 @@ class ShuffledLabels(Wrapper):
         ShuffledLabels
             The fitted estimator.
         """
-        X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
-        check_classification_targets(y)
+        X, y = self._check(X, y)
         self.estimator_ = clone(self.estimator).fit(X, check_random_state(self.random_state).permutation(y))
         self.classes_ = self.estimator_.classes_
         return self

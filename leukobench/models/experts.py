@@ -65,9 +65,9 @@ class SourceExperts(Wrapper):
         -------
         SourceExperts
         """
-        X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
-        names = np.zeros(len(y), int) if laboratories is None else np.asarray(laboratories)
-        genuine = np.ones(len(y), bool) if genuine is None else np.asarray(genuine)
+        X, y, names, genuine = self._check(X, y, laboratories, genuine)
+        names = np.zeros(len(y), int) if names is None else names
+        genuine = np.ones(len(y), bool) if genuine is None else genuine.astype(bool)
         pooled = clone(self.estimator).fit(X, y)
         self.classes_ = pooled.classes_
         self.scores_, experts = {}, [pooled]

@@ -8,8 +8,9 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 from leukobench.errors import UsageError
 from leukobench.models.backbones import import_deep
@@ -150,14 +151,15 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         UsageError
             Where skorch, torch or the weights are missing, or the device is not there.
         ValueError
-            Where rows are no square images, or y has one class.
+            Where rows are no square images of bytes, what is told of them differs in length, or y has one class.
         """
+        X, y = validate_data(self, X, y)
         images = as_images(X)
         check_classification_targets(y)
-        self.classes_, labels = np.unique(np.asarray(y), return_inverse=True)
+        check_consistent_length(X, laboratories, groups)
+        self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"only the class {self.classes_[0]!r} is there: two are needed")
-        self.n_features_in_ = np.shape(X)[1]
         names = np.zeros(len(labels), int) if laboratories is None else np.unique(laboratories, return_inverse=True)[1]
         train, valid = _split(labels, groups, self.random_state)
         draws = max(len(train), min(LEAST_DRAWS, MOST_REPEATS * len(train)))
@@ -228,6 +230,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         uint8 array, shape (n, size, size, 3)
         """
         check_is_fitted(self)
+        X = validate_data(self, X, reset=False)
         return np.stack([prepare(image, self.size_) for image in as_images(X)])
 
     def network_for(self, crops):

@@ -82,5 +82,8 @@ def as_images(rows):
     if rows.dtype != np.uint8:
         if not np.isfinite(rows).all() or rows.min(initial=0) < 0 or rows.max(initial=0) > 255:
             raise ValueError("pixels from 0 to 255 are needed")
-        rows = rows.astype(np.uint8)
+        whole = rows.astype(np.uint8)
+        if (whole != rows).any() or (rows.dtype.kind == "f" and whole.max(initial=0) == 1):
+            raise ValueError("whole numbers from 0 to 255 are needed, not pixels that were divided by 255")
+        rows = whole
     return rows.reshape(len(rows), side, side, 3)

@@ -62,6 +62,8 @@ class NetworkEnsemble(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         UsageError, ValueError
             As of `NetworkClassifier.fit`.
         """
+        if self.members < 1:
+            raise ValueError(f"an ensemble of {self.members} members: one is needed at least")
         seeds = np.random.SeedSequence(self.estimator.random_state).generate_state(self.members).tolist()
         parts = [checkpoint and Path(f"{checkpoint}.{number}") for number in range(self.members)]
         told = {"laboratories": laboratories, "groups": groups, "keep": True}
