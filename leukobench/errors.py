@@ -1,9 +1,12 @@
 """What reaches the user as a plain line instead of a traceback: mistakes, and what the machine cannot do."""
 
 from concurrent.futures import BrokenExecutor
+from difflib import get_close_matches
 
 AGAIN = "put it right and start the same command again: what was finished is kept"
 LESS = "close other programs, or take fewer --jobs: what was finished is kept"
+
+LISTED = 20  # names that a hint lists beside the nearest one; of more the nearest one is enough
 
 
 class UsageError(Exception):
@@ -62,3 +65,34 @@ def sentence(error):
 
 def _first_line(error):
     return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def unknown(kind, name, known, see=""):
+    """The error for a name that is none of those there are.
+
+    Parameters
+    ----------
+    kind : str
+        What the name is of.
+    name : str
+        The name that was given.
+    known : iterable of str
+        The names there are.
+    see : str, default ""
+        Where to find them, in place of a list, where none of them is near.
+
+    Returns
+    -------
+    UsageError
+        Its hint has the nearest name, where one is near, and those there are.
+
+    Examples
+    --------
+    >>> str(unknown("protocol", "pairwize", ["within", "pairwise"]))
+    "unknown protocol 'pairwize'; did you mean 'pairwise'? known: within, pairwise"
+    """
+    known = [str(each) for each in known]
+    near = get_close_matches(str(name), known, n=1) or get_close_matches(str(name).lower(), known, n=1)
+    guess = f"did you mean '{near[0]}'?" if near else ""
+    listed = "" if near and len(known) > LISTED else see or f"known: {', '.join(known)}"
+    return UsageError(f"unknown {kind} '{name}'", " ".join(filter(None, (guess, listed))))

@@ -129,8 +129,11 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
         (["run", "--retry", "faild"], "did you mean 'failed'"),
         (["verify", "."], "no run folder"),
         (["merge", ".", "--out", "nowhere/new"], "no run folder"),
-        (["models", "ls", "--family", "classic"], "unknown 'classic'; known: control, classical, embedding"),
-        (["models", "ls", "--format", "html"], "unknown 'html'; known: table, md, json"),
+        (
+            ["models", "ls", "--family", "classic"],
+            "unknown family 'classic'; did you mean 'classical'?",
+        ),
+        (["models", "ls", "--format", "html"], "unknown format 'html'; known: table, md, json"),
     ],
 )
 def test_a_mistake_is_one_clear_line_and_exit_code_2(leukobench, arguments, words):

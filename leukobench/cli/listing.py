@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from leukobench.cli.common import console
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 from leukobench.text import markdown_table
 
 models = typer.Typer(help="Models: the registered recipes.", no_args_is_help=True)
@@ -38,9 +38,9 @@ def models_ls(
     from leukobench.models.recipe import FAMILIES
 
     known = tuple(dict.fromkeys((*FAMILIES, *(recipe.family for recipe in MODELS.values()))))
-    for given, names in ((family, (None, *known)), (format, FORMATS)):
+    for kind, given, names in (("family", family or known[0], known), ("format", format, FORMATS)):
         if given not in names:
-            raise UsageError(f"unknown '{given}'", f"known: {', '.join(filter(None, names))}")
+            raise unknown(kind, given, names)
     recipes = [recipe for recipe in MODELS.values() if family in (None, recipe.family)]
     models = [describe(recipe) for recipe in recipes]
     listed = {"models": models, "networks": networks(recipes), "on demand": on_demand()}

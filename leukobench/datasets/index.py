@@ -13,7 +13,7 @@ import pandas as pd
 from leukobench.datasets.audit import examine, mark_repeats
 from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.taxonomy import LEVELS, to_level
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.files import keep_result
 from leukobench.text import to_csv
 
@@ -140,7 +140,7 @@ def write_index(index, path, format=None):
     path = Path(path)
     format = format or path.suffix.lstrip(".").lower()
     if format not in FORMATS:
-        raise UsageError(f"unknown index format {format!r}", f"formats are {', '.join(FORMATS)}")
+        raise unknown("index format", format, FORMATS)
     keep_result(path, partial(FORMATS[format], index))
     return path
 

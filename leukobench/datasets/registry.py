@@ -1,11 +1,10 @@
 """The datasets that leukobench knows, and the way from a name to a dataset."""
 
-import difflib
 from pathlib import Path
 
 from leukobench.datasets import barcelona, cvb, folder, jiangxi, munich, raabin
 from leukobench.datasets.card import subfolders
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 
 DATASETS = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
 
@@ -40,9 +39,7 @@ def get_dataset(name, root=None):
     if root is not None and name in {path.name for path in subfolders(Path(root))} - _taken():
         return folder.open_dataset(Path(root) / name)
     known = [*DATASETS, *(own_datasets(root) if root is not None else [])]
-    close = difflib.get_close_matches(name.lower(), known, n=1)
-    meant = f"did you mean {close[0]!r}? " if close else ""
-    raise UsageError(f"unknown dataset {name!r}", f"{meant}known are {', '.join(known)}")
+    raise unknown("dataset", name, known)
 
 
 def own_datasets(root):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 
 FACTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
 
@@ -110,7 +110,7 @@ def to_level(code, level, options=()):
     if code is None or code != code:  # NaN is not equal to itself
         return None
     if code not in CELL_TYPES:
-        raise UsageError(f"unknown cell type {code!r}", f"cell types are {', '.join(CELL_TYPES)}")
+        raise unknown("cell type", code, CELL_TYPES)
     cell_type = CELL_TYPES[code]
     return cell_type.level.get(level) or (cell_type.option.get(level) if code in options else None)
 
@@ -163,7 +163,7 @@ def apply_preset(index, name="merged-leukopy"):
         The preset is unknown, or the index holds no image of it.
     """
     if name not in PRESETS:
-        raise UsageError(f"unknown merged preset {name!r}", f"presets are {', '.join(PRESETS)}")
+        raise unknown("merged preset", name, PRESETS)
     preset = PRESETS[name]
     pairs = {(dataset, code) for dataset, codes in preset.left_out.items() for code in codes}
     wanted = np.array([pair not in pairs for pair in zip(index["dataset"], index["code"], strict=True)], dtype=bool)
@@ -176,4 +176,4 @@ def apply_preset(index, name="merged-leukopy"):
 
 def _check_level(level):
     if level not in LEVELS:
-        raise UsageError(f"unknown level {level!r}", f"levels are {', '.join(LEVELS)}")
+        raise unknown("level", level, LEVELS)

@@ -1,7 +1,6 @@
 """A suite: which datasets, level, models, protocols, seeds and budget. A TOML file, read and checked here."""
 
 import dataclasses
-import difflib
 import tomllib
 from importlib import resources
 from pathlib import Path
@@ -11,7 +10,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, Valid
 from pydantic.dataclasses import dataclass
 
 from leukobench.datasets.taxonomy import LEVELS, PRESETS
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.models import MODELS, get_model
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")
@@ -139,9 +138,7 @@ def choose(kind, wanted, known):
     known = list(known)
     for name in wanted:
         if name not in known:
-            near = difflib.get_close_matches(str(name), known, n=1)
-            guess = f"did you mean '{near[0]}'? " if near else ""
-            raise UsageError(f"unknown {kind} '{name}'", f"{guess}known: {', '.join(known)}")
+            raise unknown(kind, name, known)
     return tuple(dict.fromkeys(wanted))
 
 

@@ -8,7 +8,7 @@ one kernel writes together; a *feature set* is what the user asks for by name.
 from dataclasses import asdict, dataclass
 from functools import cache
 
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 from leukobench.features.definitions import (
     COLOUR,
     DISTANCE,
@@ -121,7 +121,7 @@ _TAVAKOLI_SHAPE = ("nucleus_circularity", "nucleus_convexity", "nucleus_solidity
 @cache
 def _features(feature_set):
     if feature_set not in FEATURE_SETS:
-        raise UsageError(f"unknown feature set {feature_set!r}", f"choose one of {', '.join(FEATURE_SETS)}")
+        raise unknown("feature set", feature_set, FEATURE_SETS)
     parts = PARTS_OF_SET[feature_set]
     chosen = [f for f in CATALOGUE if f.part in parts]
     if feature_set == "tavakoli2021":
@@ -189,7 +189,7 @@ def catalogue_table(group=None, feature_set="core"):
     import pandas as pd
 
     if group not in (None, *GROUPS):
-        raise UsageError(f"unknown feature group {group!r}", f"choose one of {', '.join(GROUPS)}")
+        raise unknown("feature group", group, GROUPS)
     rows = [asdict(f) for f in _features(feature_set) if group in (None, f.group)]
     table = pd.DataFrame(rows, columns=list(Feature.__dataclass_fields__)).drop(columns="part")
     return table.assign(invariances=table["invariances"].str.join(" "))

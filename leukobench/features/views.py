@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 from leukobench.features.catalogue import CATALOGUE_VERSION, feature_names, features_of
 from leukobench.features.extractor import extract_features
 from leukobench.imaging.check import check_images
@@ -95,7 +95,7 @@ def get_view(name):
     8
     """
     if name not in VIEWS:
-        raise UsageError(f"unknown view '{name}'", f"known: {', '.join(VIEWS)}")
+        raise unknown("view", name, VIEWS)
     return VIEWS[name]
 
 

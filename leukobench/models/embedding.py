@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.features.views import see
 from leukobench.imaging.check import check_images
 from leukobench.imaging.crop import centre_crop
@@ -170,7 +170,7 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         """
         get_backbone(self.backbone).length(self.pooling)
         if self.tta not in TTA:
-            raise UsageError(f"unknown test-time augmentation '{self.tta}'", f"known: {', '.join(TTA)}")
+            raise unknown("test-time augmentation", self.tta, TTA)
         return self
 
     def transform(self, X, *, um_per_px=None):

@@ -1,8 +1,6 @@
 """The table of all models; a new one is a row in its family's module and is tested by being there."""
 
-from difflib import get_close_matches
-
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 from leukobench.models import classical, controls
 from leukobench.models.backbones import BACKBONES
 from leukobench.models.fused import fused
@@ -91,6 +89,4 @@ def get_model(name):
     try:
         return MODELS[name]
     except KeyError:
-        near = get_close_matches(name, MODELS, n=1)
-        known = f"did you mean '{near[0]}'?" if near else f"known: {', '.join(MODELS)}"
-        raise UsageError(f"unknown model '{name}'", known) from None
+        raise unknown("model", name, MODELS) from None

@@ -136,7 +136,7 @@ def test_a_model_loses_in_another_domain(cells):
 
 @pytest.mark.parametrize("wrong", [{"code": "PLT"}, {"domain": "lisbon"}])
 def test_unknown_names_are_refused(wrong):
-    with pytest.raises(UsageError, match="known are"):
+    with pytest.raises(UsageError, match="known: "):
         render_cell(**{"code": "LY", "rng": 0} | wrong)
 
 

@@ -139,5 +139,5 @@ def test_a_picture_that_the_label_file_does_not_name(official, write_picture):
 def test_an_unknown_name_gets_a_suggestion(tmp_path):
     with pytest.raises(UsageError, match=r"did you mean 'barcelona'.*barcelona, cvb, raabin, munich, jiangxi"):
         get_dataset("Barcelone")
-    with pytest.raises(UsageError, match="unknown dataset 'zzz'; known are"):
+    with pytest.raises(UsageError, match="unknown dataset 'zzz'; known: "):
         get_dataset("zzz", tmp_path)

@@ -148,7 +148,7 @@ def test_a_preset_takes_usable_images_only(full_releases):
 
 
 def test_preset_errors(full_releases):
-    with pytest.raises(UsageError, match="presets are merged-leukopy"):
+    with pytest.raises(UsageError, match="known: merged-leukopy"):
         apply_preset(full_releases, "merged")
     with pytest.raises(UsageError, match="barcelona, munich, raabin"):
         apply_preset(full_releases[full_releases["dataset"] == "cvb"])

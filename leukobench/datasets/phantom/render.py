@@ -9,7 +9,7 @@ import numpy as np
 from leukobench.datasets.phantom.domains import DOMAINS, Domain
 from leukobench.datasets.phantom.kinds import CELLS
 from leukobench.datasets.phantom.smear import add_neighbour, add_platelets, add_red_cells, draw_in_domain, overlap
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 
 VERSION = "2"  # of the pictures: raise it whenever the same seed gives other pixels
 CODES = ("NE", *CELLS)
@@ -113,7 +113,7 @@ def get_domain(domain):
     if isinstance(domain, Domain):
         return domain
     if domain not in DOMAINS:
-        raise UsageError(f"unknown phantom domain {domain!r}", f"known are {', '.join(DOMAINS)}")
+        raise unknown("phantom domain", domain, DOMAINS)
     return DOMAINS[domain]
 
 
@@ -125,7 +125,7 @@ def encode_jpeg(image, domain):
 def render_raw(code, domain, rng, slide=None):
     """Render as `render_cell` does, but before any compression."""
     if code not in CODES:
-        raise UsageError(f"phantoms have no cell type {code!r}", f"known are {', '.join(CODES)}")
+        raise unknown("cell type of a phantom", code, CODES)
     slide = int(rng.integers(domain.slides)) if slide is None else slide
     kind = code if code != "NE" else ("BNE" if rng.random() < BAND_SHARE else "SNE")
     cell = draw_in_domain(rng, kind, domain)

@@ -5,7 +5,7 @@ A backend is a function ``compute(images, masks, parts, batch_bytes=None)`` that
 parts), lengths in pixels.
 """
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 
 DEVICES = ("auto", "cpu", "cuda", "reference")
 
@@ -40,7 +40,7 @@ def get_backend(device="auto"):
 def check_device(device):
     """Refuse an unknown device, or ``cuda`` on a machine without one, as `get_backend` does, and load nothing."""
     if device not in DEVICES:
-        raise UsageError(f"unknown device {device!r}", f"choose one of {', '.join(DEVICES)}")
+        raise unknown("device", device, DEVICES)
     if device == "cuda" and not cuda_is_available():
         raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
 

@@ -5,12 +5,10 @@ drawn phantom cells (`leukobench.datasets.phantom`, domain "barcelona", 10 cells
 0 to 49; `tests/imaging/test_stain.py` measures it again), so no dataset takes part in it.
 """
 
-from difflib import get_close_matches
-
 import cv2
 import numpy as np
 
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 from leukobench.imaging.stain.background import WHITE, background_colour, stride, to_bytes
 
 REFERENCE_LAB_MEAN = np.array([212.1, 136.0, 136.7])
@@ -191,9 +189,7 @@ def get_stain_normaliser(name):
     """
     if name in STAIN_NORMALISERS:
         return STAIN_NORMALISERS[name]
-    near = get_close_matches(str(name), STAIN_NORMALISERS, n=1)
-    known = f"known: {', '.join(STAIN_NORMALISERS)}"
-    raise UsageError(f"unknown stain normaliser '{name}'", f"did you mean '{near[0]}'? {known}" if near else known)
+    raise unknown("stain normaliser", name, STAIN_NORMALISERS)
 
 
 def _scaled(image, gains):

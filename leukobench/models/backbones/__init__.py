@@ -2,9 +2,8 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
-from leukobench.errors import UsageError
+from leukobench.errors import unknown
 from leukobench.models.backbones import dino, hub, onnx_file
 from leukobench.models.backbones.card import Backbone
 from leukobench.models.backbones.libraries import INSTALL, import_deep, not_installed
@@ -99,6 +98,5 @@ def get_backbone(name):
     prefix, colon, rest = name.partition(":")
     if colon and prefix in SOURCES:
         return SOURCES[prefix].card(rest)
-    near = get_close_matches(name, BACKBONES, n=1)
-    known = ", ".join([*BACKBONES, *(f"{prefix}:{source.form}" for prefix, source in SOURCES.items())])
-    raise UsageError(f"unknown backbone '{name}'", f"did you mean '{near[0]}'?" if near else f"known: {known}")
+    forms = (f"{prefix}:{source.form}" for prefix, source in SOURCES.items())
+    raise unknown("backbone", name, [*BACKBONES, *forms])

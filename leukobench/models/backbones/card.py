@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones.libraries import INSTALL, import_deep, not_installed
 
 IMAGENET_MEAN, IMAGENET_STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
@@ -96,7 +96,7 @@ class Backbone:
             Where there is no such pooling, or the card names no stages.
         """
         if pooling not in POOLINGS:
-            raise UsageError(f"unknown pooling '{pooling}'", f"known: {', '.join(POOLINGS)}")
+            raise unknown("pooling", pooling, POOLINGS)
         if pooling == "last":
             return self.dim
         if not self.stages:

@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from leukobench.cache import cache_folder
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from leukobench.models.backbones.hub import GET_TIMM, MIDDLE, at_size, load_timm, not_fetched, timm_command
 from leukobench.models.backbones.libraries import import_deep
@@ -105,7 +105,7 @@ def _dinobloom_card(size, folder):
 
 def _dino(size, family):
     if size not in DINO:
-        raise UsageError(f"unknown size '{size}' of {family}", f"known: {', '.join(DINO)}")
+        raise unknown(f"size of {family}", size, DINO)
     word, dim, blocks = DINO[size]
     maps = tuple((f"blocks.{block}", dim) for block in range(blocks))
     return f"vit_{word}_patch14_dinov2", {

@@ -3,10 +3,9 @@
 Neither library imports on every machine, so both are imported when a card of theirs is asked for, and not before.
 """
 
-from difflib import get_close_matches
 from functools import lru_cache, partial
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones.card import Backbone
 from leukobench.models.backbones.libraries import import_deep
 
@@ -52,9 +51,8 @@ def timm_card(name):
     try:
         facts = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:
-        near = get_close_matches(architecture, timm.list_models(), n=1)
-        hint = f"did you mean 'timm:{near[0]}'?" if near else "see timm.list_pretrained()"
-        raise UsageError(f"timm has no '{name}' with weights ({error})", hint) from error
+        known = [f"timm:{each}" for each in timm.list_models()]
+        raise unknown("backbone", f"timm:{name}", known, see=f"timm.list_pretrained() has them ({error})") from error
     size = facts.input_size[-1]
     full_name = f"{architecture}.{facts.tag}" if facts.tag else architecture
     network = timm.create_model(full_name, pretrained=False, num_classes=0)
@@ -145,9 +143,7 @@ def torchvision_card(name):
     models = import_deep("torchvision.models", GET_TORCHVISION)
     known = models.list_models(module=models)
     if name not in known:
-        near = get_close_matches(name, known, n=1)
-        hint = f"did you mean 'torchvision:{near[0]}'?" if near else f"known: {', '.join(known)}"
-        raise UsageError(f"torchvision has no classifier '{name}'", hint)
+        raise unknown("backbone", f"torchvision:{name}", [f"torchvision:{each}" for each in known])
     weights = models.get_model_weights(name).DEFAULT
     preset = weights.transforms()
     network = _without_head(name, models.get_model(name, weights=None))

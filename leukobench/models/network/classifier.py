@@ -12,7 +12,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones import import_deep
 from leukobench.models.inference import torch_threads
 from leukobench.models.network.augmentation import prepare
@@ -299,7 +299,7 @@ def batches_of(crops, device="cpu", size=BATCH):
 
 def _device(name):
     if name not in ("auto", "cpu", "cuda"):
-        raise UsageError(f"unknown device '{name}'", "known: auto, cpu, cuda")
+        raise unknown("device", name, ("auto", "cpu", "cuda"))
     there = import_deep("torch").cuda.is_available()
     if name == "cuda" and not there:
         raise UsageError("no CUDA device was found", "use device='cpu' or 'auto'")
