@@ -159,7 +159,7 @@ def test_write(trapped, tmp_path, format, read):
 
 def test_write_errors(trapped, tmp_path):
     index = build_index(trapped, ["cvb"])
-    with pytest.raises(UsageError, match="formats are csv, parquet, pkl"):
+    with pytest.raises(UsageError, match="known: csv, parquet, pkl"):
         write_index(index, tmp_path / "index.xlsx")
     (tmp_path / "taken").write_text("a file, no folder")
     with pytest.raises(UsageError, match=r"cannot write .*index.csv"):
