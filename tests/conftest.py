@@ -40,13 +40,19 @@ def dask():
 
 
 @pytest.fixture
-def scheduler(dask):
-    """Address of a Dask scheduler on loopback."""
+def started_scheduler(dask):
+    """Process and address of a Dask scheduler on loopback."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    dask("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
-    return f"tcp://127.0.0.1:{port}"
+    process = dask("scheduler", "--host", "127.0.0.1", "--port", port, "--no-dashboard")
+    return process, f"tcp://127.0.0.1:{port}"
+
+
+@pytest.fixture
+def scheduler(started_scheduler):
+    """Address of a Dask scheduler on loopback."""
+    return started_scheduler[1]
 
 
 @pytest.fixture

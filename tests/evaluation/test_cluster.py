@@ -2,6 +2,8 @@
 
 import dataclasses
 import os
+import signal
+import time
 
 import pytest
 
@@ -11,7 +13,7 @@ from leukobench.evaluation.plan import build_plan
 
 pytest.importorskip("distributed", reason="needs the extra `cluster`")
 
-from leukobench.evaluation.cluster import DaskPool  # after the skip
+from leukobench.evaluation.cluster import DaskPool, SchedulerLost  # after the skip
 
 
 def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, run_folder, scheduler, worker):
@@ -50,3 +52,22 @@ def test_gpu_cells_go_to_workers_that_declare_one(run_folder, scheduler, worker)
         used = {future.result() for future in [pool.executors[True].submit(os.getpid) for _ in range(20)]}
     assert len(processes) == 2
     assert used == {processes[address] for address in declared}
+
+
+def test_a_killed_scheduler_ends_the_run_in_a_sentence(suite, samples, run_folder, started_scheduler, worker):
+    process, address = started_scheduler
+    worker()
+    run_folder.write_json("plan.json", {})
+    slow = build_plan(dataclasses.replace(suite, models=("prior", "random_forest")), samples)  # minutes, on one worker
+    killed = []
+
+    def done(cell, record):
+        if not killed:
+            os.killpg(process.pid, signal.SIGKILL)
+            killed.append((time.monotonic(), cell))
+
+    with pytest.raises(SchedulerLost, match="is gone"), DaskPool(address, run_folder.path) as pool:
+        execute(slow, suite, run_folder.path, pool=pool, done=done)
+    ((when, cell),) = killed
+    assert time.monotonic() - when < 30
+    assert run_folder.read_record(cell.fingerprint)["status"] == "ok"
