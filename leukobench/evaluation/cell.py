@@ -5,7 +5,8 @@ import time
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
+from leukobench.evaluation.folds import CROSS_VALIDATED, derive_seed, group_ids, inner_folds, outer_folds
+from leukobench.evaluation.tuning import Fitted, tune
 from leukobench.models import MODELS
 
 
@@ -48,16 +49,14 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     classes = samples["class"].to_numpy(dtype=str)
     datasets = samples["dataset"].to_numpy(dtype=str)
 
-    if cell.protocol in ("within", "merged"):
-        own = np.flatnonzero(is_source)
-        seed = derive_seed(cell.seed, "outer folds", cell.protocol, cell.train)  # the same folds for every model
-        splits = [(own[a], own[b]) for a, b in make_folds(strata[own], groups[own], outer, seed)]
+    if cell.protocol in CROSS_VALIDATED:
+        splits = outer_folds(samples, cell.sources, head, outer, cell.seed, cell.protocol, cell.train)
     else:
         splits = [(np.flatnonzero(is_source), np.flatnonzero(samples["dataset"].isin(cell.targets)))]
 
     probabilities = np.full((len(samples), len(head)), np.nan)
     times = {"tune_s": 0.0, "fit_s": 0.0, "predict_s": 0.0}
-    chosen, n_predicted = [], 0
+    chosen, tuned_by, n_predicted = [], [], 0
     for number, (train, test) in enumerate(splits):
         train = train[in_head[train]]
         seed = derive_seed(*cell.identity, number)
@@ -87,6 +86,10 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         times["tune_s"] += tuned - start
         times["fit_s"] += ready - tuned
         chosen.append(params)
+        held_out = (
+            inner_folds(strata[train], classes[train], groups[train], inner, seed) if cell.inputs["trials"] else ()
+        )
+        tuned_by.append(len(held_out))
 
     scored = np.flatnonzero(samples["dataset"].isin(cell.targets))
     predictions = pd.DataFrame(
@@ -105,24 +108,8 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         "head_classes": list(head),
         "left_out_classes": left_out,
         "params": chosen,
+        # What was used, not what was asked for: a source that allows no inner folds is fitted with the defaults.
+        "folds": {"outer": len(splits), "inner": tuned_by},
         "times": {name: round(value, 4) for name, value in times.items()},
     }
     return record, predictions
-
-
-def group_ids(samples):
-    """What must stay on one side of a split: the known group, within its dataset, else the image itself.
-
-    Parameters
-    ----------
-    samples : pandas.DataFrame
-        With dataset, group (None where unknown) and sha256.
-
-    Returns
-    -------
-    numpy.ndarray of int of shape (n,)
-        One number per group.
-    """
-    known = samples["group"].notna()
-    names = np.where(known, samples["dataset"] + "/" + samples["group"].astype(str), samples["sha256"])
-    return np.unique(names.astype(str), return_inverse=True)[1]

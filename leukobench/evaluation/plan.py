@@ -6,12 +6,13 @@ import pandas as pd
 
 from leukobench.datasets.taxonomy import apply_preset
 from leukobench.errors import UsageError
+from leukobench.evaluation.folds import CROSS_VALIDATED, outer_folds
 from leukobench.evaluation.representations import representation_key
 from leukobench.files import content_hash
 from leukobench.models import MODELS
 
 # Raised whenever folds, tuning or scoring inputs change what a record means.
-PROTOCOL_VERSION = "1"
+PROTOCOL_VERSION = "2"
 # Rough seconds of one fit per 1,000 training images on one core, for the estimate that `plan` prints.
 SECONDS_PER_FIT = {"light": 0.3, "medium": 1.5, "heavy": 6.0, "network": 100.0}
 
@@ -177,7 +178,8 @@ def build_plan(suite, samples):
     Raises
     ------
     UsageError
-        Where a source has fewer than two classes to train on, or shares fewer than two with a target.
+        Where a source has fewer than two classes to train on, shares fewer than two with a target, or has too few
+        groups for a protocol that holds some of them out.
     """
     rows = samples[["dataset", "sha256", "class", "group", "um_per_px"]]
     data = {name: content_hash(table.astype(str).values.tolist()) for name, table in rows.groupby("dataset")}
@@ -195,6 +197,8 @@ def build_plan(suite, samples):
                     f" with at least {suite.min_source_images} source images",
                     "leave one of them out with --datasets, or choose another --level",
                 )
+        if protocol in CROSS_VALIDATED:
+            _check_folds(samples, suite, head, protocol, train, sources)
         for model in suite.models:
             recipe = MODELS[model]
             inputs = {
@@ -211,6 +215,16 @@ def build_plan(suite, samples):
                 inputs["epochs"] = budget.epochs
             cells += [RunCell(protocol, train, model, seed, sources, targets, inputs) for seed in suite.seeds]
     return cells
+
+
+def _check_folds(samples, suite, head, protocol, train, sources):
+    for seed in suite.seeds:
+        if not outer_folds(samples, sources, head, suite.budget.outer_folds, seed, protocol, train):
+            raise UsageError(
+                f"{protocol} {train}: its groups (slides, patients) allow no folds, since fewer than two classes are"
+                " spread over two groups or more",
+                "leave it out with --datasets, or take --protocols pairwise,lodo, which hold nothing out",
+            )
 
 
 def summarise_plan(cells, samples):
@@ -232,7 +246,7 @@ def summarise_plan(cells, samples):
     rows = []
     for cell in cells:
         outer, inner = cell.inputs["folds"]
-        repeats, share = (outer, 1 - 1 / outer) if cell.protocol in ("within", "merged") else (1, 1.0)
+        repeats, share = (outer, 1 - 1 / outer) if cell.protocol in CROSS_VALIDATED else (1, 1.0)
         images = share * sizes[list(cell.sources)].sum()
         tuning = cell.inputs["trials"] * inner
         seconds = SECONDS_PER_FIT[MODELS[cell.model].cost] * images / 1000 * (tuning * (1 - 1 / inner) + 1)

@@ -13,6 +13,7 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.changes import changes, mixed_software
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import execute
+from leukobench.evaluation.folds import CROSS_VALIDATED
 from leukobench.evaluation.journal import open_database
 from leukobench.evaluation.plan import build_plan, select_samples
 from leukobench.evaluation.pool import LocalPool, worker_count
@@ -176,7 +177,7 @@ def run(
 
 def _cost(cell, samples):
     weight = {"light": 1, "medium": 5, "heavy": 20, "network": 400}[MODELS[cell.model].cost]
-    folds = cell.inputs["folds"][0] if cell.protocol in ("within", "merged") else 1
+    folds = cell.inputs["folds"][0] if cell.protocol in CROSS_VALIDATED else 1
     return weight * folds * int(samples["dataset"].isin(cell.sources).sum())
 
 

@@ -11,12 +11,12 @@ from threadpoolctl import threadpool_limits
 from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
-from leukobench.evaluation.cell import group_ids
 from leukobench.evaluation.environment import describe_environment
+from leukobench.evaluation.folds import derive_seed, group_ids
 from leukobench.evaluation.plan import head_of, select_samples
 from leukobench.evaluation.representations import compute_missing, image_ids, load_rows, representation_key
 from leukobench.evaluation.suite import load_suite
-from leukobench.evaluation.tuning import Fitted, derive_seed, tune
+from leukobench.evaluation.tuning import Fitted, tune
 from leukobench.files import content_hash, keep_result
 from leukobench.models import get_model
 

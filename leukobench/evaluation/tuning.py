@@ -1,66 +1,17 @@
-"""Folds, seeds and Optuna tuning: all inside the source, the same whatever interrupted them."""
+"""Optuna tuning: inside the source alone, and the same whatever interrupted it."""
 
 import functools
-import hashlib
 import warnings
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState, create_trial
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 from sklearn.utils.validation import has_fit_parameter
 
+from leukobench.evaluation.folds import derive_seed, inner_folds
+
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-
-
-def derive_seed(*parts):
-    """Seed of one random choice, by hashing what it is for.
-
-    Parameters
-    ----------
-    *parts : int or str
-        The suite's seed and the names that tell this choice from every other.
-
-    Returns
-    -------
-    int
-        In 0 .. 2**31 - 1.
-
-    Examples
-    --------
-    >>> derive_seed(0, "fold", "barcelona") == derive_seed(0, "fold", "barcelona")
-    True
-    """
-    digest = hashlib.sha256("\x1f".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1
-
-
-def make_folds(labels, groups, n_folds, seed):
-    """Stratified folds that keep a group together.
-
-    Parameters
-    ----------
-    labels : array of shape (n,)
-        What to stratify by.
-    groups : array of shape (n,)
-        Images with the same value stay on one side.
-    n_folds : int
-        Number of folds.
-    seed : int
-        Of the shuffle.
-
-    Returns
-    -------
-    list of (train, test)
-        Index arrays.
-    """
-    labels, groups = np.asarray(labels), np.asarray(groups)
-    alone = len(np.unique(groups)) == len(groups)
-    splitter, given = (StratifiedKFold, None) if alone else (StratifiedGroupKFold, groups)
-    with warnings.catch_warnings():  # a class rarer than the folds is known here: it is left out of the head
-        warnings.filterwarnings("ignore", message="The least populated class")
-        return list(splitter(n_folds, shuffle=True, random_state=seed).split(labels, labels, given))
 
 
 class Fitted:
@@ -151,7 +102,7 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
     X, y, groups, laboratories, strata : arrays with n rows
         Source rows, their classes, what must stay together in a fold, their datasets and what to stratify by.
     trials, n_folds : int
-        Budget; no trials, or no search space, gives the defaults.
+        Budget; no trials, no search space, or a source that allows no folds gives the defaults.
     seed : int
         Of folds, sampler and estimators.
     storage : optuna.storages.BaseStorage
@@ -166,7 +117,9 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
     """
     if not recipe.space or trials < 1:
         return dict(recipe.defaults)
-    folds = make_folds(strata, groups, n_folds, derive_seed(seed, "inner folds"))
+    folds = inner_folds(strata, y, groups, n_folds, seed)
+    if not folds:  # nothing can be held out of the source, so nothing can be chosen by it
+        return dict(recipe.defaults)
 
     def objective(params, report):
         scores = []

@@ -7,9 +7,10 @@ from optuna.storages import InMemoryStorage
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from leukobench.evaluation.folds import derive_seed, make_folds
 from leukobench.evaluation.journal import open_storage
 from leukobench.evaluation.store import RunFolder
-from leukobench.evaluation.tuning import Fitted, derive_seed, make_folds, tune
+from leukobench.evaluation.tuning import Fitted, tune
 from leukobench.models import get_model
 from leukobench.models.recipe import Recipe
 
