@@ -16,7 +16,8 @@ MAY_IMPORT = {
     "evaluation": BASE | {"progress", "imaging", "datasets", "segmentation", "features", "models"},
     "report": BASE | {"evaluation"},
 }
-REPORT_MAY_KNOW = {"archive", "metrics", "records", "statistics"}  # the report reads the store and knows no runner
+# The report reads the store and knows no runner.
+REPORT_MAY_KNOW = {"archive", "metrics", "records", "statistics", "store"}
 
 
 def imported(path):

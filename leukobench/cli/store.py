@@ -28,13 +28,15 @@ def status(folder: Folder):
 
     leukobench status results/runs/cross-dataset
     """
-    from leukobench.report.reader import read_plan, read_record
+    from leukobench.evaluation.store import RunFolder
+    from leukobench.report.reader import read_record
 
-    plan = read_plan(folder)
+    run = RunFolder(folder)
+    plan = run.read_plan()
     counts, failed = Counter(), []
     for cell in plan["cells"]:
         try:
-            record = read_record(folder, cell, plan["suite"]["datasets"])
+            record = read_record(run, cell, plan["suite"]["datasets"])
         except UsageError as error:
             record = cell | {"status": "damaged", "error": str(error)}
         if record["status"] == "missing" and _is_held(folder, cell["fingerprint"]):
@@ -46,7 +48,7 @@ def status(folder: Folder):
     for record in failed:
         which = " ".join(str(record[key]) for key in ("protocol", "train", "model", "seed"))
         console.say("", f"{record['status']}: {which} (cells/{record['fingerprint']}.json)")
-        console.say(*(record.get("traceback") or record["error"]).rstrip().splitlines())
+        console.say(*(record.get("traceback") or record.get("error", "")).rstrip().splitlines())
         log = folder / "logs" / f"{record['fingerprint']}.log"
         if log.is_file():
             lines = log.read_text(errors="replace").splitlines()

@@ -7,7 +7,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from leukobench.evaluation.schema import RECORD
+from leukobench.readback import read_table, understanding
+
+LOST = "take it from a copy; without one, delete it and run again into the same --out"
 RECORDS = "records.parquet"
+COLUMNS = ["fingerprint", "record", "columns", "row_group"]
 KEYS = ("test", "sha256", "group", "true")
 
 
@@ -25,22 +30,36 @@ class Archive:
     """
 
     def __init__(self, folder):
-        table = pq.read_table(Path(folder) / RECORDS)
-        self.path = Path(folder) / table.schema.metadata[b"predictions"].decode()
-        self.rows = {row.pop("fingerprint"): row for row in table.to_pylist()}
+        self.records_path = Path(folder) / RECORDS
+        table = read_table(self.records_path, "archive", LOST)
+        with self._understanding():
+            # A name alone: the file lies beside the records, wherever a folder that somebody sent would point.
+            self.path = Path(folder) / Path(table.schema.metadata[b"predictions"].decode()).name
+            self.rows = {row.pop("fingerprint"): row for row in table.select(COLUMNS).to_pylist()}
 
     def record(self, fingerprint):
-        """The record of a run cell, or None where the archive has none."""
-        return json.loads(self.rows[fingerprint]["record"]) if fingerprint in self.rows else None
+        """The record of a run cell, or None where the archive has none; DamagedFile where it is none."""
+        if fingerprint not in self.rows:
+            return None
+        with self._understanding():
+            record = json.loads(self.rows[fingerprint]["record"])
+            RECORD.validate_python(record)
+        return record
 
     def predictions(self, fingerprint):
         """Predictions of a run cell that went well, as a pyarrow.Table with its own columns in their order."""
         row = self.rows[fingerprint]
-        return self._file.read_row_group(row["row_group"], row["columns"], use_threads=False).select(row["columns"])
+        with understanding(self.path, "archive of predictions", LOST):
+            return self._file.read_row_group(row["row_group"], row["columns"], use_threads=False).select(row["columns"])
+
+    def _understanding(self):
+        return understanding(self.records_path, "archive", LOST)
 
     @functools.cached_property
     def _file(self):
-        return pq.ParquetFile(self.path, pre_buffer=False)
+        if not self.path.is_file():
+            raise ValueError("there is no such file")
+        return pq.ParquetFile(self.path, pre_buffer=False, page_checksum_verification=True)
 
 
 @functools.lru_cache(maxsize=4)

@@ -30,7 +30,7 @@ def changes(before, cells):
     for cell in cells:
         was = old.pop(cell.identity, None)
         if was and was["fingerprint"] != cell.fingerprint:
-            what = "; ".join(differences(was["inputs"], json.loads(json.dumps(cell.inputs))))
+            what = "; ".join(differences(was.get("inputs", {}), json.loads(json.dumps(cell.inputs))))
             lines.append(f"{' '.join(map(str, cell.identity))} runs again: changed {what}")
     if old:
         lines.append(f"{len(old)} run cells of the earlier plan are not in this one: their records are left aside")

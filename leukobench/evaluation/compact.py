@@ -11,7 +11,8 @@ from leukobench.evaluation.archive import RECORDS, open_archive, predictions_sch
 from leukobench.evaluation.store import RunFolder
 from leukobench.files import atomic_write, content_hash, locked
 
-LOOSE = ("cells", "predictions", "locks", "journal", "rows")  # what is left out once the records are in
+PACKED = {"compression": "zstd", "write_page_checksum": True}
+LOOSE = ("cells", "predictions", "locks", "rows")  # what is left out once the records are in
 
 
 def compact(folder):
@@ -33,16 +34,17 @@ def compact(folder):
     Raises
     ------
     UsageError
-        While a process runs in the folder.
+        While a process runs in the folder, and where a record or its predictions are damaged: nothing is then changed.
     """
     store = RunFolder(folder)
+    store.read_plan()
     with locked(store.path / "locks" / "running", wait=False) as alone:
         if not alone:
             raise UsageError(f"a process runs in {folder}", "compact it when the run is over")
         known = {path.stem for path in store.path.glob("cells/*.json")}
         if archive := open_archive(store.path):
             known |= set(archive.rows)
-        records = {name: record for name in sorted(known) if (record := store.read_record(name))}
+        records = {name: store.written_record(name) for name in sorted(known)}
         fine = [name for name, record in records.items() if record["status"] == "ok"]
         target = f"predictions-{content_hash([records[name].get('seal') for name in fine])}.parquet"
         columns = _write_predictions(store, target, {name: records[name]["head_classes"] for name in fine})
@@ -53,12 +55,13 @@ def compact(folder):
             "row_group": [fine.index(name) if name in columns else -1 for name in records],
         }
         table = pa.table(rows).replace_schema_metadata({"predictions": target})
-        atomic_write(store.path / RECORDS, lambda path: pq.write_table(table, path, compression="zstd"))
+        atomic_write(store.path / RECORDS, lambda path: pq.write_table(table, path, **PACKED))
         for path in store.path.glob("predictions-*.parquet"):
             if path.name != target:
                 path.unlink()
-        for name in LOOSE:
-            shutil.rmtree(store.path / name, ignore_errors=True)
+        for name in LOOSE:  # records first: what a failure leaves behind is then no record without predictions
+            if (store.path / name).is_dir():
+                shutil.rmtree(store.path / name)
     return len(records)
 
 
@@ -68,7 +71,7 @@ def _write_predictions(store, target, heads):
     columns = {}
 
     def write(path):
-        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        with pq.ParquetWriter(path, schema, **PACKED) as writer:
             for name in heads:
                 table = store.prediction_table(name)
                 columns[name] = table.column_names

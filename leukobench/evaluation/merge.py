@@ -39,7 +39,7 @@ def merge(folders, out):
     if (Path(out) / "plan.json").exists():
         raise UsageError(f"{out} holds a run already", "name a new folder with --out")
     check_writable(out, folder=True)
-    plans = {folder: _read_plan(folder) for folder in map(Path, folders)}
+    plans = {folder: RunFolder(folder).read_plan() for folder in map(Path, folders)}
     plan = _joined(plans)
     records, conflicts = {}, _conflicting_plans(plans)
     for cell in plan["cells"]:
@@ -67,15 +67,6 @@ def merge(folders, out):
     return {status: statuses.count(status) for status in sorted(set(statuses))}
 
 
-def _read_plan(folder):
-    if not (folder / "plan.json").is_file():
-        raise UsageError(f"{folder} is no run folder: it has no plan.json", "name the --out folders of runs")
-    try:
-        return RunFolder(folder).read_json("plan.json")
-    except ValueError as error:
-        raise UsageError(f"{folder}/plan.json is not a readable plan ({error})") from error
-
-
 def _joined(plans):
     """One plan with the cells of all, where the folders agree on everything that is not a part."""
     first, plan = next(iter(plans.items()))
@@ -83,7 +74,7 @@ def _joined(plans):
     for folder, other in plans.items():
         old, new = ({k: v for k, v in p["suite"].items() if k not in PARTS} for p in (plan, other))
         shared = {"synthetic": (plan, other), "images": (plan, other)}
-        differing = differences(old, new) + [key for key, (a, b) in shared.items() if a[key] != b[key]]
+        differing = differences(old, new) + [key for key, (a, b) in shared.items() if a.get(key) != b.get(key)]
         if differing:
             raise UsageError(
                 f"{first} and {folder} cannot be joined: they differ in {', '.join(differing)}",
@@ -91,7 +82,7 @@ def _joined(plans):
             )
     cells = {cell["fingerprint"]: cell for other in plans.values() for cell in other["cells"]}
     union = {key: list(dict.fromkeys(x for suite in suites.values() for x in suite[key])) for key in PARTS}
-    hashes = {other["index_hash"] for other in plans.values()}
+    hashes = {other.get("index_hash") for other in plans.values()}
     return plan | {
         "suite": plan["suite"] | union,
         "cells": list(cells.values()),
@@ -107,7 +98,7 @@ def _conflicting_plans(plans):
             name = tuple(cell[key] for key in IDENTITY)
             first, other = known.setdefault(name, (folder, cell))
             if cell["fingerprint"] != other["fingerprint"]:
-                what = ", ".join(differences(other["inputs"], cell["inputs"]))
+                what = ", ".join(differences(other.get("inputs", {}), cell.get("inputs", {})))
                 lines.append(f"{' '.join(map(str, name))} has other inputs in {first} and {folder}: {what}")
     return lines
 

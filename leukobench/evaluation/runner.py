@@ -25,6 +25,7 @@ from leukobench.features.backends import check_device
 from leukobench.files import locked
 from leukobench.models import MODELS
 from leukobench.progress import ProgressReport
+from leukobench.readback import DamagedFile
 
 log = logging.getLogger(__name__)
 NAMED = 20  # changed cells that are named one by one at the start of a run; the rest is counted
@@ -204,12 +205,11 @@ def _open_pool(jobs, scheduler, store):
 def _claim(store, plan, samples, held):
     """Write the plan, unless it is there already, and keep others from changing it; gives the plan there was before."""
     with locked(store.path / "locks" / "plan"):
-        try:
-            before = store.read_json("plan.json")
-        except ValueError as error:
-            log.warning("plan.json in %s is damaged (%s): written again", store.path, error)
-            before = None
-        if before is None or before.get(SEAL) != sealed(json.loads(json.dumps(plan)))[SEAL]:
+        before = _or_none(store.read_json, "plan.json")
+        same = before is not None and before.get(SEAL) == sealed(json.loads(json.dumps(plan)))[SEAL]
+        if same and _or_none(store.read_samples) is None:
+            store.write_samples(samples)
+        if not same:
             with locked(store.path / "locks" / "running", wait=False) as alone:
                 if not alone:
                     raise UsageError(
@@ -220,6 +220,17 @@ def _claim(store, plan, samples, held):
                 store.write_json("plan.json", plan)
         held.enter_context(locked(store.path / "locks" / "running", shared=True))
         return before
+
+
+def _or_none(read, *name):
+    """What is read back, or None where it is missing or damaged: it is then written again."""
+    try:
+        return read(*name)
+    except FileNotFoundError:
+        return None
+    except DamagedFile as error:
+        log.warning("%s: it is written again", error.message)
+        return None
 
 
 def _represent(cells, samples, root, store, tables, jobs, device, progress):
@@ -234,7 +245,7 @@ def _represent(cells, samples, root, store, tables, jobs, device, progress):
         for name in names:
             if not failed.keys() & set(parts_of(name)):
                 store.write_rows(name, load_rows(name, samples, tables))
-        known = store.read_json("representations.json") or {}
+        known = _or_none(store.read_json, "representations.json") or {}
         store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
     return failed
 

@@ -6,13 +6,15 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from leukobench.errors import UsageError
 from leukobench.evaluation.archive import open_archive
 from leukobench.evaluation.records import checksum, sealed
+from leukobench.evaluation.schema import AGAIN, FILES, RECORD, SAMPLES
 from leukobench.files import atomic_write, content_hash, locked
+from leukobench.readback import DamagedFile, read_json, read_table, understanding
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,7 @@ class RunFolder:
     Parameters
     ----------
     path : path-like
-        The folder; it is made where it is missing.
+        The folder; it is made by what is written first.
 
     Examples
     --------
@@ -41,32 +43,43 @@ class RunFolder:
 
     def __init__(self, path):
         self.path = Path(path)
-        self.path.mkdir(parents=True, exist_ok=True)
 
     def write_json(self, name, content):
         """Write a JSON file of the run folder atomically, sealed against changes by hand."""
         atomic_write(self.path / name, json.dumps(sealed(content), indent=1, ensure_ascii=False) + "\n")
 
     def read_json(self, name):
-        """Content of a JSON file of the run folder, or None where there is none.
+        """Content of a file that `schema.FILES` names, or None where there is none.
 
         Raises
         ------
-        ValueError
-            Where the file is there but truncated.
+        DamagedFile
+            Where it is no JSON, or not of its schema.
         """
         try:
-            return json.loads((self.path / name).read_text())
+            return read_json(self.path / name, *FILES[name])
         except FileNotFoundError:
             return None
+
+    def read_plan(self):
+        """Content of `plan.json`; raises as `read_json` does, and a UsageError where this is no run folder."""
+        plan = self.read_json("plan.json")
+        if plan is None:
+            raise UsageError(f"{self.path} is no run folder: it has no plan.json", "name the --out folder of a run")
+        return plan
 
     def write_samples(self, samples):
         """Write the images of the run."""
         atomic_write(self.path / "samples.parquet", samples.to_parquet)
 
     def read_samples(self):
-        """The images of the run."""
-        return pd.read_parquet(self.path / "samples.parquet")
+        """The images of the run; DamagedFile where they cannot be what `write_samples` wrote."""
+        path = self.path / "samples.parquet"
+        table = read_table(path, "table of images", AGAIN)
+        with understanding(path, "table of images", AGAIN):
+            samples = table.to_pandas()
+            samples.astype(SAMPLES)
+        return samples
 
     def rows_path(self, name):
         """File of a representation's rows, one per row of `samples.parquet`: `<kind>-<what>.npy`, safe and its own.
@@ -94,7 +107,8 @@ class RunFolder:
 
     def read_rows(self, name):
         """Rows of a representation, mapped from the file so that workers share them."""
-        return np.load(self.rows_path(name), mmap_mode="r")
+        with understanding(self.rows_path(name), "table of rows", AGAIN):
+            return np.load(self.rows_path(name), mmap_mode="r")
 
     def predictions_path(self, fingerprint):
         """File of the predictions of a run cell that went well."""
@@ -116,33 +130,55 @@ class RunFolder:
         """Lock of one run cell, not waited for: a process that does not get it leaves the cell alone."""
         return locked(self.path / "locks" / fingerprint, wait=False)
 
-    def read_record(self, fingerprint):
-        """Record of a run cell, or None where it has none.
+    def written_record(self, fingerprint):
+        """Record of a run cell as it was written, or None where it has none.
 
-        A record that cannot be read, or that lacks its predictions, is named in the log and counts as none.
+        Raises
+        ------
+        DamagedFile
+            Where it is no JSON or lacks what a record has.
         """
         try:
-            record = self.read_json(f"cells/{fingerprint}.json")
-        except ValueError as error:
-            log.warning("record cells/%s.json is damaged (%s): the cell is run again", fingerprint, error)
-            return None
-        if record is None:
+            return read_json(self.path / "cells" / f"{fingerprint}.json", RECORD, "record", _made_again(fingerprint))
+        except FileNotFoundError:
             archive = open_archive(self.path)
             return archive and archive.record(fingerprint)
-        if record["status"] == "ok":
-            try:
-                pq.read_metadata(self.predictions_path(fingerprint))
-            except (OSError, pa.ArrowException) as error:
-                log.warning("predictions/%s.parquet is damaged (%s): the cell is run again", fingerprint, error)
-                return None
+
+    def read_record(self, fingerprint):
+        """Record of a run cell that a run can go on from, or None where it has none.
+
+        A record that is damaged, or whose predictions are, is named in the log and counts as none: it is left where it
+        is, and replaced when the cell has run again.
+        """
+        try:
+            record = self.written_record(fingerprint)
+            if record and record["status"] == "ok":
+                self._check_predictions(fingerprint)
+        except DamagedFile as error:
+            log.warning("%s: the cell is run again", error.message)
+            return None
         return record
 
     def prediction_table(self, fingerprint):
-        """Predictions of a run cell that went well, as a pyarrow.Table."""
+        """Predictions of a run cell that went well, as a pyarrow.Table; DamagedFile where they are not readable."""
+        path = self.predictions_path(fingerprint)
+        what, hint = "table of predictions", _made_again(fingerprint)
         try:
-            return pq.read_table(self.predictions_path(fingerprint))
-        except FileNotFoundError:
-            return open_archive(self.path).predictions(fingerprint)
+            return read_table(path, what, hint)
+        except FileNotFoundError as error:
+            archive = open_archive(self.path)
+            if archive and fingerprint in archive.rows:
+                return archive.predictions(fingerprint)
+            raise DamagedFile(f"{path} is not a readable {what} (there is no such file)", hint) from error
+
+    def _check_predictions(self, fingerprint):
+        """Look at the end of a file of predictions, where a table that was cut or never written shows."""
+        path = self.predictions_path(fingerprint)
+        if not path.exists():
+            self.prediction_table(fingerprint)
+            return
+        with open(path, "rb") as file, understanding(path, "table of predictions", _made_again(fingerprint)):
+            pq.read_metadata(file)
 
     def write_record(self, record, predictions=None):
         """Write what a run cell gave: predictions first, so that a record means that all is there.
@@ -163,9 +199,14 @@ class RunFolder:
         if predictions is not None:
             arrow = isinstance(predictions, pa.Table)
             table = predictions if arrow else pa.Table.from_pandas(predictions, preserve_index=False)
-            atomic_write(self.predictions_path(fingerprint), lambda beside: pq.write_table(table, beside))
+            file = self.predictions_path(fingerprint)
+            atomic_write(file, lambda beside: pq.write_table(table, beside, write_page_checksum=True))
             record = record | {"predictions_checksum": checksum(table)}
         self.write_json(f"cells/{fingerprint}.json", record)
         for journal in self.path.glob(f"journal/{fingerprint}-*"):
             journal.unlink()
         return record
+
+
+def _made_again(fingerprint):
+    return f"delete cells/{fingerprint}.json and run again into the same --out"

@@ -1,20 +1,19 @@
 """A run folder, read back: the plan, one record per planned run cell, and the predictions on demand."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from leukobench.errors import UsageError
-from leukobench.evaluation.archive import open_archive
 from leukobench.evaluation.metrics import check_probabilities
+from leukobench.evaluation.store import RunFolder
+from leukobench.readback import DamagedFile, understanding
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 PLANNED = ("fingerprint", "protocol", "train", "model", "seed")
 COLUMNS = ["test", "sha256", "group", "true"]
+KEYS = pa.schema([(name, pa.string()) for name in COLUMNS])
 
 
 @dataclass(frozen=True)
@@ -60,28 +59,22 @@ class Run:
             The file is missing, truncated, or is not what its record says.
         """
         table = self.prediction_table(record)
-        try:
-            keys = table.select(COLUMNS)
+        path = self.store.predictions_path(record["fingerprint"])
+        with understanding(path, "table of predictions", "run again into the same --out"):
+            keys = table.select(COLUMNS).cast(KEYS)
             columns = [table[f"p_{name}"].to_numpy() for name in record["head_classes"]]
             probabilities = np.column_stack(columns).astype(float, copy=False)
             check_probabilities(probabilities)
-        except (KeyError, ValueError, pa.ArrowException) as error:
-            raise _damaged(self._path(record), error) from error
         return keys, probabilities
 
     def prediction_table(self, record):
         """All columns of a run cell's predictions, as a pyarrow.Table; raises as `predictions` does."""
-        try:
-            archive = open_archive(self.folder)
-            if archive and not self._path(record).exists():
-                return archive.predictions(record["fingerprint"])
-            with pq.ParquetFile(self._path(record), pre_buffer=False) as file:  # five times as fast as read_table
-                return file.read(use_threads=False)
-        except (OSError, KeyError, ValueError, pa.ArrowException) as error:
-            raise _damaged(self._path(record), error) from error
+        return self.store.prediction_table(record["fingerprint"])
 
-    def _path(self, record):
-        return self.folder / "predictions" / f"{record['fingerprint']}.parquet"
+    @property
+    def store(self):
+        """The folder, as the run wrote it."""
+        return RunFolder(self.folder)
 
 
 def read_run(folder):
@@ -100,22 +93,9 @@ def read_run(folder):
     UsageError
         No run folder, or a file in it that is truncated or not what the plan says, by name.
     """
-    folder = Path(folder)
-    plan = read_plan(folder)
-    return Run(folder, plan, [read_record(folder, cell, plan["suite"]["datasets"]) for cell in plan["cells"]])
-
-
-def read_plan(folder):
-    """Content of a run folder's `plan.json`; raises as `read_run` does."""
-    path = Path(folder) / "plan.json"
-    if not path.is_file():
-        raise UsageError(f"{folder} is no run folder: it has no plan.json", "name the --out folder of a run")
-    try:
-        plan = json.loads(path.read_text(encoding="utf-8"))
-        [cell[key] for cell in plan["cells"] for key in PLANNED], plan["suite"]["datasets"]
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a readable plan ({_reason(error)})", "run again into a new --out") from error
-    return plan
+    store = RunFolder(folder)
+    plan = store.read_plan()
+    return Run(store.path, plan, [read_record(store, cell, plan["suite"]["datasets"]) for cell in plan["cells"]])
 
 
 def targets_of(cell, datasets):
@@ -148,40 +128,16 @@ def targets_of(cell, datasets):
     }[cell["protocol"]]
 
 
-def read_record(folder, cell, datasets):
+def read_record(store, cell, datasets):
     """The record of a planned cell, with everything the plan says about it; raises as `read_run` does."""
-    record = written_record(folder, cell["fingerprint"]) or {"status": "missing"}
+    record = store.written_record(cell["fingerprint"]) or {"status": "missing"}
     differing = [key for key in PLANNED if key in record and record[key] != cell[key]]
     if differing:
-        raise _damaged(_record_path(folder, cell["fingerprint"]), f"differs from the plan in {', '.join(differing)}")
+        name = f"{cell['fingerprint']}.json"
+        raise DamagedFile(
+            f"{store.path / 'cells' / name} is not a readable record (differs from the plan in {', '.join(differing)})",
+            f"delete cells/{name} and run again into the same --out",
+        )
     record = cell | record
     record["targets"] = record.get("targets") or targets_of(cell, datasets)
     return record
-
-
-def written_record(folder, fingerprint):
-    """The record of a run cell as it was written, or None where there is none; raises as `read_run` does."""
-    path = _record_path(folder, fingerprint)
-    try:
-        record = json.loads(path.read_bytes())
-        [record[key] for key in (*PLANNED, *(["head_classes"] if record["status"] == "ok" else []))]  # all there
-    except FileNotFoundError:
-        archive = open_archive(folder)
-        return archive and archive.record(fingerprint)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise _damaged(path, error) from error
-    return record
-
-
-def _record_path(folder, fingerprint):
-    return Path(folder) / "cells" / f"{fingerprint}.json"
-
-
-def _damaged(path, reason):
-    what = "record" if path.suffix == ".json" else "table of predictions"
-    hint = f"delete cells/{path.stem}.json and run again into the same --out"
-    return UsageError(f"{path} is not a readable {what} ({_reason(reason)})", hint)
-
-
-def _reason(error):
-    return f"no {error}" if isinstance(error, KeyError) else str(error).splitlines()[0]

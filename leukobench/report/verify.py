@@ -1,13 +1,12 @@
 """Whether a run folder still is what the run wrote: records, predictions, and every table computed again."""
 
-import json
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from leukobench.errors import UsageError
 from leukobench.evaluation.records import SEAL, checksum, seal_holds
+from leukobench.evaluation.store import RunFolder
 from leukobench.files import content_hash
-from leukobench.report.reader import PLANNED, Run, read_plan, read_record, written_record
+from leukobench.report.reader import PLANNED, Run, read_record
 from leukobench.report.tables import render, report_of
 
 
@@ -54,10 +53,15 @@ def verify(folder):
     UsageError
         The folder is no run folder, or its plan cannot be read.
     """
-    folder = Path(folder)
-    run, verdict = Run(folder, read_plan(folder), []), Verdict()
-    for name in ("plan.json", "environment.json"):
-        _check_seal(name, _read(folder / name, verdict), verdict)
+    store, verdict = RunFolder(folder), Verdict()
+    run = Run(store.path, store.read_plan(), [])
+    _check_seal("plan.json", run.plan, verdict)
+    try:
+        environment = store.read_json("environment.json")
+    except UsageError as error:
+        verdict.wrong.append(error.message)
+    else:
+        _check_seal("environment.json", environment, verdict)
     for cell in run.plan["cells"]:
         _check_fingerprint("plan.json", cell, verdict)
         _check_record(run, cell, verdict)
@@ -68,17 +72,10 @@ def verify(folder):
     return verdict
 
 
-def _read(path, verdict):
-    try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        verdict.wrong.append(f"{path.name}: cannot be read ({error})")
-
-
 def _check_seal(name, content, verdict):
     if content is None:
-        return
-    if SEAL not in content:
+        verdict.wrong.append(f"{name}: there is no such file")
+    elif SEAL not in content:
         verdict.unsealed.append(name)
     elif not seal_holds(content):
         verdict.wrong.append(f"{name}: its content was changed after the run wrote it")
@@ -93,12 +90,12 @@ def _check_fingerprint(name, cell, verdict):
 def _check_record(run, cell, verdict):
     name = f"cells/{cell['fingerprint']}.json"
     try:
-        record = read_record(run.folder, cell, run.suite["datasets"])
+        record = read_record(run.store, cell, run.suite["datasets"])
         if record["status"] == "missing":
             verdict.missing += 1
         else:
             verdict.records += 1
-            written = written_record(run.folder, cell["fingerprint"])
+            written = run.store.written_record(cell["fingerprint"])  # without what `read_record` adds
             _check_seal(name, written, verdict)
             _check_fingerprint(name, written, verdict)
         if record["status"] == "ok":

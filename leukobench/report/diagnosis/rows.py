@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from leukobench.errors import UsageError
+from leukobench.readback import understanding
 
 FOLDS = 5
 LEAST = 10  # images of a class in a dataset, below which it takes no part
@@ -82,7 +82,7 @@ def read_rows(run, catalogue):
     files = sorted(run.folder.glob("rows/*.npy"))
     if not path.is_file() or not files:
         raise UsageError(f"{run.folder} holds no features: it has no samples.parquet or no rows/", hint)
-    samples = pd.read_parquet(path)
+    samples = run.store.read_samples()
     known = samples["group"].notna()
     names = np.where(known, samples["dataset"] + "/" + samples["group"].astype(str), samples["sha256"]).astype(str)
     facts = [samples["dataset"].to_numpy(str), samples["class"].to_numpy(str), np.unique(names, return_inverse=True)[1]]
@@ -90,10 +90,8 @@ def read_rows(run, catalogue):
     found = []
     for file in files:
         kind, _, what = file.stem.partition("-")
-        try:
+        with understanding(file, "table of rows", hint):
             values = np.load(file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
-            raise UsageError(f"{file} cannot be read ({error})", hint) from error
         features = catalogue(what.partition("@")[0]) if kind == "features" else None
         values = values[:, 0] if values.ndim == 3 else values  # of an image and its copies, the image itself
         if values.ndim != 2 or len(values) != len(samples) or (features and len(features) != values.shape[1]):
