@@ -28,23 +28,35 @@ def split_names(text):
 
 
 def images_with_masks(data):
-    """Images, expert masks and labels of the datasets that have masks, by dataset."""
+    """Images, expert masks and labels of the datasets that have masks, by dataset; a pair that is unfit is named."""
     from leukobench.datasets import build_index, find_data_root
-    from leukobench.imaging.io import read_image, read_mask
+    from leukobench.imaging.io import ImageError
 
     root = find_data_root(data)
     index = build_index(root)
-    index = index[(index["status"] == "ok") & index["mask"].notna()]
-    if index.empty:
+    found = {}
+    for row in index[(index["status"] == "ok") & index["mask"].notna()].itertuples():
+        try:
+            pair = read_pair(root / row.path, root / row.mask)
+        except ImageError as error:
+            console.say(f"left out: {row.path} with the mask {row.mask}: {error.reason}")
+            continue
+        for known, new in zip(found.setdefault(row.dataset, ([], [], [])), (*pair, row.L5), strict=True):
+            known.append(new)
+    if not found:
         raise UsageError(f"no dataset with label masks under {root}", "CVB and Jiangxi have expert masks")
-    return {
-        name: (
-            [read_image(root / path) for path in table["path"]],
-            [read_mask(root / path) for path in table["mask"]],
-            list(table["L5"]),
-        )
-        for name, table in index.groupby("dataset")
-    }
+    return found
+
+
+def read_pair(path, mask_path):
+    """An image and its label mask; ImageError where one cannot be read or they do not fit each other."""
+    from leukobench.imaging.io import ImageError, read_image, read_mask
+
+    image, mask = read_image(path), read_mask(mask_path)
+    if mask.shape != image.shape[:2]:
+        sizes = " and ".join(f"{width} x {height}" for height, width in (mask.shape, image.shape[:2]))
+        raise ImageError("unreadable", f"mask and image are of different sizes, {sizes} pixels")
+    return image, mask
 
 
 def show(frame, title):

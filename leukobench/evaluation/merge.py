@@ -58,7 +58,10 @@ def merge(folders, out):
     for fingerprint, (folder, record) in records.items():
         fine = record["status"] == "ok"
         target.write_record(record, RunFolder(folder).prediction_table(fingerprint) if fine else None)
-    environments = {str(folder): RunFolder(folder).read_json("environment.json") for folder in plans}
+    environments = {
+        f"{number} {folder.resolve().name}": RunFolder(folder).read_json("environment.json")
+        for number, folder in enumerate(plans, start=1)
+    }
     target.write_json("environment.json", {"merged": environments})
     target.write_samples(RunFolder(next(iter(plans))).read_samples())
     target.write_json("plan.json", plan)  # last: before it the folder is no run

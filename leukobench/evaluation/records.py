@@ -1,7 +1,10 @@
-"""What a record vouches for: checksums of predictions, and seals that a change by hand breaks."""
+"""What a record vouches for and leaves out: checksums, seals that a change by hand breaks, folders of the machine."""
 
 import hashlib
 import json
+import re
+import sysconfig
+from pathlib import Path, PurePath
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +12,12 @@ import pyarrow as pa
 from leukobench.files import content_hash
 
 SEAL = "seal"
+INSTALLED = {*(sysconfig.get_path(kind) for kind in ("purelib", "platlib", "stdlib")), str(Path(__file__).parents[2])}
+# An absolute path: within quotes whatever they hold, else up to a blank or bracket. What stands before its first slash
+# tells it from the rest of a relative path, an address and a fraction.
+ABSOLUTE = re.compile(
+    r"""(?<=")/[^"\n]+(?=")|(?<=')/[^'\n]+(?=')|(?<![\w:/.~%)\]])/[^\s/"'<>|:,;()\[\]][^\s"'<>|:,;()\[\]]*"""
+)
 
 
 def checksum(table):
@@ -65,3 +74,28 @@ def sealed(content):
 def seal_holds(content):
     """Whether a dictionary is what `sealed` made of it; False also where it never had a seal."""
     return content.get(SEAL) == sealed(content)[SEAL]
+
+
+def without_places(text):
+    """Text of an error without the folders of this machine, which are nobody's business and differ between two.
+
+    Parameters
+    ----------
+    text : str
+        May hold absolute paths.
+
+    Returns
+    -------
+    str
+        Code is named from its package on, every other file by its name alone.
+
+    Examples
+    --------
+    >>> without_places(f'File "{__file__}", line 7: no /data/our patients/a.png, see https://peps.python.org/pep-0001/')
+    'File "leukobench/evaluation/records.py", line 7: no our patients/a.png, see https://peps.python.org/pep-0001/'
+    >>> without_places("cannot open '/data/our patients/a.png', 3/4 done")
+    "cannot open 'a.png', 3/4 done"
+    """
+    for folder in sorted(INSTALLED, key=len, reverse=True):
+        text = text.replace(f"{folder}/", "")
+    return ABSOLUTE.sub(lambda found: PurePath(found[0]).name, text)

@@ -148,11 +148,13 @@ class RunFolder:
         """Record of a run cell that a run can go on from, or None where it has none.
 
         A record that is damaged, or whose predictions are, is named in the log and counts as none: it is left where it
-        is, and replaced when the cell has run again.
+        is, and replaced when the cell has run again. A damaged archive is more than one cell's, and raises.
         """
+        if not (self.path / "cells" / f"{fingerprint}.json").exists():
+            return self.written_record(fingerprint)
         try:
             record = self.written_record(fingerprint)
-            if record and record["status"] == "ok":
+            if record["status"] == "ok":
                 self._check_predictions(fingerprint)
         except DamagedFile as error:
             log.warning("%s: the cell is run again", error.message)
@@ -176,9 +178,9 @@ class RunFolder:
         path = self.predictions_path(fingerprint)
         if not path.exists():
             self.prediction_table(fingerprint)
-            return
-        with open(path, "rb") as file, understanding(path, "table of predictions", _made_again(fingerprint)):
-            pq.read_metadata(file)
+        else:
+            with open(path, "rb") as file, understanding(path, "table of predictions", _made_again(fingerprint)):
+                pq.read_metadata(file)
 
     def write_record(self, record, predictions=None):
         """Write what a run cell gave: predictions first, so that a record means that all is there.

@@ -16,9 +16,11 @@ from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.journal import StorageLost, open_storage
 from leukobench.evaluation.plan import head_of
 from leukobench.evaluation.pool import is_worker
+from leukobench.evaluation.records import without_places
 from leukobench.evaluation.store import RunFolder
 from leukobench.files import locked
 from leukobench.models import MODELS
+from leukobench.readback import DamagedFile
 
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 FAILURES = ("error", "oom", "timeout", "killed")
@@ -129,9 +131,9 @@ def failure(cell, status, error, seconds, facts=None):
     """
     return describe(cell, facts) | {
         "status": status,
-        "error": f"{type(error).__name__}: {error}".splitlines()[0][:500],
+        "error": without_places(f"{type(error).__name__}: {error}".splitlines()[0])[:500],
         "error_kind": status,
-        "traceback": "".join(traceback.format_exception(error)),
+        "traceback": without_places("".join(traceback.format_exception(error))),
         "head_classes": [],
         "left_out_classes": {},
         "params": [],
@@ -152,10 +154,10 @@ def gpu_turn(cell):
 
 
 def _is_the_machine(error, store):
-    """Whether an error would meet every cell: a full disk, a run folder or a database that fails."""
-    if not isinstance(error, OSError):
-        return False
-    return error.errno in NO_ROOM or str(error.filename).startswith(str(store.path)) or isinstance(error, StorageLost)
+    """Whether an error would meet every cell: a full disk, a run folder that fails or is damaged, a lost database."""
+    if isinstance(error, OSError) and not isinstance(error, StorageLost):
+        return error.errno in NO_ROOM or str(error.filename).startswith(str(store.path))
+    return isinstance(error, (StorageLost, DamagedFile))
 
 
 @contextlib.contextmanager

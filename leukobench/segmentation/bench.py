@@ -13,12 +13,29 @@ ALL = "all"
 def dice(found, truth):
     """Dice coefficient of two boolean masks (Dice 1945); 1 where both are empty.
 
+    Parameters
+    ----------
+    found, truth : bool arrays of one shape
+        The masks.
+
+    Returns
+    -------
+    float
+        0 to 1.
+
+    Raises
+    ------
+    ValueError
+        Where they are of different shapes, which NumPy would broadcast.
+
     Examples
     --------
     >>> import numpy as np
     >>> round(dice(np.array([True, True, False]), np.array([True, False, False])), 3)
     0.667
     """
+    if np.shape(found) != np.shape(truth):
+        raise ValueError(f"the masks are of different shapes, {np.shape(found)} and {np.shape(truth)}")
     together = np.count_nonzero(found) + np.count_nonzero(truth)
     return float(2 * np.count_nonzero(found & truth) / together) if together else 1.0
 
