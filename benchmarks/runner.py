@@ -30,7 +30,7 @@ from leukobench.evaluation.representations import compute_missing
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.suite import Suite, load_suite
 from leukobench.evaluation.worker import describe
-from leukobench.models import MODELS
+from leukobench.models import MODELS, register
 from leukobench.report import write_report
 
 DATASETS, N_MODELS, SEEDS = tuple(f"laboratory{i}" for i in range(10)), 30, (0, 1, 2, 3, 4)
@@ -77,7 +77,7 @@ def large_suite():
     recipes = list(MODELS.values())
     names = [f"model{i:02d}" for i in range(N_MODELS)]
     for i, name in enumerate(names):
-        MODELS[name] = dataclasses.replace(recipes[i % len(recipes)], name=name, representation=ROWS)
+        register(name, dataclasses.replace(recipes[i % len(recipes)], representation=ROWS))
     budget = dataclasses.replace(load_suite("cross-dataset", budget="standard").budget, seeds=len(SEEDS))
     protocols = ("within", "pairwise", "lodo", "merged")
     suite = Suite("large", "made up", 1, "L5", DATASETS, tuple(names), protocols, SEEDS, budget, 10, 5)

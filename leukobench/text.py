@@ -36,6 +36,26 @@ def visible(text):
     return text if text.isprintable() else "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
 
 
+def split_outside(text, sign):
+    """Split a text at a sign, but not where it stands in quotes or brackets; nothing between two signs is left out.
+
+    Parameters
+    ----------
+    text, sign : str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> split_outside('lda,knn[metric=cosine,n_neighbors=3],onnx:"a,b"+knn', ",")
+    ['lda', 'knn[metric=cosine,n_neighbors=3]', 'onnx:"a,b"+knn']
+    """
+    quoted = r'"[^"]*"'
+    return re.findall(rf'(?:{quoted}|\[(?:{quoted}|[^\]"])*\]|[^{re.escape(sign)}])+', text)
+
+
 class Terminal(Console):
     """A rich console that prints text as it is: brackets are no markup, colons no emoji, escapes are made visible.
 

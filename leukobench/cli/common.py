@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from leukobench.errors import UsageError
-from leukobench.text import Terminal
+from leukobench.text import Terminal, split_outside
 
 console = Terminal()
 
@@ -24,7 +24,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 
 def split_names(text):
-    return [part.strip() for part in text.split(",") if part.strip()] if text else None
+    return [part.strip() for part in split_outside(text, ",") if part.strip()] if text else None
 
 
 def images_with_masks(data):

@@ -19,7 +19,7 @@ def diagnose(folder: Annotated[Path, typer.Argument(help="A run folder.")]):
 
         leukobench diagnose results/runs/cross-dataset
     """
-    from leukobench.features import features_of
+    from leukobench.evaluation.representations import columns_of
     from leukobench.models import get_model
     from leukobench.report.diagnosis import write_diagnosis
 
@@ -33,7 +33,7 @@ def diagnose(folder: Annotated[Path, typer.Argument(help="A run folder.")]):
 
         found = write_diagnosis(
             folder,
-            catalogue=features_of,
+            catalogue=columns_of,
             build=lambda seed: recipe.build(recipe.defaults, seed),
             model=MODEL,
             progress=progress,

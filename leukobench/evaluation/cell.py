@@ -7,7 +7,6 @@ import pandas as pd
 
 from leukobench.evaluation.folds import CROSS_VALIDATED, derive_seed, group_ids, inner_folds, outer_folds
 from leukobench.evaluation.tuning import Fitted, tune
-from leukobench.models import MODELS
 
 
 def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambda number: None):
@@ -40,7 +39,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     predictions : pandas.DataFrame
         test, sha256, group, true and one probability column `p_<class>` per class of the head.
     """
-    recipe = MODELS[cell.model].with_epochs(cell.inputs.get("epochs"))
+    recipe = cell.recipe.with_epochs(cell.inputs.get("epochs"))
     outer, inner = cell.inputs["folds"]
     is_source = samples["dataset"].isin(cell.sources).to_numpy()
     in_head = samples["class"].isin(head).to_numpy()

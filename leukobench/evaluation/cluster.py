@@ -11,8 +11,7 @@ from leukobench import __version__
 from leukobench.errors import UsageError
 from leukobench.evaluation.executor import outcome
 from leukobench.evaluation.pool import LocalPool
-from leukobench.evaluation.worker import GPU_FAMILY, failure
-from leukobench.models import MODELS
+from leukobench.evaluation.worker import failure
 
 PATIENCE = 60.0  # seconds to wait for a first worker
 CLOSING = 10.0  # seconds to wait for a scheduler when a run ends early
@@ -54,8 +53,8 @@ class DaskPool:
     """Workers that were started by `dask worker`. A context manager.
 
     Each thread of a worker runs one cell at a time, in a process of its own with one thread, so that a cell can be
-    stopped alone and a record is the same as on one machine. Cells of fine-tuned models go only to workers that
-    declare `--resources GPU=1`, where there are such.
+    stopped alone and a record is the same as on one machine. Cells of models that use a GPU go only to workers
+    that declare `--resources GPU=1`, where there are such.
 
     Parameters
     ----------
@@ -113,7 +112,7 @@ class DaskPool:
 
     def submit(self, task, cell, timeout):
         """Future of `task(cell)` on a worker; a worker that dies has its cell run by another one."""
-        executor = self.executors[MODELS[cell.model].family == GPU_FAMILY]
+        executor = self.executors[cell.recipe.uses_gpu]
         task = functools.partial(task.func, **task.keywords | {"folder": os.path.abspath(task.keywords["folder"])})
         try:
             future = executor.submit(run_apart, task, cell, timeout)

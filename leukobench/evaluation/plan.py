@@ -9,12 +9,11 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.folds import CROSS_VALIDATED, outer_folds
 from leukobench.evaluation.representations import representation_key
 from leukobench.files import content_hash
-from leukobench.models import MODELS
+from leukobench.models import Recipe, get_model
+from leukobench.models.recipe import COSTS
 
 # Raised whenever folds, tuning or scoring inputs change what a record means.
 PROTOCOL_VERSION = "2"
-# Rough seconds of one fit per 1,000 training images on one core, for the estimate that `plan` prints.
-SECONDS_PER_FIT = {"light": 0.3, "medium": 1.5, "heavy": 6.0, "network": 100.0}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -35,6 +34,8 @@ class RunCell:
         Datasets that are trained on and scored.
     inputs : dict
         Everything that the record depends on, for the fingerprint and to say what changed.
+    recipe : leukobench.models.recipe.Recipe
+        The model itself, which travels with the cell to wherever it is run.
     """
 
     protocol: str
@@ -44,6 +45,7 @@ class RunCell:
     sources: tuple
     targets: tuple
     inputs: dict = dataclasses.field(hash=False, compare=False)
+    recipe: Recipe = dataclasses.field(hash=False, compare=False, repr=False)
 
     @property
     def identity(self):
@@ -57,10 +59,19 @@ class RunCell:
 
     def as_dict(self):
         """The cell as plain values, for `plan.json`."""
-        recipe = MODELS[self.model]
-        kind = {"family": recipe.family, "transductive": recipe.transductive}
-        kind["contamination"] = list(recipe.contamination)
-        return dataclasses.asdict(self) | kind | {"fingerprint": self.fingerprint}
+        own = {name: value for name, value in vars(self).items() if name != "recipe"}
+        return own | self.kind | {"fingerprint": self.fingerprint}
+
+    @property
+    def kind(self):
+        """What tables must know of the model, as plain values."""
+        recipe = self.recipe
+        return {
+            "family": recipe.family,
+            "side": recipe.side,
+            "transductive": recipe.transductive,
+            "contamination": list(recipe.contamination),
+        }
 
 
 def select_samples(index, suite):
@@ -200,7 +211,7 @@ def build_plan(suite, samples):
         if protocol in CROSS_VALIDATED:
             _check_folds(samples, suite, head, protocol, train, sources)
         for model in suite.models:
-            recipe = MODELS[model]
+            recipe = get_model(model)
             inputs = {
                 "protocol_version": PROTOCOL_VERSION,
                 "level": suite.level,
@@ -213,7 +224,7 @@ def build_plan(suite, samples):
             }
             if "epochs" in recipe.defaults:
                 inputs["epochs"] = budget.epochs
-            cells += [RunCell(protocol, train, model, seed, sources, targets, inputs) for seed in suite.seeds]
+            cells += [RunCell(protocol, train, model, seed, sources, targets, inputs, recipe) for seed in suite.seeds]
     return cells
 
 
@@ -249,7 +260,7 @@ def summarise_plan(cells, samples):
         repeats, share = (outer, 1 - 1 / outer) if cell.protocol in CROSS_VALIDATED else (1, 1.0)
         images = share * sizes[list(cell.sources)].sum()
         tuning = cell.inputs["trials"] * inner
-        seconds = SECONDS_PER_FIT[MODELS[cell.model].cost] * images / 1000 * (tuning * (1 - 1 / inner) + 1)
+        seconds = COSTS[cell.recipe.cost].seconds * images / 1000 * (tuning * (1 - 1 / inner) + 1)
         rows.append((cell.protocol, 1, len(cell.targets), repeats * (tuning + 1), repeats * seconds / 60))
     table = pd.DataFrame(rows, columns=["protocol", "run cells", "scored cells", "fits", "core minutes"])
     return table.groupby("protocol", sort=False).sum()

@@ -17,10 +17,8 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.representations import load_rows
 from leukobench.evaluation.trained import represent
 from leukobench.files import atomic_write, fitting_name
-from leukobench.models import get_model
+from leukobench.models import MODELS, get_model
 from leukobench.models.network.explain import grad_cam, overlay
-
-EXPLAINED = "fine-tuned"  # the family of models that Grad-CAM explains
 
 
 def read_folder(folder, um_per_px=None, progress=None):
@@ -150,11 +148,12 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
 
 
 def check_explainable(model):
-    """Refuse a model that Grad-CAM cannot explain; the hint names the family of those it can."""
-    if get_model(model).family != EXPLAINED:
+    """Refuse a model that Grad-CAM cannot explain; the hint names those that are listed and that it can."""
+    if not get_model(model).explainable:
+        able = ", ".join(recipe.name for recipe in MODELS.values() if recipe.explainable)
         raise UsageError(
             f"{model} is no network, and Grad-CAM explains networks only",
-            f"`leukobench models ls --family {EXPLAINED}` names them; or leave out --explain",
+            f"take one of {able}; or leave out --explain",
         )
 
 

@@ -17,6 +17,7 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.pool import LocalPool, how_it_ended
 from leukobench.features import views
 from leukobench.imaging.io import ImageError, read_image
+from leukobench.models.spec import ModelSpec, parts_of
 
 BATCH = 32  # images that one worker holds in memory at a time
 TRIES = 3  # of a batch whose process died; from the second on each of its representations has a process of its own
@@ -33,7 +34,7 @@ class Representation:
     Parameters
     ----------
     name : str
-        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>[~<variant>...]".
+        As in the grammar of `leukobench.models.spec`, such as "features:core@augmented".
     key : dict
         Everything its numbers depend on, for the cache.
     needs_masks : bool
@@ -57,8 +58,8 @@ def get_representation(name, device="auto"):
     Parameters
     ----------
     name : str
-        "features:<feature set>" or "embedding:<backbone>[~<variant>...]", either with "@<view>" behind it, or
-        "pixels:<view>".
+        "features:<feature set>" or "embedding:<backbone>", either with "@<view>" and the latter with "+<way to embed>"
+        behind it, or "pixels:<view>".
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed; the numbers are the same.
 
@@ -72,21 +73,22 @@ def get_representation(name, device="auto"):
     UsageError
         For a name of another kind.
     """
-    kind, _, what = name.partition(":")
-    if kind not in KINDS:
+    spec = ModelSpec.parse(name)
+    if spec.base not in KINDS or not spec.argument:
         raise UsageError(f"unknown representation '{name}'", f"it begins with {': or '.join(KINDS)}:")
-    return KINDS[kind](name, *what.split("@", 1), device=device)
+    return KINDS[spec.base](spec, device)
 
 
-def _features(name, feature_set, view_name=None, *, device):
-    if view_name is None:
+def _features(spec, device):
+    name, feature_set = str(spec), ":".join(spec.argument)
+    if not spec.view:
         versions = {"segmentation": segmentation.VERSION, "catalogue": features.CATALOGUE_VERSION}
 
         def compute(images, masks, um_per_px):
             return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=feature_set)
 
         return Representation(name, {"name": name, **versions}, True, compute)
-    view = views.get_view(view_name)
+    view = views.get_view(spec.view)
 
     def compute(images, masks, um_per_px):
         rows = views.view_features(images, view, um_per_px=um_per_px, feature_set=feature_set, device=device)
@@ -95,47 +97,67 @@ def _features(name, feature_set, view_name=None, *, device):
     return Representation(name, {"name": name, **views.view_key(view)}, False, compute, view.copies)
 
 
-def _embedding(name, what, view_name=None, *, device):
+def _embedding(spec, device):
     from leukobench.models.embedding import view_vectors
     from leukobench.models.variants import embedding_key, open_embedding
 
-    if view_name is None:
+    name, what = str(spec), str(spec.stands_on)
+    if not spec.view:
 
         def compute(images, masks, um_per_px):
             return pd.DataFrame(np.asarray(open_embedding(what).transform(images, um_per_px=um_per_px)))
 
         return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
-    view = views.get_view(view_name)
+    view = views.get_view(spec.view)
 
     def compute(images, masks, um_per_px):
         rows = view_vectors(images, open_embedding(what), view, um_per_px=um_per_px)
         return pd.DataFrame(rows.reshape(len(rows), -1))
 
-    key = {"name": name, "view": views.view_key(view), "embedding": embedding_key(what)}
+    own = embedding_key(what)
+    key = {"name": own.get("name", name), "view": views.view_key(view), "embedding": own}
     return Representation(name, key, False, compute, view.copies)
 
 
-def _pixels(name, view_name, *, device):
+def _pixels(spec, device):
     from leukobench.models.network.crops import crop_key, crop_rows
+
+    view_name = spec.argument[0]
 
     def compute(images, masks, um_per_px):
         return pd.DataFrame(crop_rows(images, view_name, um_per_px))
 
-    return Representation(name, {"name": name, **crop_key(view_name)}, False, compute)
+    return Representation(str(spec), {"name": str(spec), **crop_key(view_name)}, False, compute)
 
 
 KINDS = {"features": _features, "embedding": _embedding, "pixels": _pixels}
-JOINT = "&"  # between the names of representations whose columns a model reads side by side
 
 
-def parts_of(name):
-    """The representations that a name stands for: one, or several with "&" between them."""
-    return name.split(JOINT)
+def columns_of(name):
+    """What the columns of a representation are.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list or None
+        Features in column order, of the image itself; None where the columns are no features.
+    """
+    if not name.startswith("features:"):
+        return None
+    return features.features_of(ModelSpec.parse(name).argument[0])
+
+
+def names_in(name):
+    """Names of the representations that a name joins."""
+    return [str(part) for part in parts_of(name)]
 
 
 def representation_key(name):
     """What the numbers of a representation depend on, as plain values; of several, of each."""
-    keys = [get_representation(part).key for part in parts_of(name)]
+    keys = [get_representation(part).key for part in names_in(name)]
     return keys[0] if len(keys) == 1 else {"name": name, "parts": keys}
 
 
@@ -196,7 +218,7 @@ def compute_missing(names, samples, root, *, cache=None, jobs=1, pool=None, devi
     cache = cache or TableCache()
     ids = np.array(image_ids(samples))
     lacking = {}
-    for name in dict.fromkeys(part for joint in names for part in parts_of(joint)):
+    for name in dict.fromkeys(part for joint in names for part in names_in(joint)):
         there = set(cache.load(get_representation(name).key, ids).index)
         lacking[name] = np.array([i not in there for i in ids], dtype=bool)
     batches = _batches(lacking, samples, ids)
@@ -339,7 +361,7 @@ def load_rows(name, samples, cache=None):
     RuntimeError
         Where rows are missing: `compute_missing` was not run, or a shard was found corrupt since.
     """
-    parts = [_load_part(part, samples, cache or TableCache()) for part in parts_of(name)]
+    parts = [_load_part(part, samples, cache or TableCache()) for part in names_in(name)]
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
 
 

@@ -18,12 +18,12 @@ from leukobench.evaluation.journal import open_database
 from leukobench.evaluation.plan import build_plan, select_samples
 from leukobench.evaluation.pool import LocalPool, worker_count
 from leukobench.evaluation.records import SEAL, sealed
-from leukobench.evaluation.representations import NotComputed, compute_missing, load_rows, parts_of
+from leukobench.evaluation.representations import NotComputed, compute_missing, load_rows, names_in
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import failure
 from leukobench.features.backends import check_device
 from leukobench.files import locked
-from leukobench.models import MODELS
+from leukobench.models.recipe import COSTS
 from leukobench.progress import ProgressReport
 from leukobench.readback import DamagedFile
 
@@ -159,7 +159,7 @@ def run(
 
         progress.stage("run cells", len(todo))
         for cell in list(todo):
-            for name in failed.keys() & set(parts_of(MODELS[cell.model].representation)):
+            for name in failed.keys() & set(names_in(cell.recipe.representation)):
                 kind, reason = failed[name]
                 done(cell, store.write_record(failure(cell, kind, NotComputed(f"{name}: {reason}"), 0.0, facts)))
                 todo.remove(cell)
@@ -177,9 +177,8 @@ def run(
 
 
 def _cost(cell, samples):
-    weight = {"light": 1, "medium": 5, "heavy": 20, "network": 400}[MODELS[cell.model].cost]
     folds = cell.inputs["folds"][0] if cell.protocol in CROSS_VALIDATED else 1
-    return weight * folds * int(samples["dataset"].isin(cell.sources).sum())
+    return COSTS[cell.recipe.cost].seconds * folds * int(samples["dataset"].isin(cell.sources).sum())
 
 
 def _plan(suite, index, samples, cells, facts):
@@ -236,14 +235,14 @@ def _or_none(read, *name):
 def _represent(cells, samples, root, store, tables, jobs, device, progress):
     """Compute the representations that cells need and lay them out for the workers; gives what failed, and why."""
     progress.stage("features and embeddings", None)
-    names, failed = sorted({MODELS[cell.model].representation for cell in cells}), {}
+    names, failed = sorted({cell.recipe.representation for cell in cells}), {}
     options = {"jobs": jobs, "device": device, "progress": progress.count, "failed": failed}
     with locked(store.path / "locks" / "representations"):
         measured = compute_missing(names, samples, root, cache=tables, **options)
         for name, (_, reason) in failed.items():
             progress.note(f"{name} cannot be computed: {reason}")
         for name in names:
-            if not failed.keys() & set(parts_of(name)):
+            if not failed.keys() & set(names_in(name)):
                 store.write_rows(name, load_rows(name, samples, tables))
         known = _or_none(store.read_json, "representations.json") or {}
         store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})

@@ -87,8 +87,7 @@ class RunFolder:
         What a file name cannot hold, such as the path of an ONNX file, is quoted as in an address; a name that is too
         long is cut and told apart by its hash.
         """
-        kind, _, what = name.partition(":")  # no kind holds a "-"
-        file = quote(f"{kind}-{what}", safe="@+&")
+        file = quote(name.replace(":", "-", 1), safe="@+&")  # no kind holds a "-"
         if len(file) > LONGEST_NAME:
             file = f"{file[:LONGEST_NAME]}-{content_hash(name)}"
         return self.path / "rows" / f"{file}.npy"

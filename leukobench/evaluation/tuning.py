@@ -10,6 +10,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.validation import has_fit_parameter
 
 from leukobench.evaluation.folds import derive_seed, inner_folds
+from leukobench.models.recipe import COSTS
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
@@ -138,7 +139,7 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
         storage=storage,
         load_if_exists=True,
         sampler=_sampler(recipe, seed, 0),
-        pruner=optuna.pruners.MedianPruner(1) if recipe.cost == "network" else optuna.pruners.NopPruner(),
+        pruner=optuna.pruners.MedianPruner(1) if COSTS[recipe.cost].pruned else optuna.pruners.NopPruner(),
     )
     for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):  # of a process that was killed
         study.tell(stale.number, state=TrialState.FAIL)

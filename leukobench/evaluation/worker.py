@@ -19,13 +19,11 @@ from leukobench.evaluation.pool import is_worker
 from leukobench.evaluation.records import without_places
 from leukobench.evaluation.store import RunFolder
 from leukobench.files import locked
-from leukobench.models import MODELS
 from leukobench.readback import DamagedFile
 
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 FAILURES = ("error", "oom", "timeout", "killed")
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
-GPU_FAMILY = "fine-tuned"  # the models that are fitted on a GPU where there is one
 
 
 def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
@@ -67,7 +65,7 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
         try:
             with _captured(store.log_path(cell.fingerprint)), gpu_turn(cell):
                 samples = _samples(str(store.path))
-                rows = _rows(str(store.path), MODELS[cell.model].representation)
+                rows = _rows(str(store.path), cell.recipe.representation)
                 head, left_out = head_of(samples, cell.sources, suite)
                 found, predictions = run_cell(
                     cell,
@@ -91,15 +89,12 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
 
 def describe(cell, facts=None):
     """The part of a record that is known before the cell has run; `facts` join its provenance."""
-    recipe = MODELS[cell.model]
     return {
         "fingerprint": cell.fingerprint,
         "protocol": cell.protocol,
         "train": cell.train,
         "model": cell.model,
-        "family": recipe.family,
-        "transductive": recipe.transductive,
-        "contamination": list(recipe.contamination),
+        **cell.kind,
         "seed": cell.seed,
         "sources": list(cell.sources),
         "targets": list(cell.targets),
@@ -145,7 +140,7 @@ def failure(cell, status, error, seconds, facts=None):
 @contextlib.contextmanager
 def gpu_turn(cell):
     """Wait for this process's turn on the GPU: one fit at a time per device. Other models do not wait."""
-    if MODELS[cell.model].family != GPU_FAMILY or not describe_environment()["gpu"]:
+    if not cell.recipe.uses_gpu or not describe_environment()["gpu"]:
         yield
         return
     device = os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0]

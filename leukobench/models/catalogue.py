@@ -4,34 +4,8 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 """
 
 from leukobench.features.views import VIEWS
-from leukobench.models.backbones import SOURCES, get_backbone, not_installed
-from leukobench.models.fused import PREFIX
-from leukobench.models.heads import HEADS
-from leukobench.models.network import recipes as network
-from leukobench.models.options import OPTIONS
-from leukobench.models.variants import VARIANTS, split_variants
-
-NEEDS = {"fine-tuned": ("torch", "skorch")}
-"""Family to the libraries that fitting takes, besides those of a backbone."""
-
-
-def backbones_of(recipe):
-    """The cards of the networks that a model stands on.
-
-    Parameters
-    ----------
-    recipe : leukobench.models.recipe.Recipe
-
-    Returns
-    -------
-    list of leukobench.models.backbones.Backbone
-        Empty for models without pretrained weights.
-    """
-    if recipe.family == "fine-tuned":
-        _, colon, backbone = recipe.name.partition("@")[0].partition("+")[0].partition(":")
-        return [get_backbone(backbone)] if colon else []
-    parts = [part.partition(":") for part in recipe.representation.split("&")]
-    return [split_variants(what.partition("@")[0])[0] for kind, _, what in parts if kind == "embedding"]
+from leukobench.models.backbones import get_backbone, not_installed
+from leukobench.models.registry import BASES, STEPS
 
 
 def describe(recipe):
@@ -52,8 +26,8 @@ def describe(recipe):
     >>> describe(get_model("lda"))["missing"]
     ''
     """
-    cards = backbones_of(recipe)
-    missing = [not_installed(NEEDS.get(recipe.family, ())), *(card.missing() for card in cards)]
+    cards = [get_backbone(name) for name in recipe.backbones]
+    missing = [not_installed(recipe.needs), *(card.missing() for card in cards)]
     return {
         "model": recipe.name,
         "family": recipe.family,
@@ -79,7 +53,7 @@ def networks(recipes):
     list of dict of str
         One of each network; "missing" is empty where it can run here.
     """
-    cards = {card.name: card for recipe in recipes for card in backbones_of(recipe)}
+    cards = [get_backbone(name) for name in dict.fromkeys(name for recipe in recipes for name in recipe.backbones)]
     return [
         {
             "network": card.name,
@@ -89,7 +63,7 @@ def networks(recipes):
             "has seen": ", ".join(card.contamination),
             "missing": card.missing(),
         }
-        for card in cards.values()
+        for card in cards
     ]
 
 
@@ -101,29 +75,11 @@ def on_demand():
     list of dict
         What stands in a name, what it is, and what is missing here.
     """
-    heads = ", ".join(HEADS)
-    rows = [
-        {"name": f"{prefix}:{source.form}+<head>", "what it is": source.description, "missing": source.missing()}
-        for prefix, source in SOURCES.items()
+    bases = [
+        {"name": f"{base.name}:{base.form}", "what it is": base.description, "missing": base.missing()}
+        for base in BASES.values()
+        if base.form
     ]
-    rows += [
-        {"name": "<backbone>+<head>", "what it is": f"any backbone with {heads}", "missing": ""},
-        {"name": "<backbone>~<variant>+<head>", "what it is": _told(VARIANTS), "missing": ""},
-        {
-            "name": f"{network.PREFIX}<backbone>[+<variant>]",
-            "what it is": f"any of these networks, fine-tuned; variants, of lenet too: {', '.join(network.VARIANTS)}",
-            "missing": not_installed(NEEDS["fine-tuned"]),
-        },
-        {
-            "name": f"{PREFIX}<backbone>[~<variant>]",
-            "what it is": "hand-crafted features and the vectors of a frozen network together",
-            "missing": "",
-        },
-        {"name": "<model>@<view>", "what it is": _told(VIEWS), "missing": ""},
-        {"name": "<model>[@<view>]+<option>", "what it is": _told(OPTIONS), "missing": ""},
-    ]
-    return rows
-
-
-def _told(table):
-    return f"one of {', '.join(table)}"
+    views = [(f"<model>@{name}", f"images {view.description}") for name, view in VIEWS.items()]
+    steps = [(f"<{step.takes[0]}>+{step.name}", step.description.format("them")) for step in STEPS.values()]
+    return bases + [{"name": name, "what it is": what, "missing": ""} for name, what in (*views, *steps)]

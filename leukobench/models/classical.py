@@ -95,6 +95,24 @@ SVM = {
     "space": {"C": FloatDistribution(0.1, 300, log=True), "gamma": FloatDistribution(1e-5, 3e-2, log=True)},
     "defaults": {"C": 10.0, "gamma": 1e-3},
 }
+XGBOOST = {
+    "space": {
+        "learning_rate": FloatDistribution(0.03, 0.5, log=True),
+        "max_depth": IntDistribution(2, 5),
+        "min_child_weight": FloatDistribution(0.1, 10, log=True),
+        "reg_lambda": FloatDistribution(0.1, 10, log=True),
+        "subsample": FloatDistribution(0.5, 1.0),
+        "colsample_bytree": FloatDistribution(0.1, 0.5),
+    },
+    "defaults": {
+        "learning_rate": 0.15,
+        "max_depth": 3,
+        "min_child_weight": 0.5,
+        "reg_lambda": 1.0,
+        "subsample": 0.8,
+        "colsample_bytree": 0.2,
+    },
+}
 LOGISTIC_REGRESSION = {"space": {"C": FloatDistribution(1e-4, 10, log=True)}, "defaults": {"C": 0.05}}
 
 
@@ -187,22 +205,7 @@ RECIPES = (
         cost="medium",
         representation="features:core",
         build=build_xgboost,
-        space={
-            "learning_rate": FloatDistribution(0.03, 0.5, log=True),
-            "max_depth": IntDistribution(2, 5),
-            "min_child_weight": FloatDistribution(0.1, 10, log=True),
-            "reg_lambda": FloatDistribution(0.1, 10, log=True),
-            "subsample": FloatDistribution(0.5, 1.0),
-            "colsample_bytree": FloatDistribution(0.1, 0.5),
-        },
-        defaults={
-            "learning_rate": 0.15,
-            "max_depth": 3,
-            "min_child_weight": 0.5,
-            "reg_lambda": 1.0,
-            "subsample": 0.8,
-            "colsample_bytree": 0.2,
-        },
+        **XGBOOST,
         description="100 rounds of XGBoost.",
         source="Chen 2016, doi 10.1145/2939672.2939785",
     ),

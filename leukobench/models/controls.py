@@ -19,6 +19,7 @@ RECIPES = (
     Recipe(
         name="prior",
         family="control",
+        side="control",
         representation="features:core",
         build=build_prior,
         description="Class frequencies of the source, whatever the image.",
@@ -26,6 +27,7 @@ RECIPES = (
     Recipe(
         name="background_only",
         family="control",
+        side="control",
         representation="features:background",
         cost="medium",
         build=build_extra_trees,
@@ -35,6 +37,7 @@ RECIPES = (
     Recipe(
         name="shuffled_labels",
         family="control",
+        side="control",
         representation="features:core",
         build=build_shuffled_labels,
         **LDA,

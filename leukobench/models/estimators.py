@@ -8,7 +8,7 @@ from sklearn.preprocessing import LabelEncoder
 from sklearn.utils import check_consistent_length, check_random_state, column_or_1d, get_tags
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 
 class Wrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
@@ -57,6 +57,26 @@ class Wrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
         return tags
+
+
+def fit_told(estimator, X, y, **facts):
+    """Fit a clone of an estimator, and tell it of the rows what its `fit` takes.
+
+    Parameters
+    ----------
+    estimator : classifier
+    X : array of shape (n, p)
+    y : array of shape (n,)
+    **facts : array of shape (n,) or None
+        Such as laboratories; None is not known.
+
+    Returns
+    -------
+    classifier
+        The fitted clone.
+    """
+    known = {name: fact for name, fact in facts.items() if fact is not None and has_fit_parameter(estimator, name)}
+    return clone(estimator).fit(X, y, **known)
 
 
 class Balanced(Wrapper):

@@ -1,11 +1,10 @@
 """Several sources: trust each as far as it carries over to the others, which the sources alone can tell."""
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.metrics import recall_score
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from leukobench.models.estimators import Wrapper
+from leukobench.models.estimators import Wrapper, fit_told
 
 
 class SourceExperts(Wrapper):
@@ -68,27 +67,33 @@ class SourceExperts(Wrapper):
         X, y, names, genuine = self._check(X, y, laboratories, genuine)
         names = np.zeros(len(y), int) if names is None else names
         genuine = np.ones(len(y), bool) if genuine is None else genuine.astype(bool)
-        pooled = clone(self.estimator).fit(X, y)
+        pooled = self._of(np.ones(len(y), bool), X, y, names, genuine)
         self.classes_ = pooled.classes_
         self.scores_, experts = {}, [pooled]
         places = {str(name): names == name for name in np.unique(names)}
         able = [name for name, here in places.items() if len(np.unique(y[here])) > 1]
         if len(places) > 1:
             for name in able:
-                experts.append(clone(self.estimator).fit(X[places[name]], y[places[name]]))
+                experts.append(self._of(places[name], X, y, names, genuine))
                 away = [rows & genuine for other, rows in places.items() if other != name]
                 self.scores_[name] = float(np.mean([_recall(experts[-1], X[rows], y[rows]) for rows in away]))
-            self.scores_["all"] = float(np.mean([self._left_out(X, y, rows, genuine) for rows in places.values()]))
+            self.scores_["all"] = float(
+                np.mean([self._left_out(rows, X, y, names, genuine) for rows in places.values()])
+            )
         scores = [self.scores_.get(name, 1.0) for name in ("all", *able)][: len(experts)]
         weights = (np.array(scores) / max(scores)) ** self.sharpness if max(scores) else np.ones(len(scores))
         self.experts_ = list(zip((weights / weights.sum()).tolist(), experts, strict=True))
         return self
 
-    def _left_out(self, X, y, rows, genuine):
+    def _of(self, rows, X, y, names, genuine):
+        """The estimator, fitted on some rows."""
+        return fit_told(self.estimator, X[rows], y[rows], laboratories=names[rows], genuine=genuine[rows])
+
+    def _left_out(self, rows, X, y, names, genuine):
         """Recall in a laboratory of what the others teach together; 0 where they teach one class only."""
         if len(np.unique(y[~rows])) < 2:
             return 0.0
-        model = clone(self.estimator).fit(X[~rows], y[~rows])
+        model = self._of(~rows, X, y, names, genuine)
         return _recall(model, X[rows & genuine], y[rows & genuine])
 
     def predict_proba(self, X):

@@ -1,16 +1,17 @@
 """Hand-crafted features and a frozen network's vectors together: `fused:<backbone>`."""
 
+from dataclasses import replace
+
 from sklearn.compose import ColumnTransformer
 from sklearn.ensemble import VotingClassifier
 from sklearn.pipeline import make_pipeline
 
 from leukobench.features import feature_names
 from leukobench.models.classical import build_lda, build_voting_trees
-from leukobench.models.recipe import Recipe
-from leukobench.models.variants import split_variants
+from leukobench.models.spec import JOINT
+from leukobench.models.variants import frozen
 
-PREFIX = "fused:"
-FEATURE_SET, VIEW = "untextured", "augmented"
+FEATURE_SET = "untextured"
 
 
 def build_fused(params, seed):
@@ -20,41 +21,37 @@ def build_fused(params, seed):
     return VotingClassifier([("extra_trees", trees), ("lda", build_lda({"shrinkage": 0.1}, seed))], voting="soft")
 
 
-def fused(name):
-    """The recipe of "fused:<backbone>[~variant...]".
+def fused(backbone):
+    """The recipe of "fused:<backbone>", before its pictures are seen through a view.
 
     Parameters
     ----------
-    name : str
-        Such as "fused:mobilenet_v2".
+    backbone : str
+        Such as "mobilenet_v2".
 
     Returns
     -------
-    Recipe or None
-        None for a name of another kind.
+    Recipe
 
     Raises
     ------
     UsageError
-        Where the backbone or a variant is unknown.
+        Where the backbone is unknown.
 
     Examples
     --------
-    >>> fused("fused:mobilenet_v2").representation
-    'features:untextured@augmented&embedding:mobilenet_v2@augmented'
+    >>> fused("mobilenet_v2").representation
+    'features:untextured&embedding:mobilenet_v2'
     """
-    if not name.startswith(PREFIX):
-        return None
-    backbone = name.removeprefix(PREFIX)
-    card, _ = split_variants(backbone)
-    return Recipe(
-        name=name,
+    vectors = frozen(backbone)
+    return replace(
+        vectors,
+        name=f"fused:{vectors.name}",
         family="fused",
-        representation=f"features:{FEATURE_SET}@{VIEW}&embedding:{backbone}@{VIEW}",
+        representation=f"features:{FEATURE_SET}{JOINT}{vectors.representation}",
         build=build_fused,
-        contamination=card.contamination,
-        cost="heavy",
-        description=f"Mean of extra trees on features and linear discriminant analysis on features and {card.name}, "
-        "with 8 augmented copies in training.",
-        source=card.source,
+        cost="medium",
+        description=f"Mean of extra trees on features and linear discriminant analysis on features and {vectors.name}.",
+        side="both",
+        kind="joint",
     )

@@ -1,55 +1,43 @@
-"""What can be asked of any classical model by adding to its name: a view of the images, and an option."""
+"""What can be put around any classifier of a table: steps that wrap its estimator."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 
-from leukobench.errors import UsageError
-from leukobench.features.views import get_view
 from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
 from leukobench.models.experts import SourceExperts
+from leukobench.models.recipe import Step
 
 
-@dataclass(frozen=True)
-class Option:
+@dataclass(frozen=True, kw_only=True)
+class Option(Step):
     """A wrapper around a model's estimator.
 
     Parameters
     ----------
     wrap : class
         Takes the estimator; its `fit` may take `laboratories` and `genuine`, see `Recipe`.
-    transductive : bool
+    transductive : bool, default False
         Whether it uses unlabelled target images.
-    description, source : str
-        What it adds, and the publication it follows.
     """
 
+    takes: tuple = ("table", "joint", "joined")
     wrap: type
-    transductive: bool
-    description: str
-    source: str
+    transductive: bool = False
 
+    def parameters(self):
+        """Name to default of what may be fixed: what the wrapper takes besides the estimator."""
+        taken = inspect.signature(self.wrap).parameters.values()
+        return {each.name: each.default for each in taken if each.default is not each.empty}
 
-OPTIONS = {
-    "stable": Option(
-        StableFeatures,
-        False,
-        "on the half of the features that is most stable between laboratories or copies",
-        "Meinshausen 2010, doi 10.1111/j.1467-9868.2010.00740.x",
-    ),
-    "experts": Option(
-        SourceExperts,
-        False,
-        "one for each source and one for all, weighted by how they carry over between sources",
-        "Mansour 2008, NIPS 21",
-    ),
-    "standardised": Option(
-        StandardisedPerLaboratory, True, "with each laboratory standardised by itself", "standard practice"
-    ),
-    "coral": Option(Coral, True, "with the target's covariance aligned", "Sun 2016, doi 10.1609/aaai.v30i1.10306"),
-    "self_training": Option(
-        SelfTraining, True, "fitted again with its surest answers on the target", "Zou 2018, arXiv 1810.07911"
-    ),
-}
+    def apply(self, recipe, params):
+        """The recipe inside this wrapper."""
+        return replace(
+            recipe.told(f", {self.description}", self.source),
+            build=Wrapped(recipe.build, self.wrap, params),
+            transductive=recipe.transductive or self.transductive,
+            kind="joined" if recipe.kind == "joint" else recipe.kind,
+        )
 
 
 @dataclass(frozen=True)
@@ -58,66 +46,46 @@ class Wrapped:
 
     build: Callable
     wrap: type
+    params: Mapping = field(hash=False, default_factory=dict)
 
     def __call__(self, params, seed):
-        return self.wrap(self.build(params, seed))
+        return self.wrap(self.build(params, seed), **self.params)
 
 
-def with_view(recipe, name):
-    """The recipe, trained and tested through a view of the images.
-
-    Parameters
-    ----------
-    recipe : Recipe
-        Of a model on features.
-    name : str
-        A key of `leukobench.features.views.VIEWS`.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    UsageError
-        Where there is no such view.
-    """
-    view = get_view(name)
-    return replace(
-        recipe,
-        name=f"{recipe.name}@{name}",
-        representation=f"{recipe.representation}@{name}",
-        cost="heavy" if view.copies else recipe.cost,
-        description=f"{recipe.description[:-1]}; images {view.description}.",
-    )
-
-
-def with_option(recipe, name):
-    """The recipe with an option.
-
-    Parameters
-    ----------
-    recipe : Recipe
-    name : str
-        A key of `OPTIONS`.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    UsageError
-        Where there is no such option.
-    """
-    if name not in OPTIONS:
-        raise UsageError(f"unknown option '{name}'", f"known: {', '.join(OPTIONS)}")
-    option = OPTIONS[name]
-    return replace(
-        recipe,
-        name=f"{recipe.name}+{name}",
-        build=Wrapped(recipe.build, option.wrap),
-        transductive=option.transductive,
-        description=f"{recipe.description[:-1]}, {option.description}.",
-        source=option.source,
-    )
+_OPTIONS = (
+    Option(
+        name="stable",
+        wrap=StableFeatures,
+        takes=("table",),  # it leaves columns out, and the fused models know theirs by their place
+        description="on the half of the features that is most stable between laboratories or copies",
+        source="Meinshausen 2010, doi 10.1111/j.1467-9868.2010.00740.x",
+    ),
+    Option(
+        name="experts",
+        wrap=SourceExperts,
+        description="one for each source and one for all, weighted by how they carry over between sources",
+        source="Mansour 2008, NIPS 21",
+    ),
+    Option(
+        name="standardised",
+        wrap=StandardisedPerLaboratory,
+        transductive=True,
+        description="with each laboratory standardised by itself",
+        source="standard practice",
+    ),
+    Option(
+        name="coral",
+        wrap=Coral,
+        transductive=True,
+        description="with the target's covariance aligned",
+        source="Sun 2016, doi 10.1609/aaai.v30i1.10306",
+    ),
+    Option(
+        name="self_training",
+        wrap=SelfTraining,
+        transductive=True,
+        description="fitted again with its surest answers on the target",
+        source="Zou 2018, arXiv 1810.07911",
+    ),
+)
+OPTIONS = {option.name: option for option in _OPTIONS}

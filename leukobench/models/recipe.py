@@ -1,11 +1,45 @@
-"""What a registered model is made of."""
+"""What a registered model is made of, and the bases and steps that its name puts together."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+import cloudpickle
+
+from leukobench.errors import UsageError
+
 FAMILIES = ("control", "classical", "embedding", "fine-tuned", "fused")
-COSTS = ("light", "medium", "heavy", "network")
+SIDES = ("control", "classical", "deep", "both")
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one fit takes.
+
+    Parameters
+    ----------
+    seconds : float
+        Of one fit per 1,000 training images on one core, very roughly.
+    pruned : bool, default False
+        Whether a trial of a tuning ends early that is behind after its first folds.
+    """
+
+    seconds: float
+    pruned: bool = False
+
+
+COSTS = {"light": Cost(0.3), "medium": Cost(1.5), "heavy": Cost(6.0), "network": Cost(100.0, pruned=True)}
+"""A budget says how many trials each may take."""
+
+KINDS = {
+    "vectors": "the vectors of a frozen network",
+    "joint": "a classifier that tells features and vectors apart by their place",
+    "joined": "one that tells features and vectors apart by their place, with a step behind it",
+    "table": "a classifier of a table",
+    "network": "a network in training",
+    "pictures": "a classifier of pictures",
+}
+"""What a recipe is, for the steps that may follow."""
 
 
 @dataclass(frozen=True)
@@ -15,15 +49,16 @@ class Recipe:
     Parameters
     ----------
     name : str
-        Name in the registry, the suites and the tables.
-    family : {"control", "classical", "embedding", "fine-tuned", "fused"}
-        The side the model stands on in the leaderboard; a fused model stands on none.
+        Name in the registry, the suites and the tables; see `leukobench.models.spec`.
+    family : str
+        What it is listed under, such as one of `FAMILIES`.
     representation : str
         The table it is trained on, such as "features:core" or "embedding:mobilenet_v2".
-    build : callable
+    build : callable or None
         `build(params, seed)` gives an unfitted scikit-learn classifier with `predict_proba`. It reads a float table
         of shape (n, p), which may hold NaN, and labels 0..k-1; `params` holds a value for every name in `space`. Where
         its `fit` takes `laboratories` or `genuine` it is told the dataset of each row, and which rows are no copies.
+        None is a recipe that lacks a step.
     space : mapping of str to optuna.distributions.BaseDistribution
         The search space; empty where there is nothing to tune.
     defaults : mapping of str to value
@@ -34,11 +69,21 @@ class Recipe:
         Whether it uses unlabelled target images; such models are ranked apart.
     contamination : tuple of str, default ()
         Datasets that its pretrained weights have seen: scores on them are marked and left out of every mean.
-    cost : {"light", "medium", "heavy", "network"}, default "light"
-        Seconds of one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5, under 2, or more; a network
-        takes minutes, and as many epochs as the budget says.
+    cost : str, default "light"
+        A key of `COSTS`, by one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5 s, under 2 s, or
+        more; a network takes minutes, and as many epochs as the budget says.
     description, source : str
         What it is, and the publication it follows.
+    side : {"control", "classical", "deep", "both"}, default "classical"
+        Of the comparison of hand-crafted features with networks; a model of both stands on neither side.
+    kind : str, default "table"
+        A key of `KINDS`.
+    backbones : tuple of str, default ()
+        Names of the pretrained networks that it stands on.
+    needs : tuple of str, default ()
+        Libraries that fitting takes, besides those of its backbones.
+    uses_gpu, explainable : bool, default False
+        Whether it is fitted on a GPU where there is one, and whether Grad-CAM can tell where it looks.
 
     Examples
     --------
@@ -50,7 +95,7 @@ class Recipe:
     name: str
     family: str
     representation: str
-    build: Callable[[Mapping[str, Any], int], Any]
+    build: Callable[[Mapping[str, Any], int], Any] | None
     space: Mapping[str, Any] = field(default_factory=dict)
     defaults: Mapping[str, Any] = field(default_factory=dict)
     version: str = "1"
@@ -59,9 +104,171 @@ class Recipe:
     cost: str = "light"
     description: str = ""
     source: str = ""
+    side: str = "classical"
+    kind: str = "table"
+    backbones: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    uses_gpu: bool = False
+    explainable: bool = False
+
+    def __reduce__(self):
+        """Pickle what it is made of by value where it cannot be imported, so that it travels to other processes."""
+        return _unpacked, (cloudpickle.dumps(vars(self)),)
 
     def with_epochs(self, epochs):
         """The recipe with the epochs of a budget; the recipe itself where it has none or the budget is None."""
         if epochs is None or "epochs" not in self.defaults:
             return self
         return replace(self, defaults={**self.defaults, "epochs": epochs})
+
+    def told(self, description, source=""):
+        """The recipe with more said of it and another source."""
+        sources = [each for each in (self.source, source) if each]
+        return replace(self, description=f"{self.description[:-1]}{description}.", source="; ".join(sources))
+
+    def with_fixed(self, params):
+        """The recipe with parameters that are fixed and left out of its search space.
+
+        Parameters
+        ----------
+        params : mapping of str to value
+            Among the names of `defaults`.
+
+        Returns
+        -------
+        Recipe
+        """
+        if not params:
+            return self
+        space, defaults = ({k: v for k, v in each.items() if k not in params} for each in (self.space, self.defaults))
+        return replace(self, build=Fixed(self.build, dict(params)), space=space, defaults=defaults)
+
+
+def _unpacked(content):
+    return Recipe(**cloudpickle.loads(content))
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """Builds with some parameters fixed; a value, so that recipes compare and pickle."""
+
+    build: Callable
+    params: Mapping = field(hash=False)
+
+    def __call__(self, params, seed):
+        return self.build({**params, **self.params}, seed)
+
+
+@dataclass(frozen=True)
+class Base:
+    """What a model's name begins with.
+
+    Parameters
+    ----------
+    name : str
+    make : callable
+        What stands behind the colon, a tuple of str, to a recipe.
+    form : str, default ""
+        What may stand behind the colon; empty where nothing may.
+    view : str, default ""
+        What its pictures are seen through where the name asks for no view.
+    description : str, default ""
+        What it is, where it is not listed by itself.
+    missing : callable
+        Gives what is missing here and the command that gets it; empty where it can run.
+    """
+
+    name: str
+    make: Callable[[tuple], Recipe]
+    form: str = ""
+    view: str = ""
+    description: str = ""
+    missing: Callable[[], str] = str
+
+    @classmethod
+    def of(cls, recipe):
+        """The base that is a recipe of its own."""
+        return cls(recipe.name, lambda argument: recipe)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What a "+" in a model's name asks for.
+
+    Parameters
+    ----------
+    name, description, source : str
+        How it is asked for, what it adds, and the publication it follows.
+    takes : tuple of str
+        Kinds of recipe that it can be put behind, keys of `KINDS`.
+    settings : mapping
+        What it decides; two steps of a model that decide different things may stand in any order, and two that decide
+        the same refuse each other. Empty where the order matters.
+    space : mapping of str to optuna.distributions.BaseDistribution
+        The choices of its parameters, where it has a search space.
+    former : str, default ""
+        Its name in version 0.1.
+    """
+
+    name: str
+    description: str
+    source: str = ""
+    takes: tuple[str, ...]
+    settings: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    space: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    former: str = ""
+
+    @property
+    def decides(self):
+        """Names of what it decides."""
+        return set(self.settings) or {self.name}
+
+    def parameters(self):
+        """Name to default of what may be fixed in brackets: the numbers among its settings."""
+        return {name: value for name, value in self.settings.items() if type(value) in (int, float)}
+
+    def apply(self, recipe, params):
+        """The recipe after this step, with parameters that are fixed."""
+        raise NotImplementedError
+
+
+def checked(params, defaults, space, owner):
+    """Parameters that stand in brackets, as values of the type that their defaults have.
+
+    Parameters
+    ----------
+    params : tuple of (str, value)
+    defaults : mapping of str to value
+        What there is.
+    space : mapping of str to optuna.distributions.BaseDistribution
+        The choices among which a value must be.
+    owner : str
+        What they are parameters of, for the message.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    UsageError
+        For a name that is not in `defaults`, or a value of another type.
+
+    Examples
+    --------
+    >>> checked((("C", 1),), {"C": 0.05}, {}, "logistic_regression")
+    {'C': 1.0}
+    """
+    values = {}
+    for name, value in params:
+        if name not in defaults:
+            raise UsageError(f"{owner} has no parameter '{name}'", f"it has {', '.join(defaults) or 'none'}")
+        kind, choices = type(defaults[name]), getattr(space.get(name), "choices", None)
+        if kind in (int, float) and type(value) in (int, float) and kind(value) == value:
+            value = kind(value)
+        if defaults[name] is not None and not isinstance(value, kind):
+            raise UsageError(f"{owner}[{name}={value}]: {name} is of type {kind.__name__}", f"such as {defaults[name]}")
+        if choices and value not in choices:
+            raise UsageError(f"{owner}[{name}={value}]: unknown {name}", f"known: {', '.join(map(str, choices))}")
+        values[name] = value
+    return values

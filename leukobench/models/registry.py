@@ -1,12 +1,30 @@
-"""The table of all models; a new one is a row in its family's module and is tested by being there."""
+"""From a name to a recipe: the bases that a name can begin with, and the steps that it puts behind them."""
 
-from leukobench.errors import unknown
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import reduce
+from itertools import groupby
+
+from leukobench.errors import UsageError, unknown
+from leukobench.features.views import get_view
 from leukobench.models import classical, controls
-from leukobench.models.backbones import BACKBONES
+from leukobench.models.backbones import BACKBONES, SOURCES
 from leukobench.models.fused import fused
-from leukobench.models.heads import HEADS, on_backbone
-from leukobench.models.network.recipes import fine_tuned
-from leukobench.models.options import with_option, with_view
+from leukobench.models.heads import HEADS
+from leukobench.models.network import LENET
+from leukobench.models.network.crops import crop_view
+from leukobench.models.network.recipes import TRAININGS, VIEW, fine_tuned, lenet
+from leukobench.models.options import OPTIONS
+from leukobench.models.recipe import KINDS, Base, checked
+from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of, tell_renamed
+from leukobench.models.variants import VARIANTS, frozen
+
+STEPS = VARIANTS | HEADS | OPTIONS | TRAININGS
+"""Every step by its name, in the order in which those stand that could stand in any."""
+
+TABLES = {recipe.name: recipe for recipe in (*controls.RECIPES, *classical.RECIPES)}
+
+PIXELS = "pixels"  # the representation whose argument is its view
 
 OFFERED = (
     "vote@augmented",
@@ -18,43 +36,67 @@ OFFERED = (
     "lenet",
     "finetune:mobilenet_v2",
 )
-"""Variants that are listed and run beside the models themselves; any other can be asked for by name."""
+"""Models that are listed and run beside the plain ones; any other can be asked for by name."""
 
 
-MAKERS = (fine_tuned, fused, on_backbone)
-"""Functions that make a recipe of a name that is not registered; each gives None for names that are not its own."""
-
-EXTENDED = {"@": ("features:", "embedding:"), "+": ("features:", "embedding:")}
-"""What a model must read to take a view ("@") or an option ("+")."""
+def _source(name, source):
+    facts = {"form": source.form, "description": source.description, "missing": source.missing}
+    return Base(name, lambda argument: frozen(str(ModelSpec(name, argument))), **facts)
 
 
-class Models(dict):
-    """Name to recipe; what is not registered is made when it is asked for.
+def _on_backbone(name, make, **facts):
+    return Base(name, lambda argument: make(str(ModelSpec(argument[0], argument[1:]))), form="<backbone>", **facts)
 
-    A name is `<model>`, `<model>@<view>`, `<model>+<option>` or `<model>@<view>+<option>`, where the model is
-    registered or one of `MAKERS` knows it.
+
+BASES = {
+    base.name: base
+    for base in (
+        *map(Base.of, TABLES.values()),
+        *(Base(name, lambda argument, name=name: frozen(name)) for name in BACKBONES),
+        *map(_source, SOURCES, SOURCES.values()),
+        _on_backbone("finetune", fine_tuned, view=VIEW, description="any of these networks, fine-tuned"),
+        _on_backbone(
+            "fused",
+            fused,
+            view="augmented",
+            description="hand-crafted features and the vectors of a frozen network together",
+        ),
+        Base(LENET, lambda argument: lenet(), view=VIEW),
+    )
+}
+"""What a name can begin with."""
+
+
+class Models(Mapping):
+    """Name to recipe: it lists what a suite of all models runs, and makes every other recipe that is asked for."""
+
+    def __getitem__(self, name):
+        try:
+            return get_model(name)
+        except UsageError as error:
+            raise KeyError(name) from error
+
+    def __iter__(self):
+        yield from TABLES
+        yield from (f"{backbone}+{head}" for backbone in BACKBONES for head in HEADS)
+        yield from OFFERED
+
+    def __len__(self):
+        return sum(1 for _ in self)
+
+
+MODELS = Models()
+
+
+def register(name, recipe):
+    """Make a model known by a name.
+
+    Parameters
+    ----------
+    name : str
+    recipe : leukobench.models.recipe.Recipe
     """
-
-    def __missing__(self, name):
-        model, at, rest = name.partition("@")
-        view, plus, option = rest.partition("+")
-        recipe = self._plain(model)
-        if recipe is None and not at:
-            model, plus, option = name.rpartition("+")
-            recipe = self._plain(model)
-        if recipe is None or not all(recipe.representation.startswith(EXTENDED[sign]) for sign in at + plus):
-            raise KeyError(name)
-        recipe = with_view(recipe, view) if at else recipe
-        return with_option(recipe, option) if plus else recipe
-
-    def _plain(self, name):
-        return self.get(name) or next(filter(None, (make(name) for make in MAKERS)), None)
-
-
-MODELS = Models({recipe.name: recipe for recipe in (*controls.RECIPES, *classical.RECIPES)})
-for name in (f"{backbone}+{head}" for backbone in BACKBONES for head in HEADS):
-    MODELS[name] = on_backbone(name)
-MODELS.update({name: MODELS[name] for name in OFFERED})
+    BASES[name] = Base.of(replace(recipe, name=name))
 
 
 def get_model(name):
@@ -63,21 +105,18 @@ def get_model(name):
     Parameters
     ----------
     name : str
-        Name of a registered model, such as "extra_trees"; of a backbone and a head, such as
-        "timm:resnet50~dihedral+svm_linear" (`leukobench.models.backbones.get_backbone`,
-        `leukobench.models.variants.VARIANTS`, `leukobench.models.heads.HEADS`); of a classical model seen through a
-        view, such as "extra_trees@augmented" (`leukobench.features.views.VIEWS`); or of any with an option, such as
-        "lda@augmented+stable" (`leukobench.models.options.OPTIONS`).
+        See `leukobench.models.spec` for the grammar, `leukobench.features.views.VIEWS` for views, and `BASES` and
+        `STEPS` for what a name can begin with and go on with.
 
     Returns
     -------
     Recipe
-        The model's recipe.
+        Its name is the one name of the model; a name of an earlier version is read with a FutureWarning.
 
     Raises
     ------
     UsageError
-        Where there is no such model, view or option; the hint names the nearest model.
+        Where something in the name is unknown or does not fit; the hint says what would.
 
     Examples
     --------
@@ -85,8 +124,81 @@ def get_model(name):
     'classical'
     >>> get_model("extra_trees@augmented").representation
     'features:core@augmented'
+    >>> get_model("mobilenet_v2+flips+knn[n_neighbors=5]").space.keys()
+    dict_keys(['metric'])
     """
-    try:
-        return MODELS[name]
-    except KeyError:
-        raise unknown("model", name, MODELS) from None
+    spec = ModelSpec.parse(name)
+    base = _base(spec)
+    start = recipe = base.make(spec.argument)
+    fixed = checked(spec.params, start.defaults, start.space, base.name)
+    steps = []
+    for asked in spec.steps:
+        step = _step(asked.name, recipe, steps)
+        steps.append((step, checked(asked.params, step.parameters(), step.space, step.name)))
+        recipe = step.apply(recipe, steps[-1][1])
+    if not recipe.build:
+        hint = f"put a head behind it: {', '.join(HEADS)}"
+        raise UsageError(f"'{name}' is {KINDS[recipe.kind]}, no classifier yet", hint)
+    ordered = [pair for _, run in groupby(steps, lambda pair: type(pair[0])) for pair in sorted(run, key=_place)]
+    recipe = reduce(lambda before, pair: pair[0].apply(before, pair[1]), ordered, start)
+    if view := spec.view or base.view:
+        recipe = _seen_through(recipe, view)
+    one_name = replace(
+        ModelSpec.parse(start.name),
+        params=fixed,
+        view="" if spec.view == base.view else spec.view,
+        steps=tuple(StepSpec(step.name, params) for step, params in ordered),
+    )
+    if former := [asked.name for asked, (step, _) in zip(spec.steps, steps, strict=True) if asked.name == step.former]:
+        tell_renamed(f"{spec.base}+{former[0]}", one_name)
+    return replace(recipe.with_fixed(fixed), name=str(one_name))
+
+
+def _base(spec):
+    base = BASES.get(spec.base)
+    if base is None:
+        raise unknown("model", spec.base, BASES)
+    if bool(spec.argument) != bool(base.form):
+        form = f"{base.name}:{base.form}" if base.form else base.name
+        raise UsageError(f"'{ModelSpec(spec.base, spec.argument)}' is no model", f"it is written {form}")
+    return base
+
+
+def _step(name, recipe, before):
+    """The step of a name that may follow a recipe and the steps before."""
+    step = STEPS.get(name)
+    if step is None or recipe.kind not in step.takes:
+        renamed = [each for each in STEPS.values() if each.former == name and recipe.kind in each.takes]
+        if not renamed:
+            taken = " or ".join(KINDS[kind] for kind in step.takes) if step else ""
+            what = f"'{name}' takes {taken}" if step else f"unknown step '{name}'"
+            raise UsageError(f"{what}; {recipe.name} is {KINDS[recipe.kind]}", f"known here: {_fitting(recipe)}")
+        step = renamed[0]
+    for other, _ in before:
+        if both := step.decides & other.decides:
+            what = ", ".join(sorted(both))
+            raise UsageError(f"+{other.name} and +{step.name} both decide {what}", "take one of them")
+    return step
+
+
+def _fitting(recipe):
+    return ", ".join(step.name for step in STEPS.values() if recipe.kind in step.takes)
+
+
+def _place(pair):
+    """Where a step stands among its kind: as asked for where the order matters, else as in the table."""
+    return list(STEPS).index(pair[0].name) if pair[0].settings else 0
+
+
+def _seen_through(recipe, name):
+    """The recipe, trained and tested through a view of the images."""
+    view, parts = get_view(name), parts_of(recipe.representation)
+    if any(part.base == PIXELS for part in parts):
+        crop_view(name)
+    seen = [replace(part, argument=(name,)) if part.base == PIXELS else replace(part, view=name) for part in parts]
+    return replace(
+        recipe,
+        representation=JOINT.join(map(str, seen)),
+        cost="heavy" if view.copies else recipe.cost,
+        description=f"{recipe.description[:-1]}; images {view.description}.",
+    )

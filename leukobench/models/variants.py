@@ -1,85 +1,86 @@
-"""Embeddings by name: a backbone, and the variants of its embedding that the name asks for."""
+"""Embeddings by name: a frozen backbone, and the ways to embed that the name asks for."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from leukobench.errors import UsageError
 from leukobench.models.backbones import BACKBONES, get_backbone
 from leukobench.models.embedding import EMBEDDING_VERSION, CNNEmbedding
+from leukobench.models.recipe import Recipe, Step
+from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A setting of `CNNEmbedding` that "~<variant>" after a backbone's name asks for.
+@dataclass(frozen=True, kw_only=True)
+class Variant(Step):
+    """A way to embed: its settings are parameters of `CNNEmbedding`."""
 
-    Parameters
-    ----------
-    name : str
-        What stands behind the "~".
-    settings : mapping of str to str
-        Parameters of `CNNEmbedding`.
-    description : str
-        What it is, for the descriptions of models.
-    """
+    takes: tuple = ("vectors", "joint")
 
-    name: str
-    settings: Mapping[str, str]
-    description: str
+    def apply(self, recipe, params):
+        """The recipe with the vectors embedded in this way; UsageError where a backbone has no stages to average."""
+        for name in recipe.backbones:
+            get_backbone(name).length(self.settings.get("pooling", "last"))
+        parts = [
+            replace(part, steps=(*part.steps, StepSpec(self.name))) if part.base == "embedding" else part
+            for part in parts_of(recipe.representation)
+        ]
+        return replace(recipe, representation=JOINT.join(map(str, parts))).told(f", {self.description}")
 
 
 _VARIANTS = (
-    Variant("multi_stage", {"pooling": "multi_stage"}, "means of several stages"),
-    Variant("flips", {"tta": "flips"}, "averaged over four flips"),
-    Variant("dihedral", {"tta": "dihedral"}, "averaged over eight flips and rotations"),
+    Variant(name="multi_stage", settings={"pooling": "multi_stage"}, description="means of several stages"),
+    Variant(name="flips", settings={"tta": "flips"}, description="averaged over four flips"),
+    Variant(name="dihedral", settings={"tta": "dihedral"}, description="averaged over eight flips and rotations"),
 )
 VARIANTS = {variant.name: variant for variant in _VARIANTS}
-"""In the order in which a name must give them, so that one model has one name."""
 
 
-def split_variants(name):
-    """Take "<backbone>[~<variant>...]" apart.
+def frozen(backbone):
+    """The recipe of a frozen network's vectors, which lacks a head.
 
     Parameters
     ----------
-    name : str
-        Such as "mobilenet_v2" or "mobilenet_v2~multi_stage~dihedral".
+    backbone : str
+        A name that `leukobench.models.backbones.get_backbone` knows.
 
     Returns
     -------
-    card : leukobench.models.backbones.Backbone
-        Of the backbone.
-    variants : tuple of Variant
-        What the name asks for; empty for the plain network.
+    Recipe
 
     Raises
     ------
     UsageError
-        Where the backbone or a variant is unknown, or two variants set the same thing.
+        Where the backbone is unknown, or its card cannot be made here.
 
     Examples
     --------
-    >>> card, variants = split_variants("mobilenet_v2~dihedral")
-    >>> card.name, variants[0].settings
-    ('mobilenet_v2', {'tta': 'dihedral'})
+    >>> frozen("mobilenet_v2").representation
+    'embedding:mobilenet_v2'
     """
-    file, end, rest = name.rpartition(".onnx")  # a path may hold a "~" of its own
-    backbone, *asked = (file + end + rest if not end else rest).split("~")
-    card = get_backbone(file + end + backbone if end else backbone)
-    unknown = [each for each in asked if each not in VARIANTS]
-    if unknown:
-        raise UsageError(f"unknown variant '{unknown[0]}' of {card.name}", f"known: {', '.join(VARIANTS)}")
-    variants = tuple(VARIANTS[each] for each in asked)
-    settings = [key for variant in variants for key in variant.settings]
-    if len(settings) > len(set(settings)) or asked != sorted(asked, key=list(VARIANTS).index):
-        raise UsageError(
-            f"'{name}' asks for variants that do not go together",
-            f"each of pooling and augmentation once, in the order {', '.join(VARIANTS)}",
-        )
-    return card, variants
+    card = get_backbone(backbone)
+    return Recipe(
+        name=card.name,
+        family="embedding",
+        representation=f"embedding:{card.name}",
+        build=None,
+        contamination=card.contamination,
+        description=f"a frozen {card.name}.",
+        source=card.source,
+        side="deep",
+        kind="vectors",
+        backbones=(card.name,),
+    )
+
+
+def _card_and_steps(name):
+    spec = ModelSpec.parse(name)
+    unknown = [step.name for step in spec.steps if step.name not in VARIANTS]
+    if unknown or spec.view or spec.params:
+        raise UsageError(f"'{name}' is no way to embed", f"a backbone with + and {', '.join(VARIANTS)}")
+    return get_backbone(str(replace(spec, steps=()))), [VARIANTS[step.name] for step in spec.steps]
 
 
 def open_embedding(name, **parameters):
-    """The transformer of "<backbone>[~<variant>...]".
+    """The transformer of "<backbone>[+<way to embed>...]".
 
     Parameters
     ----------
@@ -95,20 +96,20 @@ def open_embedding(name, **parameters):
     Raises
     ------
     UsageError
-        Where the backbone or a variant is unknown.
+        Where the backbone or a way to embed is unknown.
 
     Examples
     --------
-    >>> open_embedding("mobilenet_v2~flips")
+    >>> open_embedding("mobilenet_v2+flips")
     CNNEmbedding(tta='flips')
     """
-    card, variants = split_variants(name)
+    card, variants = _card_and_steps(name)
     settings = {key: value for variant in variants for key, value in variant.settings.items()}
     return CNNEmbedding(card.name, **settings, **parameters)
 
 
 def embedding_key(name):
-    """What the vectors of "<backbone>[~<variant>...]" depend on besides its name, as plain values.
+    """What the vectors of "<backbone>[+<way to embed>...]" depend on besides its name, as plain values.
 
     Parameters
     ----------
@@ -123,17 +124,17 @@ def embedding_key(name):
     Raises
     ------
     UsageError
-        Where the backbone or a variant is unknown, or its weights are missing.
+        Where the backbone or a way to embed is unknown, or its weights are missing.
 
     Examples
     --------
     >>> embedding_key("mobilenet_v2")
     {'version': '1'}
     """
-    card, variants = split_variants(name)
+    card, variants = _card_and_steps(name)
     key = {"version": EMBEDDING_VERSION}
     if card.name in BACKBONES:
         return key
     if card.load is None:  # a file is what it holds, wherever it lies
-        key["name"] = "~".join(["embedding:onnx", *(each.name for each in variants)])
+        key["name"] = "+".join(["embedding:onnx", *(each.name for each in variants)])
     return key | {"weights": card.checksum(), "input": [card.input_size, card.mean, card.std]}

@@ -5,7 +5,7 @@ import numpy as np
 from leukobench.evaluation.statistics import LEVEL
 from leukobench.report.leaderboard import combinations, headline_protocol
 
-SIDES = {"classical": ("classical",), "deep": ("embedding", "fine-tuned")}
+COMPARED = ("classical", "deep")
 WHERE = {
     "pairwise": "Out of domain (pairwise)",
     "lodo": "Out of domain (leave one dataset out)",
@@ -16,7 +16,7 @@ WHERE = {
 CONTROL_MARGIN = 0.05
 
 
-def compare_families(board, cells, scores):
+def compare_sides(board, cells, scores, sides):
     """Classical against deep, two ways, neither of which looks at a target to choose a model.
 
     Only complete, inductive models take part whose weights have seen no dataset of the run. *mean*: over all models of
@@ -31,6 +31,8 @@ def compare_families(board, cells, scores):
         See `cells.cells_table`.
     scores : statistics.Scores
         Bootstrap of the protocol that ranks.
+    sides : dict of str to str
+        Model to its side; those of neither take no part.
 
     Returns
     -------
@@ -41,8 +43,9 @@ def compare_families(board, cells, scores):
         None also unless the run holds within and pairwise.
     """
     fit = (board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")
-    sides = {side: sorted(board["model"][fit & board["family"].isin(families)]) for side, families in SIDES.items()}
-    either = board["family"].isin([family for families in SIDES.values() for family in families])
+    of = board["model"].map(sides)
+    sides = {side: sorted(board["model"][fit & (of == side)]) for side in COMPARED}
+    either = of.isin(COMPARED)
     result = {"models": sides, "left_out": sorted(board["model"][either & ~fit]), "mean": None, "chosen": None}
     if not all(sides.values()):
         return result
@@ -65,7 +68,7 @@ def conclusion(families, headline, synthetic):
     Parameters
     ----------
     families : dict
-        See `compare_families`.
+        See `compare_sides`.
     headline : str
         Protocol that ranks.
     synthetic : bool

@@ -14,6 +14,8 @@ PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 PLANNED = ("fingerprint", "protocol", "train", "model", "seed")
 COLUMNS = ["test", "sha256", "group", "true"]
 KEYS = pa.schema([(name, pa.string()) for name in COLUMNS])
+# The side of a family, of runs of version 0.1, which did not write the side itself.
+SIDES = {"control": "control", "classical": "classical", "embedding": "deep", "fine-tuned": "deep", "fused": "both"}
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,11 @@ class Run:
     def suite(self):
         """The suite as it was planned, a dict."""
         return self.plan["suite"]
+
+    @property
+    def sides(self):
+        """The side that each model is on, of classical and deep, a dict."""
+        return {record["model"]: record.get("side") or SIDES.get(record.get("family"), "") for record in self.records}
 
     def predictions(self, record):
         """Predictions of a run cell whose status is "ok".

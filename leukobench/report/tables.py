@@ -12,7 +12,7 @@ from leukobench.evaluation.statistics import LEVEL, REPLICATES, bootstrap, rank_
 from leukobench.files import atomic_write, check_writable
 from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
-from leukobench.report.conclusion import compare_families, conclusion, notes
+from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.leaderboard import MEANS, combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, read_run
@@ -39,7 +39,7 @@ class Report:
     matrices : dict of str -> DataFrame
         See `leaderboard.matrix`, one per model in the order of the leaderboard.
     families : dict
-        See `conclusion.compare_families`.
+        See `conclusion.compare_sides`.
     ranks : dict or None
         See `statistics.rank_tests`: complete models that are no controls, over the combinations of the protocol that
         ranks.
@@ -102,7 +102,7 @@ def report_of(run, *, replicates=REPLICATES, seed=0):
     scored = score_cells(run, headline)
     scores = bootstrap(scored.targets, scored.columns, replicates=replicates, seed=seed)
     cells, board = scored.table, leaderboard(scored.table, scores)
-    families = compare_families(board, cells, scores)
+    families = compare_sides(board, cells, scores, run.sides)
     whole = board["model"][board["rank"].notna()]
     means = combinations(cells)
     ranking = means["score"].xs(headline, level="protocol").unstack("model")

@@ -15,8 +15,8 @@ from leukobench.evaluation.plan import build_plan
 from leukobench.evaluation.pool import LocalPool
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import work
-from leukobench.models import MODELS
-from leukobench.models.recipe import Recipe
+from leukobench.models.recipe import Base, Recipe
+from leukobench.models.registry import BASES
 
 REPRESENTATION = "features:core"
 
@@ -113,15 +113,9 @@ BROKEN = {
 
 @pytest.fixture
 def broken_models(monkeypatch):
-    """Register models that fail in every way; workers are forked here so that they know them too."""
-    import multiprocessing
-
-    from leukobench.evaluation import pool
-
+    """Register models that fail in every way; they travel to the workers with their cells."""
     for name, (build, _, _) in BROKEN.items():
-        monkeypatch.setitem(MODELS, name, Recipe(name, "classical", "features:core", build))
-    fork = multiprocessing.get_context("fork")
-    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda kind: fork)
+        monkeypatch.setitem(BASES, name, Base.of(Recipe(name, "classical", "features:core", build)))
 
 
 def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite, samples, run_folder):
@@ -174,9 +168,8 @@ def test_one_gpu_fit_at_a_time_and_only_those_wait(cells, monkeypatch, tmp_path)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
     with worker.gpu_turn(cells[0]):
         assert not list(tmp_path.iterdir())
-    tuned = Recipe(cells[0].model, "fine-tuned", REPRESENTATION, raises)
-    monkeypatch.setitem(MODELS, cells[0].model, tuned)
-    with worker.gpu_turn(cells[0]):
+    tuned = Recipe(cells[0].model, "fine-tuned", REPRESENTATION, raises, uses_gpu=True)
+    with worker.gpu_turn(dataclasses.replace(cells[0], recipe=tuned)):
         (path,) = tmp_path.iterdir()
         assert path.name.endswith("gpu-1")
         with locked(path, wait=False) as mine:

@@ -15,7 +15,7 @@ def folder(tmp_path_factory):
 
 def test_plain_names_can_be_read(folder):
     assert folder.rows_path("features:core@augmented").name == "features-core@augmented.npy"
-    assert folder.rows_path("embedding:mobilenet_v2~dihedral").name == "embedding-mobilenet_v2~dihedral.npy"
+    assert folder.rows_path("embedding:mobilenet_v2+dihedral").name == "embedding-mobilenet_v2+dihedral.npy"
 
 
 @pytest.mark.parametrize(

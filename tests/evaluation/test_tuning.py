@@ -146,4 +146,4 @@ def test_the_budget_sets_the_epochs_of_networks_alone():
     network = get_model("lenet")
     assert network.with_epochs(3).defaults["epochs"] == 3
     assert network.with_epochs(None) is network
-    assert get_model("lda").with_epochs(3) is get_model("lda")
+    assert get_model("lda").with_epochs(3) == get_model("lda")

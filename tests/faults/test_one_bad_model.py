@@ -15,7 +15,9 @@ from leukobench.errors import UsageError
 from leukobench.evaluation import pool, representations, runner
 from leukobench.evaluation.representations import Representation, compute_missing, load_rows
 from leukobench.evaluation.suite import Budget, Suite
-from leukobench.models import MODELS
+from leukobench.models import get_model
+from leukobench.models.recipe import Base
+from leukobench.models.registry import BASES
 
 GOOD = "features:background"
 
@@ -48,8 +50,8 @@ def broken(monkeypatch):
     """Representations "broken:<how>"; workers are forked here so that they know them too."""
     table = {"dies": dies} | {how: compute for how, (compute, *_) in BROKEN.items()}
 
-    def make(name, how, *, device):
-        return Representation(name, {"name": name}, False, table[how])
+    def make(spec, device):
+        return Representation(str(spec), {"name": str(spec)}, False, table[spec.argument[0]])
 
     monkeypatch.setitem(representations.KINDS, "broken", make)
     fork = multiprocessing.get_context("fork")
@@ -103,10 +105,10 @@ def test_a_file_that_went_bad_is_named_and_the_rest_is_kept(root, samples, tmp_p
 
 
 def test_a_run_goes_on_without_the_bad_model(broken, root, tmp_path, monkeypatch):
-    good = dataclasses.replace(MODELS["prior"], representation=GOOD)
+    good = dataclasses.replace(get_model("prior"), representation=GOOD)
     bad = dataclasses.replace(good, name="bad", representation=f"{GOOD}&broken:raises")
-    monkeypatch.setitem(MODELS, "prior", good)
-    monkeypatch.setitem(MODELS, "bad", bad)
+    monkeypatch.setitem(BASES, "prior", Base.of(good))
+    monkeypatch.setitem(BASES, "bad", Base.of(bad))
     budget = Budget("tiny", 2, 2, 1, {"light": 0})
     options = {"datasets": ("cvb", "barcelona"), "models": ("prior", "bad"), "protocols": ("pairwise",)}
     suite = Suite("small", "", 1, "L5", **options, seeds=(0,), budget=budget, min_source_images=3, min_test_images=2)

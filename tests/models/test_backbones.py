@@ -244,7 +244,7 @@ def test_torchvision_without_a_network(torchvision):
         ("torchvision:mobilenet_v3", "did you mean 'torchvision:mobilenet_v2'"),
         ("torchvision:headless", "ends in no linear layer"),
         ("dinov2:xl", "unknown size of dinov2 'xl'.*known: s, b, l, g"),
-        ("dinobloom:", "unknown size"),
+        ("dinobloom:", "is not understood"),
         ("keras:vgg", "unknown backbone 'keras:vgg'; known: mobilenet_v2"),
     ],
 )
@@ -271,7 +271,7 @@ def test_dino_cards_say_what_was_seen(size):
     seen = get_backbone(f"dinobloom:{size}").contamination
     assert {"munich", "raabin", "cvb", "jiangxi"} == set(seen) & set(DATASETS)
     assert get_backbone(f"dinov2:{size}").contamination == ()
-    assert get_model(f"dinobloom:{size}~dihedral+svm_linear").contamination == seen
+    assert get_model(f"dinobloom:{size}+dihedral+svm_linear").contamination == seen
     assert get_backbone(f"dinov2:{size}").length("multi_stage") == 4 * get_backbone(f"dinov2:{size}").dim
 
 

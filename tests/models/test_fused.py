@@ -1,7 +1,6 @@
 import numpy as np
 import pytest
 
-from leukobench.errors import UsageError
 from leukobench.features import feature_names
 from leukobench.models import get_model
 
@@ -22,8 +21,16 @@ def test_the_trees_read_features_alone_and_the_linear_side_both():
 
 
 def test_it_stands_on_neither_side_and_names_what_it_reads():
-    recipe = get_model("fused:efficientnet_lite0~flips")
-    assert recipe.family == "fused"
-    assert recipe.representation.endswith("&embedding:efficientnet_lite0~flips@augmented")
-    with pytest.raises(UsageError, match="unknown backbone"):
-        get_model("fused:resnet")
+    recipe = get_model("fused:efficientnet_lite0+flips")
+    assert (recipe.family, recipe.side) == ("fused", "both")
+    assert recipe.representation.endswith("&embedding:efficientnet_lite0@augmented+flips")
+
+
+@pytest.mark.parametrize("option", ["experts", "coral"])
+def test_it_takes_the_options_that_leave_its_columns_in_their_places(option):
+    width = len(feature_names("untextured"))
+    rng = np.random.default_rng(1)
+    y = np.repeat([0, 1], 30)
+    X = rng.normal(size=(60, width + 5)) + y[:, None]
+    model = get_model(f"fused:mobilenet_v2+{option}").build({}, 0).fit(X, y, laboratories=np.arange(60) % 2)
+    assert (model.predict(X) == y).mean() > 0.9

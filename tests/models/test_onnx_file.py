@@ -113,7 +113,7 @@ def test_the_key_is_the_content_and_not_the_path(tmp_path):
     key = representation_key(f"embedding:onnx:{one}")
     one.rename(tmp_path / "two.onnx")
     assert representation_key(f"embedding:onnx:{tmp_path / 'two.onnx'}") == key
-    assert representation_key(f"embedding:onnx:{tmp_path / 'two.onnx'}~flips") != key
+    assert representation_key(f"embedding:onnx:{tmp_path / 'two.onnx'}+flips") != key
     convolution(tmp_path / "two.onnx", batch=2)
     assert representation_key(f"embedding:onnx:{tmp_path / 'two.onnx'}") != key
 
@@ -121,7 +121,7 @@ def test_the_key_is_the_content_and_not_the_path(tmp_path):
 def test_a_path_may_hold_what_names_are_made_of(tmp_path, monkeypatch):
     (tmp_path / "my~nets").mkdir()
     file = convolution(tmp_path / "my~nets" / "net.v2.onnx")
-    assert open_embedding(f"onnx:{file}~dihedral").tta == "dihedral"
+    assert open_embedding(f"onnx:{file}+dihedral").tta == "dihedral"
     monkeypatch.setenv("HOME", str(tmp_path))
     assert get_backbone("onnx:~/my~nets/net.v2.onnx").checksum() == get_backbone(f"onnx:{file}").checksum()
 

@@ -151,5 +151,5 @@ def test_an_unknown_model_names_the_nearest():
     assert get_model("svm_rbf").name == "svm_rbf"
     with pytest.raises(UsageError, match="did you mean 'extra_trees'"):
         get_model("extratrees")
-    with pytest.raises(UsageError, match="known: prior"):
+    with pytest.raises(UsageError, match="base:argument"):
         get_model("???")

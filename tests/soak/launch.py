@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.dummy import DummyClassifier
 
 from leukobench.cli import main
-from leukobench.models import MODELS
+from leukobench.models import register
 from leukobench.models.recipe import Recipe
 
 
@@ -59,7 +59,7 @@ def eats_memory():
 BROKEN = {how.__name__: lambda params, seed, how=how: Broken(how) for how in (raises, sleeps, exits, eats_memory)}
 BROKEN["not_a_number"] = lambda params, seed: NotANumber()
 for name, build in BROKEN.items():
-    MODELS[name] = Recipe(name, "classical", "features:core", build)
+    register(name, Recipe(name, "classical", "features:core", build))
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from leukobench.models.backbones import dino, hub, onnx_file
 from leukobench.models.backbones.card import Backbone
 from leukobench.models.backbones.libraries import INSTALL, import_deep, not_installed
 from leukobench.models.backbones.package_index import BACKBONES
+from leukobench.models.spec import ModelSpec
 
 __all__ = ["BACKBONES", "INSTALL", "SOURCES", "Backbone", "Source", "get_backbone", "import_deep", "not_installed"]
 
@@ -95,8 +96,8 @@ def get_backbone(name):
     """
     if name in BACKBONES:
         return BACKBONES[name]
-    prefix, colon, rest = name.partition(":")
-    if colon and prefix in SOURCES:
-        return SOURCES[prefix].card(rest)
+    spec = ModelSpec.parse(name)
+    if spec.base in SOURCES and spec == ModelSpec(spec.base, spec.argument):
+        return SOURCES[spec.base].card(":".join(spec.argument))
     forms = (f"{prefix}:{source.form}" for prefix, source in SOURCES.items())
     raise unknown("backbone", name, [*BACKBONES, *forms])

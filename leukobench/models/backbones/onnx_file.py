@@ -1,5 +1,6 @@
 """Networks in ONNX files: whatever turns one batch of images into vectors or feature maps."""
 
+import os
 import tomllib
 import warnings
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 from leukobench.errors import UsageError
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from leukobench.models.backbones.libraries import import_deep
+from leukobench.models.spec import ModelSpec
 
 FACTS = {
     "input_size": (int, 224),
@@ -50,7 +52,8 @@ def onnx_card(name):
     if not path.is_file():
         raise UsageError(f"there is no ONNX file {path}", "give its path: onnx:<folder>/<file>.onnx")
     stated = path.with_name(f"{path.name}.toml")
-    return _card(name, path.resolve(), *(_modified(each) for each in (path, stated)))
+    shown = os.path.relpath(path) if path.is_absolute() else str(path)  # a name goes into records, and a home does not
+    return _card(str(ModelSpec("onnx", (shown,))), path.resolve(), *(_modified(each) for each in (path, stated)))
 
 
 def _modified(path):
@@ -71,7 +74,7 @@ def _card(name, path, *modified):
     facts |= {key: tuple(value) for key, value in facts.items() if isinstance(value, list)}
     network = open_network(path, facts["input_size"])
     return Backbone(
-        name=f"onnx:{name}",
+        name=name,
         load=None,
         weights=partial(Path, path),
         sha256="",

@@ -3,7 +3,7 @@
 import numpy as np
 
 from leukobench.errors import UsageError
-from leukobench.features.views import get_view, see, view_key
+from leukobench.features.views import VIEWS, get_view, see, view_key
 from leukobench.imaging.crop import centre_crop
 from leukobench.imaging.stain import background_colour
 
@@ -32,10 +32,7 @@ def crop_rows(images, view, um_per_px=None):
     UsageError
         Where the view is unknown, leaves the scale as it is, or makes copies.
     """
-    chosen = get_view(view)
-    if chosen.um_per_px is None or chosen.copies:
-        raise UsageError(f"crops need a view with a scale and without copies, not '{view}'", "take 'canonical'")
-    pictures, masks, _ = see(images, chosen, um_per_px)
+    pictures, masks, _ = see(images, crop_view(view), um_per_px)
     # filled with the picture's own glass: a white border would pass for the glass when white is balanced later
     return np.stack(
         [
@@ -43,6 +40,16 @@ def crop_rows(images, view, um_per_px=None):
             for picture, mask in zip(pictures, masks, strict=True)
         ]
     )
+
+
+def crop_view(name):
+    """The view of a name, where crops can be cut from it; else UsageError."""
+    view = get_view(name)
+    if view.um_per_px is None or view.copies:
+        fit = [other for other, each in VIEWS.items() if each.um_per_px is not None and not each.copies]
+        hint = f"known: {', '.join(fit)}"
+        raise UsageError(f"crops need a view with a scale and without copies, not '{name}'", hint)
+    return view
 
 
 def crop_key(view):

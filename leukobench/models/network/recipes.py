@@ -1,4 +1,4 @@
-"""Fine-tuned networks by name: `finetune:<backbone>` and `lenet`, each with the variants of one table."""
+"""Fine-tuned networks, `finetune:<backbone>` and `lenet`, and the ways to train them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,10 +10,9 @@ from leukobench.models.backbones import get_backbone
 from leukobench.models.network import LENET
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
-from leukobench.models.recipe import Recipe
+from leukobench.models.recipe import Recipe, Step
 
-PREFIX = "finetune:"
-PIXELS = "pixels:scale"
+VIEW = "scale"
 SPACE = {
     "learning_rate": FloatDistribution(1e-4, 3e-3, log=True),
     "strength": FloatDistribution(0.5, 1.5),
@@ -21,65 +20,107 @@ SPACE = {
 DEFAULTS = {"learning_rate": 1e-3, "strength": 1.2, "epochs": 8}
 
 
-@dataclass(frozen=True)
-class Variant:
-    """A way to train that a name asks for behind a "+".
+@dataclass(frozen=True, kw_only=True)
+class Training(Step):
+    """A way to train: its settings are parameters of `NetworkClassifier`; `members` makes an ensemble of so many.
 
     Parameters
     ----------
-    settings : mapping
-        Parameters of `NetworkClassifier`; with `members`, of an ensemble of so many.
-    description, source : str
-        What it adds, and the publication it follows.
     transductive : bool, default False
         Whether it uses unlabelled target images.
     defaults : mapping
         Default parameters that differ from `DEFAULTS`.
     revision : str, default ""
-        Goes behind the recipe's version; changes where only this variant gives other numbers.
+        Goes behind the recipe's version; changes where only this way gives other numbers.
+    staged : bool, default False
+        Whether it needs a backbone whose card names stages.
     """
 
-    settings: Mapping = field(hash=False)
-    description: str
-    source: str
+    takes: tuple = ("network",)
     transductive: bool = False
     defaults: Mapping = field(hash=False, default_factory=dict)
     revision: str = ""
+    staged: bool = False
+
+    def apply(self, recipe, params):
+        """The recipe trained in this way."""
+        if self.staged and (lacking := [name for name in recipe.backbones if not get_backbone(name).stages]):
+            raise UsageError(f"the card of {lacking[0]} names no stages, which {self.name} needs", "leave it out")
+        return replace(
+            recipe.told(f", {self.description}", self.source),
+            build=replace(recipe.build, settings={**recipe.build.settings, **self.settings, **params}),
+            defaults={**recipe.defaults, **self.defaults},
+            version=recipe.version + self.revision,
+            transductive=recipe.transductive or self.transductive,
+        )
 
 
 # Without the statistics of the batch a network does not train at the learning rate of DEFAULTS (docs/models.md).
 GENTLE = {"learning_rate": 3e-4}
-VARIANTS = {
-    "plain": Variant({"colour": "none", "grey": 0.0}, "without changes of colour in training", "the usual fine-tuning"),
-    "strong_colour": Variant(
-        {"colour": "strong", "grey": 0.4},
-        "with stronger changes of colour in training",
-        "Tellez 2019, doi 10.1016/j.media.2019.101544",
+_TRAININGS = (
+    Training(
+        name="plain",
+        settings={"colour": "none", "grey": 0.0},
+        description="without changes of colour in training",
+        source="the usual fine-tuning",
     ),
-    "mixup": Variant({"mixup": 0.2}, "with blended pairs of images", "Zhang 2018, arXiv 1710.09412"),
-    "mixstyle": Variant({"mixstyle": 0.5}, "with mixed styles of feature maps", "Zhou 2021, arXiv 2104.02008"),
-    "coral": Variant(
-        {"coral": 1.0}, "with the sources' feature moments aligned", "Sun 2016, doi 10.1007/978-3-319-49409-8_35"
+    Training(
+        name="strong_colour",
+        settings={"colour": "strong", "grey": 0.4},
+        description="with stronger changes of colour in training",
+        source="Tellez 2019, doi 10.1016/j.media.2019.101544",
     ),
-    "group_norm": Variant(
-        {"norm": "group"},
-        "with groups in place of batches",
-        "Wu 2018, arXiv 1803.08494",
+    Training(
+        name="mixup",
+        settings={"mixup": 0.2},
+        description="with blended pairs of images",
+        source="Zhang 2018, arXiv 1710.09412",
+    ),
+    Training(
+        name="mixstyle",
+        settings={"mixstyle": 0.5},
+        description="with mixed styles of feature maps",
+        source="Zhou 2021, arXiv 2104.02008",
+        staged=True,
+    ),
+    Training(
+        name="deep_coral",
+        settings={"coral": 1.0},
+        former="coral",
+        description="with the sources' feature moments aligned",
+        source="Sun 2016, doi 10.1007/978-3-319-49409-8_35",
+    ),
+    Training(
+        name="group_norm",
+        settings={"norm": "group"},
+        description="with groups in place of batches",
+        source="Wu 2018, arXiv 1803.08494",
         defaults=GENTLE,
         revision=".1",
     ),
-    "fixed_norm": Variant(
-        {"norm": "fixed"},
-        "with the batch statistics of its pretraining",
-        "Gulrajani 2021, arXiv 2007.01434",
+    Training(
+        name="fixed_norm",
+        settings={"norm": "fixed"},
+        description="with the batch statistics of its pretraining",
+        source="Gulrajani 2021, arXiv 2007.01434",
         defaults=GENTLE,
         revision=".1",
     ),
-    "adabn": Variant({"adapt": True}, "with the target's batch statistics", "Li 2016, arXiv 1603.04779", True),
-    "ensemble": Variant(
-        {"members": 3}, "in three trainings that answer together", "Lakshminarayanan 2017, arXiv 1612.01474"
+    Training(
+        name="adabn",
+        settings={"adapt": True, "norm": "batch"},
+        description="with the target's batch statistics",
+        source="Li 2016, arXiv 1603.04779",
+        transductive=True,
     ),
-}
+    Training(
+        name="ensemble",
+        settings={"members": 3},
+        description="in three trainings that answer together",
+        source="Lakshminarayanan 2017, arXiv 1612.01474",
+    ),
+)
+TRAININGS = {training.name: training for training in _TRAININGS}
 
 
 @dataclass(frozen=True)
@@ -96,62 +137,66 @@ class Build:
         return network if members == 1 else NetworkEnsemble(network, members)
 
 
-def fine_tuned(name):
-    """The recipe of a fine-tuned network.
-
-    Parameters
-    ----------
-    name : str
-        "finetune:<backbone>" or "lenet", and "+<variant>" behind it where one of `VARIANTS` is wanted.
+def lenet():
+    """The recipe of LeNet, trained from chance.
 
     Returns
     -------
-    Recipe or None
-        None for a name of another kind.
+    Recipe
+
+    Examples
+    --------
+    >>> lenet().side
+    'deep'
+    """
+    return _network(LENET, LENET, "LeNet, trained from chance", "LeCun 1998, doi 10.1109/5.726791")
+
+
+def fine_tuned(backbone):
+    """The recipe of "finetune:<backbone>".
+
+    Parameters
+    ----------
+    backbone : str
+        A name that `leukobench.models.backbones.get_backbone` knows.
+
+    Returns
+    -------
+    Recipe
 
     Raises
     ------
     UsageError
-        Where there is no such backbone or variant.
+        Where there is no such backbone, or its weights cannot be trained further.
 
     Examples
     --------
-    >>> fine_tuned("finetune:mobilenet_v2+mixup").family
+    >>> fine_tuned("mobilenet_v2").family
     'fine-tuned'
     """
-    network, plus, variant = name.rpartition("+") if "+" in name else (name, "", "")
-    if network != LENET and not network.startswith(PREFIX):
-        return None
-    if plus and variant not in VARIANTS:
-        raise UsageError(f"unknown variant '{variant}' of {network}", f"known: {', '.join(VARIANTS)}")
-    if network == LENET:
-        description, source, contamination = "LeNet, trained from chance", "LeCun 1998, doi 10.1109/5.726791", ()
-    else:
-        card = get_backbone(network.removeprefix(PREFIX))
-        description, source, contamination = f"{card.name}, fine-tuned", card.source, card.contamination
-    recipe = Recipe(
+    card = get_backbone(backbone)
+    if card.load is None:
+        raise UsageError(f"{card.name} can be run but not trained", f"take its vectors: {card.name}+<head>")
+    facts = {"contamination": card.contamination, "backbones": (card.name,)}
+    return _network(f"finetune:{card.name}", card.name, f"{card.name}, fine-tuned", card.source, **facts)
+
+
+def _network(name, network, description, source, **facts):
+    return Recipe(
         name=name,
         family="fine-tuned",
-        representation=PIXELS,
-        build=Build(network.removeprefix(PREFIX)),
+        representation=f"pixels:{VIEW}",
+        build=Build(network),
         space=SPACE,
         defaults=DEFAULTS,
-        contamination=contamination,
         version="2",
         cost="network",
         description=f"{description} on crops with the stains of other laboratories in training.",
         source=source,
-    )
-    return _with_variant(recipe, VARIANTS[variant]) if plus else recipe
-
-
-def _with_variant(recipe, variant):
-    return replace(
-        recipe,
-        build=Build(recipe.build.network, variant.settings),
-        defaults=recipe.defaults | variant.defaults,
-        version=recipe.version + variant.revision,
-        transductive=variant.transductive,
-        description=f"{recipe.description[:-1]}, {variant.description}.",
-        source=variant.source,
+        side="deep",
+        kind="network",
+        needs=("torch", "skorch"),
+        uses_gpu=True,
+        explainable=True,
+        **facts,
     )

@@ -1,6 +1,7 @@
 """Rows of one representation in a run folder, with what is known of each image."""
 
 from dataclasses import dataclass
+from urllib.parse import unquote
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -19,7 +20,7 @@ class Rows:
     Parameters
     ----------
     name : str
-        "features:<feature set>", "features:<feature set>@<view>" or "embedding:<backbone>".
+        Such as "features:core", "features:core@augmented" or "embedding:mobilenet_v2".
     values : float array, shape (n, p)
         One row per image; may hold NaN.
     features : list or None
@@ -65,7 +66,8 @@ def read_rows(run, catalogue):
     ----------
     run : leukobench.report.reader.Run
     catalogue : callable
-        Name of a feature set to its features in column order, such as `leukobench.features.features_of`.
+        Name of a representation to the features that are its columns, or None, such as
+        `leukobench.evaluation.representations.columns_of`.
 
     Returns
     -------
@@ -89,14 +91,14 @@ def read_rows(run, catalogue):
     facts.append(samples["um_per_px"].to_numpy(float))
     found = []
     for file in files:
-        kind, _, what = file.stem.partition("-")
+        name = unquote(file.stem.replace("-", ":", 1))
         with understanding(file, "table of rows", hint):
             values = np.load(file, allow_pickle=False)
-        features = catalogue(what.partition("@")[0]) if kind == "features" else None
+        features = catalogue(name)
         values = values[:, 0] if values.ndim == 3 else values  # of an image and its copies, the image itself
         if values.ndim != 2 or len(values) != len(samples) or (features and len(features) != values.shape[1]):
             raise UsageError(f"{file} does not fit the images or features: its shape is {values.shape}", hint)
-        found.append(Rows(f"{kind}:{what}", np.asarray(values, float), features, *facts))
+        found.append(Rows(name, np.asarray(values, float), features, *facts))
     return found
 
 

@@ -10,7 +10,7 @@ from leukobench.models import get_model
 from leukobench.models.network.augmentation import COLOURS, prepare
 from leukobench.models.network.classifier import NetworkClassifier, _split, _temperature
 from leukobench.models.network.crops import SIDE, as_images, crop_rows
-from leukobench.models.network.recipes import VARIANTS
+from leukobench.models.network.recipes import TRAININGS
 
 pytest.importorskip("torch", reason="needs the extra `deep`")
 pytest.importorskip("skorch", reason="needs the extra `deep`")
@@ -299,11 +299,11 @@ def test_mistakes_are_named(problem):
         NetworkClassifier("resnet").fit(X, y)
     with pytest.raises(ValueError, match="two are needed"):
         lenet().fit(X[:5], y[:5])
-    with pytest.raises(UsageError, match="unknown variant"):
+    with pytest.raises(UsageError, match="unknown step 'luck'"):
         get_model("lenet+luck")
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("variant", TRAININGS)
 def test_every_variant_fits(problem, variant):
     X, y = problem
     recipe = get_model(f"lenet+{variant}").with_epochs(1)
