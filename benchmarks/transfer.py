@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.statistics import bootstrap
+from leukobench.metrics.statistics import bootstrap
 from leukobench.report.cells import score_cells
 from leukobench.report.reader import read_run
 from leukobench.text import markdown_table
@@ -52,7 +52,7 @@ def main():
 
 def _scores(run, protocol):
     scored = score_cells(run, protocol)
-    return bootstrap(scored.targets, scored.columns)
+    return bootstrap(scored.targets)
 
 
 def _is(scores, **levels):

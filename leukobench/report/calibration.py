@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.optimize import brentq
 
-from leukobench.evaluation.metrics import calibration_error
+from leukobench.metrics.catalogue import calibration_error
 
 FLOOR = 1e-12  # of a probability before its logarithm, as in scikit-learn's temperature scaling
 TEMPERATURES = (0.01, 100.0)  # a temperature lies between these; on an end where the best one lies beyond it

@@ -8,8 +8,10 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.metrics import normalise
-from leukobench.evaluation.statistics import Target
+from leukobench.metrics import Answers, get_metric, known_metrics
+from leukobench.metrics.catalogue import DEFAULT
+from leukobench.metrics.scoring import score_answers
+from leukobench.metrics.statistics import Target
 from leukobench.report.calibration import calibration_figures, crossfitted_temperatures, fit_temperature
 from leukobench.report.columns import SAME_CLASSES, as_table, facts, figures
 from leukobench.report.layout import Images, Layout, Part
@@ -28,15 +30,12 @@ class Cells:
     calibration : DataFrame
         One row per within and pairwise row of it; columns as `docs/protocol.md` lists them.
     targets : dict of str -> Target
-        Per dataset, who got which image right under `protocol`; input of `statistics.bootstrap`.
-    columns : dict of str -> list of (train, model)
-        The classifiers behind the columns of each target.
+        Per dataset, what the classifiers of one protocol answered, by one metric; input of `statistics.bootstrap`.
     """
 
     table: pd.DataFrame
     calibration: pd.DataFrame
     targets: dict
-    columns: dict
 
 
 def cells_table(run):
@@ -55,14 +54,16 @@ def cells_table(run):
     return score_cells(run).table
 
 
-def score_cells(run, protocol="pairwise"):
-    """Score every run cell, and keep what a bootstrap of one protocol needs.
+def score_cells(run, protocol="pairwise", metric=DEFAULT):
+    """Score every run cell, and keep what a bootstrap of one protocol and metric needs.
 
     Parameters
     ----------
     run : Run
     protocol : str, default "pairwise"
-        Protocol whose hits are kept.
+        Protocol of the bootstrap.
+    metric : Metric or str, default balanced accuracy
+        Metric of the bootstrap, and of the source's own score on the classes of each target.
 
     Returns
     -------
@@ -70,35 +71,40 @@ def score_cells(run, protocol="pairwise"):
     """
     sources = [list(records) for _, records in groupby(sorted(run.records, key=_source), _source)]
     jobs = min(joblib.cpu_count(), len(run.records) // WORTH_A_PROCESS) or 1
+    by = get_metric(metric)
+    metrics = known_metrics() | {by.name: by}
+    # The metrics go along: a process that was just started knows none that was registered here.
     shares = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_score_sources)(replace(run, records=[]), sources[i::jobs], protocol) for i in range(jobs)
+        joblib.delayed(_score_sources)(replace(run, records=[]), sources[i::jobs], protocol, by, [*metrics.values()])
+        for i in range(jobs)
     )
-    rows, hits, images = shares[0]
-    for more_rows, more_hits, more_images in shares[1:]:
+    rows, targets, images = shares[0]
+    for more_rows, more_targets, more_images in shares[1:]:
         rows += more_rows
         images.join(more_images)
-        hits.join(more_hits)
-    return Cells(*as_table(rows, run), *hits.targets(images))
+        for test, target in more_targets.items():
+            targets.setdefault(test, Target(target.clusters, by)).join(target)
+    return Cells(*as_table(rows, run, metrics), dict(sorted(targets.items())))
 
 
-def _score_sources(run, sources, protocol):
-    """Rows, hits and images of a share of the records, which come as one list for each source, model and seed."""
-    images, layouts, rows, hits = Images(), {}, [], _Hits()
+def _score_sources(run, sources, protocol, by, metrics):
+    """Rows, targets and images of a share of the records, which come as one list for each source, model and seed."""
+    images, layouts, rows, targets = Images(), {}, [], {}
     for records in sources:
         views = defaultdict(list)
         for record in records:
             if record["status"] != "ok":
                 rows += [facts(record, test) for test in record["targets"]]
                 continue
-            for view in _views(run, record, layouts, images):
+            for view in _views(run, record, layouts, images, metrics):
                 rows.append(view.row)
                 views[record["protocol"]].append(view)
-                if record["protocol"] == protocol and len(view.averaged) > 1:
-                    hits.add(
-                        view.row["test"], record, view.averaged, view.part.hits(view.probabilities, view.part.shared)
-                    )
-        _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"])
-    return rows, hits, images
+                if record["protocol"] == protocol and by.defined(view.answers):
+                    test = view.row["test"]
+                    target = targets.setdefault(test, Target(view.part.clusters, by))
+                    target.add((record["train"], record["model"]), view.part.kept, view.answers)
+        _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
+    return rows, targets, images
 
 
 def _source(record):
@@ -112,10 +118,10 @@ class _View:
     row: dict
     part: Part
     probabilities: np.ndarray
-    averaged: tuple
+    answers: Answers  # limited to the shared classes
 
 
-def _views(run, record, layouts, images):
+def _views(run, record, layouts, images, metrics):
     """Views of a run cell on each of its targets."""
     table, probabilities = run.predictions(record)
     place = record["protocol"], record["train"], tuple(record["head_classes"])
@@ -124,57 +130,30 @@ def _views(run, record, layouts, images):
         layout = layouts[place] = Layout(table, record["head_classes"], record, images)
     for test, part in layout.parts.items():
         own = probabilities[part.rows]
-        deployed, shared, averaged = part.score(own, run.suite["min_test_images"])
-        yield _View(facts(record, test) | figures(deployed, shared), part, own, averaged)
+        deployed, shared = part.answers(own, run.suite["min_test_images"])
+        scores = score_answers(shared, metrics)
+        as_deployed = scores if deployed is shared else score_answers(deployed, metrics)
+        yield _View(facts(record, test) | figures(as_deployed, scores, metrics), part, own, shared)
 
 
-def _judge_by_the_source(own, pairs):
+def _judge_by_the_source(own, pairs, metric):
     """Add to the rows of one source, model and seed what its predictions within the source are needed for."""
     temperature, scores = np.nan, {}
     if own:
-        true, known = own.part.shared_codes, normalise(own.part.known(own.probabilities))
+        true, known = own.answers.true, own.answers.probabilities
         temperature = fit_temperature(true, known)
         others = crossfitted_temperatures(true, known, own.part.clusters[own.part.kept])
         own.row |= {"temperature": temperature} | _calibration(own, others)
     for pair in pairs:
-        classes = pair.part.shared, pair.averaged
+        labels = pair.answers.labels
+        classes = labels, tuple(labels[c] for c in pair.answers.averaged)
         if own and classes not in scores:
-            scores[classes] = own.part.balanced_accuracy(own.probabilities, *classes)
+            answers = own.part.answers_limited_to(own.probabilities, *classes)
+            scores[classes] = np.nan if answers is None else metric.value(answers)
         pair.row |= {SAME_CLASSES: scores.get(classes, np.nan), "temperature": temperature}
         pair.row |= _calibration(pair, temperature)
 
 
 def _calibration(view, temperature):
-    part, averaged = view.part, np.array([view.part.shared.index(name) for name in view.averaged], int)
-    return calibration_figures(part.shared_codes, normalise(part.known(view.probabilities)), averaged, temperature)
-
-
-class _Hits:
-    """Per target and classifier: how many seeds got each image right."""
-
-    def __init__(self):
-        self.sums, self.runs = defaultdict(dict), defaultdict(dict)
-
-    def add(self, test, record, averaged, hit):
-        self._add(test, (record["train"], record["model"], averaged), hit.astype(np.uint16), 1)
-
-    def join(self, other):
-        """Add what another share of the records has."""
-        for test, sums in other.sums.items():
-            for key, hits in sums.items():
-                self._add(test, key, hits, other.runs[test][key])
-
-    def _add(self, test, key, hits, runs):
-        self.sums[test][key] = self.sums[test].get(key, 0) + hits
-        self.runs[test][key] = self.runs[test].get(key, 0) + runs
-
-    def targets(self, images):
-        targets, columns = {}, {}
-        for test in sorted(self.sums):
-            keys = sorted(self.sums[test])
-            hits = np.column_stack([self.sums[test][key] for key in keys])
-            runs = np.array([self.runs[test][key] for key in keys])
-            labels, clusters = images.truth[test][1], images.clusters[test]
-            targets[test] = Target(labels, clusters, hits, runs, [set(averaged) for *_, averaged in keys])
-            columns[test] = [(train, model) for train, model, _ in keys]
-        return targets, columns
+    answers = view.answers
+    return calibration_figures(answers.true, answers.probabilities, answers.averaged, temperature)

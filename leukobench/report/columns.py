@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from leukobench.evaluation.metrics import METRICS
 from leukobench.report.calibration import CALIBRATION, JUDGED
 from leukobench.report.reader import PROTOCOLS
 
@@ -45,13 +44,14 @@ def facts(record, test):
     }
 
 
-def figures(deployed, shared):
+def figures(deployed, shared, metrics):
     """Columns of a row that come from the predictions.
 
     Parameters
     ----------
     deployed, shared : dict
-        Of `metrics.score_codes`.
+        Of `scoring.score_answers`.
+    metrics : iterable of Metric
 
     Returns
     -------
@@ -60,12 +60,12 @@ def figures(deployed, shared):
     row = {"rare_classes": " ".join(shared["rare"])}
     for prefix, result in (("", shared), ("deployed_", deployed)):
         row |= {prefix + "n": result["n"], prefix + "classes": " ".join(result["classes"])}
-        row |= {prefix + name: result[name] for name in METRICS}
+        row |= {prefix + metric.name: result[metric.name] for metric in metrics}
         row |= {f"{prefix}recall_{name}": value for name, value in result["recall"].items()}
     return row
 
 
-def as_table(rows, run):
+def as_table(rows, run, metrics):
     """Rows as a table with every column there, in a fixed order of rows and columns.
 
     Parameters
@@ -73,6 +73,8 @@ def as_table(rows, run):
     rows : list of dict
         What `facts`, `figures` and the calibration gave.
     run : Run
+    metrics : iterable of str
+        Names of the metrics.
 
     Returns
     -------
@@ -87,10 +89,10 @@ def as_table(rows, run):
         *IDENTITY[:4],
         *["family", "transductive", "contaminated", "seed", "status", "error"],
         *["n", "classes", "rare_classes", "left_out_classes"],
-        *METRICS,
+        *metrics,
         *recalls[0],
         *["deployed_n", "deployed_classes"],
-        *(f"deployed_{name}" for name in METRICS),
+        *(f"deployed_{name}" for name in metrics),
         *recalls[1],
         *[SAME_CLASSES, "n_train", "fingerprint"],
     ]
@@ -102,7 +104,7 @@ def as_table(rows, run):
     table["transductive"] = table["transductive"].fillna(False).astype(bool)
     counts = ["seed", "n", "deployed_n", "n_train"]
     table[counts] = table[counts].astype("Int64")
-    numbers = [*METRICS, *(f"deployed_{m}" for m in METRICS), *recalls[0], *recalls[1], SAME_CLASSES, *TIMES]
+    numbers = [*metrics, *(f"deployed_{m}" for m in metrics), *recalls[0], *recalls[1], SAME_CLASSES, *TIMES]
     numbers += CALIBRATION
     table[numbers] = table[numbers].astype(float)
     suite = run.suite

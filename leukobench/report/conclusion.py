@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leukobench.evaluation.statistics import LEVEL
+from leukobench.metrics.statistics import LEVEL
 from leukobench.report.leaderboard import combinations, headline_protocol
 
 COMPARED = ("classical", "deep")

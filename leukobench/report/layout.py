@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.metrics import score_codes
+from leukobench.metrics.scoring import answers_of
 
 
 class Images:
@@ -94,33 +94,40 @@ class Part:
         names = sorted(set(self.true.tolist()))
         self.labels = [*self.head, *(name for name in names if name not in self.head)]
         self.codes = np.array([self.labels.index(name) for name in self.true], int)
-        self.support = np.bincount(self.codes, minlength=len(self.labels))
         self.shared = tuple(name for name in self.head if name in names)
         self.columns = np.array([self.head.index(name) for name in self.shared], int)
         self.whole = len(self.shared) == len(self.labels)
-        self.kept = np.isin(self.codes, self.columns)
+        self.kept = np.flatnonzero(np.isin(self.codes, self.columns))
         self.shared_codes = np.searchsorted(self.columns, self.codes[self.kept])
 
-    def known(self, probabilities):
-        """Probabilities of the shared classes for the images of shared classes: what `shared_codes` is about."""
-        return probabilities if self.whole else probabilities[self.kept][:, self.columns]
+    def answers(self, probabilities, limit):
+        """Answers as deployed, and those limited to the shared classes, which `kept` are about."""
+        deployed = answers_of(self.codes, probabilities, self.labels, None, limit)
+        if self.whole:
+            return deployed, deployed
+        known = probabilities[self.kept][:, self.columns]
+        return deployed, answers_of(self.shared_codes, known, self.shared, None, limit)
 
-    def score(self, probabilities, limit):
-        """Deployed scores, shared scores, and the classes that the shared means are over."""
-        deployed = shared = score_codes(self.codes, probabilities, self.labels, None, limit)
-        if not self.whole:
-            shared = score_codes(self.shared_codes, self.known(probabilities), list(self.shared), None, limit)
-        return deployed, shared, tuple(name for name in shared["classes"] if name not in shared["rare"])
+    def answers_limited_to(self, probabilities, classes, averaged):
+        """Answers for the images of some classes when only these can be answered.
 
-    def hits(self, probabilities, shared):
-        """Whether the class in `shared` with the highest probability is the true one, per image."""
-        columns = np.array([self.head.index(name) for name in shared], int)
-        return columns[probabilities[:, columns].argmax(axis=1)] == self.codes
+        Parameters
+        ----------
+        probabilities : ndarray of float, shape (n, k)
+        classes : tuple of str
+            All of the head.
+        averaged : tuple of str
+            Those of them that a mean over classes is over.
 
-    def balanced_accuracy(self, probabilities, shared, averaged):
-        """Mean recall over `averaged` when only the classes `shared` can be answered."""
-        places = [self.labels.index(name) for name in averaged if name in self.labels]
-        if len(averaged) < 2 or len(places) < len(averaged) or not self.support[places].all():
-            return np.nan
-        right = np.bincount(self.codes[self.hits(probabilities, shared)], minlength=len(self.labels))
-        return float((right[places] / self.support[places]).mean())
+        Returns
+        -------
+        Answers or None
+            None where there is no class, or an averaged one has no image.
+        """
+        if not classes:
+            return None
+        places = np.array([self.labels.index(name) for name in classes], int)
+        rows = np.isin(self.codes, places)
+        true = np.argmax(self.codes[rows, None] == places, axis=1)
+        answers = answers_of(true, probabilities[rows][:, places], classes, averaged)
+        return answers if len(answers.averaged) == len(averaged) else None

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.statistics import LEVEL
+from leukobench.metrics.statistics import LEVEL
 from leukobench.report.leaderboard import DAGGER, MEANS
 from leukobench.text import markdown, markdown_table
 

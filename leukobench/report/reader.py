@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from leukobench.evaluation.metrics import check_probabilities
 from leukobench.evaluation.store import RunFolder
+from leukobench.metrics.scoring import check_probabilities
 from leukobench.readback import DamagedFile, understanding
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")

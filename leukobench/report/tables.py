@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
 from leukobench.files import atomic_write, check_writable
+from leukobench.metrics.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
 from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
@@ -100,7 +100,7 @@ def report_of(run, *, replicates=REPLICATES, seed=0):
     """As `build_report`, of a `Run` that was read already."""
     headline = headline_protocol({record["protocol"] for record in run.records})
     scored = score_cells(run, headline)
-    scores = bootstrap(scored.targets, scored.columns, replicates=replicates, seed=seed)
+    scores = bootstrap(scored.targets, replicates=replicates, seed=seed)
     cells, board = scored.table, leaderboard(scored.table, scores)
     families = compare_sides(board, cells, scores, run.sides)
     whole = board["model"][board["rank"].notna()]

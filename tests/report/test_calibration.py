@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 
-from leukobench.evaluation.metrics import normalise
+from leukobench.metrics.scoring import normalise
 from leukobench.report import write_report
 from leukobench.report.calibration import (
     ABSTAINING,

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukobench.evaluation.statistics import bootstrap
+from leukobench.metrics.statistics import bootstrap
 from leukobench.report.cells import score_cells
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.reader import read_run
@@ -25,7 +25,7 @@ def scored(make_run):
     def build(models, **rest):
         run = read_run(make_run(TRUTH, models, answer, seeds=(0, 1), **rest))
         cells = score_cells(run, headline_protocol(run.suite["protocols"]))
-        return cells, bootstrap(cells.targets, cells.columns, replicates=200)
+        return cells, bootstrap(cells.targets, replicates=200)
 
     return build
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.statistics import REPLICATES
+from leukobench.metrics.statistics import REPLICATES
 from leukobench.report.cells import cells_table
 from leukobench.report.diagnosis import loss, probe, shift
 from leukobench.report.diagnosis.rows import LEAST, read_rows

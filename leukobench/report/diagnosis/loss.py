@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.statistics import LEVEL, REPLICATES, Target, bootstrap
+from leukobench.metrics import Answers
+from leukobench.metrics.statistics import LEVEL, REPLICATES, Target, bootstrap
 from leukobench.report.diagnosis.corrections import ALL, CORRECTIONS, corrected
 from leukobench.report.diagnosis.rows import FOLDS, LEAST, folds
 
@@ -123,28 +124,23 @@ def _summary(rows, called, own, facts, replicates, seed):
     """Scores and gains of all pairs, with intervals from one paired bootstrap."""
     if facts.empty:
         return Loss(facts, pd.DataFrame(columns=["what", "mean", "low", "high", "share_of_loss"]))
-    targets, columns = {}, {}
+    targets = {}
     for target, (head, probabilities) in own.items():
         at = np.flatnonzero(rows.of(target))
-        hits, averaged, names = [], [], []
+        targets[target] = Target(rows.cluster[at])
         for (source, test), answers in called.items():
             if test != target:
                 continue
             shared = rows.shared(source, target)
-            inside = np.isin(rows.label[at], shared)
+            inside = np.flatnonzero(np.isin(rows.label[at], shared))
             answers = answers | {
                 WITHIN: np.array(shared)[probabilities[at[inside]][:, [head.index(c) for c in shared]].argmax(1)]
             }
+            true, every = np.searchsorted(shared, rows.label[at[inside]]), np.arange(len(shared))
             for name, answer in answers.items():
-                hit = np.zeros(len(at), np.uint16)
-                hit[inside] = answer == rows.label[at[inside]]
-                hits.append(hit)
-                averaged.append(set(shared))
-                names.append((source, name))
-        runs = np.ones(len(names), int)
-        targets[target] = Target(rows.label[at], rows.cluster[at], np.column_stack(hits), runs, averaged)
-        columns[target] = names
-    scores = bootstrap(targets, columns, replicates=replicates, seed=seed)
+                found = Answers(true, None, tuple(shared), every, called=np.searchsorted(shared, answer))
+                targets[target].add((source, name), inside, found)
+    scores = bootstrap(targets, replicates=replicates, seed=seed)
     return Loss(_pairs(scores, facts), _mean(scores))
 
 

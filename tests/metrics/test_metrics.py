@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from leukobench.evaluation.metrics import METRICS, normalise, score
+from leukobench.metrics import METRICS, score
+from leukobench.metrics.scoring import normalise
 
 HEAD = ["BA", "EO", "LY", "MO"]
 

@@ -1,13 +1,10 @@
-"""Scores of one model on one target, written out in NumPy: a store holds tens of thousands of them.
-
-scikit-learn has the same figures and is what the tests compare with; one call of it costs milliseconds where the whole
-of `score` takes a fraction of one.
-"""
+"""Scores of one model on one target: every metric of its answers, and the classes that they are about."""
 
 import numpy as np
 
-METRICS = ("balanced_accuracy", "macro_f1", "accuracy", "mcc", "kappa", "auroc", "log_loss", "ece")
-CALIBRATION_BINS = 15
+from leukobench.metrics.answers import Answers
+from leukobench.metrics.catalogue import METRICS
+
 MIN_TEST_IMAGES = 5
 
 
@@ -81,9 +78,8 @@ def score(true, probabilities, classes, *, shared=None, averaged=None, min_test_
         classes = list(shared)
     labels, codes = np.unique(true, return_inverse=True)
     head = classes + [str(c) for c in labels if c not in classes]
-    return score_codes(
-        np.array([head.index(c) for c in labels], int)[codes], probabilities, head, averaged, min_test_images
-    )
+    codes = np.array([head.index(c) for c in labels], int)[codes]
+    return score_answers(answers_of(codes, probabilities, head, averaged, min_test_images))
 
 
 def check_probabilities(probabilities):
@@ -104,8 +100,8 @@ def check_probabilities(probabilities):
         raise ValueError(f"{bad.sum()} of {len(bad)} rows of probabilities hold a value that is negative or not finite")
 
 
-def score_codes(true, probabilities, labels, averaged=None, min_test_images=MIN_TEST_IMAGES):
-    """`score` for callers that have integer codes already; nothing is checked.
+def answers_of(true, probabilities, labels, averaged=None, min_test_images=MIN_TEST_IMAGES):
+    """`Answers` of codes and probabilities; nothing is checked.
 
     Parameters
     ----------
@@ -113,43 +109,45 @@ def score_codes(true, probabilities, labels, averaged=None, min_test_images=MIN_
         Position of each image's class in `labels`.
     probabilities : ndarray of float, shape (n, k)
         One column for each of the first k labels, the head; rows need not sum to one.
-    labels : list of str
+    labels : sequence of str
         The head's classes, then classes of the images that the head lacks.
     averaged, min_test_images
         As in `score`.
 
     Returns
     -------
+    Answers
+    """
+    support = np.bincount(true, minlength=len(labels))
+    enough = support >= max(min_test_images, 1) if averaged is None else np.isin(labels, list(averaged)) & (support > 0)
+    return Answers(true, normalise(probabilities), tuple(labels), np.flatnonzero(enough))
+
+
+def score_answers(answers, metrics=None):
+    """As `score`, of answers.
+
+    Parameters
+    ----------
+    answers : Answers
+    metrics : iterable of Metric, optional
+        By default those of the table.
+
+    Returns
+    -------
     dict
         As `score`.
     """
-    m = len(labels)
-    support = np.bincount(true, minlength=m)
-    present = np.flatnonzero(support)
-    kept = [c for c in present if (support[c] >= min_test_images if averaged is None else labels[c] in averaged)]
+    labels, present = answers.labels, answers.present
     result = {
-        "n": len(true),
+        "n": len(answers.true),
         "classes": sorted(labels[c] for c in present),
-        "rare": sorted(labels[c] for c in present if c not in kept),
+        "rare": sorted(labels[c] for c in np.setdiff1d(present, answers.averaged)),
         "recall": {},
-        **dict.fromkeys(METRICS, np.nan),
     }
-    if len(present) < 2:
-        return result
-    probabilities = normalise(probabilities)
-    predicted = probabilities.argmax(axis=1)
-    confusion = np.bincount(true * m + predicted, minlength=m * m).reshape(m, m)
-    recall = np.diag(confusion)[present] / support[present]
-    result["recall"] = dict(sorted(zip((labels[c] for c in present), recall.tolist(), strict=True)))
-    result |= _agreement(confusion)
-    result["log_loss"] = _log_loss(true, probabilities)
-    result["ece"] = calibration_error(probabilities.max(axis=1), predicted == true)
-    if len(kept) >= 2:
-        hits, called = np.diag(confusion)[kept], confusion.sum(axis=0)[kept]
-        result["balanced_accuracy"] = float((hits / support[kept]).mean())
-        result["macro_f1"] = float((2 * hits / (support[kept] + called)).mean())
-        result["auroc"] = _auroc(true, probabilities, kept)
-    return result
+    if len(present) >= 2:
+        recall = np.diag(answers.confusion)[present] / answers.support[present]
+        result["recall"] = dict(sorted(zip((labels[c] for c in present), recall.tolist(), strict=True)))
+    return result | {metric.name: metric.value(answers) for metric in metrics or METRICS.values()}
 
 
 def normalise(probabilities):
@@ -171,68 +169,3 @@ def normalise(probabilities):
     """
     total = probabilities.sum(axis=1, keepdims=True)
     return np.where(total > 0, probabilities, 1) / np.where(total > 0, total, probabilities.shape[1])
-
-
-def _agreement(confusion):
-    """Accuracy, Matthews correlation (Gorodkin 2004) and Cohen's kappa of a confusion matrix, rows true."""
-    n = float(confusion.sum())
-    hits, true, called = float(np.trace(confusion)), confusion.sum(axis=1) / n, confusion.sum(axis=0) / n
-    accuracy, chance = hits / n, float(true @ called)
-    spread = np.sqrt((1 - true @ true) * (1 - called @ called))
-    return {
-        "accuracy": accuracy,
-        # A constant prediction has no correlation with anything; rounding must not make one up.
-        "mcc": float((accuracy - chance) / spread) if np.count_nonzero(called) > 1 else 0.0,
-        "kappa": (accuracy - chance) / (1 - chance),
-    }
-
-
-def _log_loss(true, probabilities):
-    known = true < probabilities.shape[1]
-    of_true = np.zeros(len(true))
-    of_true[known] = probabilities[known, true[known]]
-    return float(-np.log(np.maximum(of_true, np.finfo(float).eps)).mean())
-
-
-def calibration_error(confidence, hit):
-    """Expected calibration error: 15 equal-width bins, each without its lower and with its upper end.
-
-    Parameters
-    ----------
-    confidence : ndarray of float, shape (n,)
-        Probability of each image's answer.
-    hit : ndarray of bool, shape (n,)
-        Whether it is right.
-
-    Returns
-    -------
-    float
-        Mean over images of the distance between mean confidence and accuracy in the image's bin.
-
-    References
-    ----------
-    Guo et al., On calibration of modern neural networks, ICML 2017.
-
-    Examples
-    --------
-    >>> round(calibration_error(np.array([.9, .9, .6, .6]), np.array([True, True, True, False])), 3)
-    0.1
-    """
-    bins = np.minimum(np.ceil(confidence * CALIBRATION_BINS), CALIBRATION_BINS).astype(int)  # 0: nothing but zeros
-    return float(np.abs(np.bincount(bins, weights=confidence - hit)).sum() / len(hit))
-
-
-def _auroc(true, probabilities, kept):
-    """Mean over classes of the share of (positive, negative) pairs in the right order (Mann-Whitney)."""
-    n, k = probabilities.shape
-    known = np.flatnonzero(true < k)
-    # Votes of neighbours or trees tie, which counts half; renormalising them must not break the ties by its rounding.
-    # One sorted row for all classes: each stands above the one before it.
-    columns = probabilities.T.round(12) + 2.0 * np.arange(k)[:, None]
-    ordered, positives = np.sort(columns, axis=1).ravel(), columns[true[known], known]
-    below = np.searchsorted(ordered, positives, "left") + np.searchsorted(ordered, positives, "right")
-    below = np.bincount(true[known], below - 2 * n * true[known], max(kept) + 1)[kept]
-    size = np.bincount(true, minlength=max(kept) + 1)[kept]
-    # size**2: of positives with each other. A class that the head lacks has probability zero throughout: all tied.
-    areas = (below - size**2) / (2.0 * size * (n - size))
-    return float(np.where(np.array(kept) < k, areas, 0.5).mean())

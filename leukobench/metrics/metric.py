@@ -1,0 +1,88 @@
+"""What a metric is: one object with all that a table, a ranking and a bootstrap ask of it."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Sums:
+    """How a metric follows from sums over images, so that a bootstrap need not look at the images again.
+
+    Parameters
+    ----------
+    per_image : callable
+        `Answers` to an array of shape (n, s): what each image adds. Whole numbers may be of any integer type.
+    combine : callable
+        `combine(sums, sizes, averaged)` to the metric, shape (b, j), of b replicates of j models: `sums` of shape
+        (b, m, j, s) has the sums over the images of each true class, `sizes` of shape (b, m) the number of images,
+        `averaged` of shape (m,) says which classes a mean over classes is over.
+    linear : bool, default False
+        Whether the mean of the metric over several runs is the metric of their mean sums: sums of runs are then added
+        up first, which saves time and memory.
+    """
+
+    per_image: Callable
+    combine: Callable
+    linear: bool = False
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A figure of merit: a column of the tables, and something that models can be ranked by.
+
+    Parameters
+    ----------
+    name : str
+        Name of the column, and of `--rank-by`.
+    title : str
+        What it is called in a sentence.
+    of : callable
+        `Answers` to float.
+    sums : Sums or None, default None
+        How a bootstrap gets its replicates; None draws the images anew for each of them, which takes minutes.
+    higher_is_better : bool, default True
+    over_classes : bool, default False
+        Whether it is a mean over classes: undefined with fewer than two averaged ones. Any metric is undefined with
+        fewer than two classes among the images.
+    chance : callable or None, default None
+        Number of averaged classes to what guessing gives.
+    shown : bool, default True
+        Whether its mean has a column in the leaderboard for people where models are ranked by another metric. The
+        leaderboard for programs has every metric.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from leukobench.metrics import Answers
+    >>> hits = Metric("hits", "share of right answers", lambda answers: answers.hit.mean())
+    >>> hits.value(Answers(np.array([0, 1]), None, ("LY", "MO"), np.array([0, 1]), called=np.array([0, 0])))
+    0.5
+    """
+
+    name: str
+    title: str
+    of: Callable
+    sums: Sums | None = None
+    higher_is_better: bool = True
+    over_classes: bool = False
+    chance: Callable | None = None
+    shown: bool = True
+
+    @property
+    def sign(self):
+        """1 where more is better, else -1."""
+        return 1 if self.higher_is_better else -1
+
+    def defined(self, answers):
+        """Whether there are classes enough."""
+        return len(answers.present) >= 2 and (not self.over_classes or len(answers.averaged) >= 2)
+
+    def value(self, answers):
+        """The figure, a float; NaN where it is undefined.
+
+        Parameters
+        ----------
+        answers : Answers
+        """
+        return float(self.of(answers)) if self.defined(answers) else math.nan
