@@ -206,6 +206,30 @@ def locked(path, *, wait=True, shared=False):
             yield True
 
 
+def file_digest(path):
+    """SHA-256 of a file, as `sha256sum` gives it.
+
+    Parameters
+    ----------
+    path : path-like
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "note.txt"
+    >>> atomic_write(path, "kept")
+    >>> file_digest(path)[:8]
+    '79f076ab'
+    """
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def content_hash(value, length=16):
     """Fingerprint of a plain value (numbers, text, lists, dictionaries), whatever the order of its keys.
 

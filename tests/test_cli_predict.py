@@ -1,5 +1,6 @@
 """`leukobench predict` from the command line."""
 
+import hashlib
 import shutil
 
 import pandas as pd
@@ -48,8 +49,11 @@ def test_a_folder_is_predicted_and_the_model_kept(predict, root, tmp_path):
     table = pd.read_csv(tmp_path / "predictions.csv")
     assert len(table) == 5
     assert table["class"].notna().sum() == 4
+    digest = hashlib.sha256((tmp_path / "lda.zip").read_bytes()).hexdigest()
+    assert f"the model is lda.zip, sha256 {digest}" in text
     code, text = predict("cells", "--load", "lda.zip", "--out", "new/again.csv")
     assert code == 0, text
+    assert f"the model is lda.zip, sha256 {digest}" in text
     assert (tmp_path / "new" / "again.csv").read_bytes() == (tmp_path / "predictions.csv").read_bytes()
 
 

@@ -27,7 +27,10 @@ def predict(
     save: Annotated[Path | None, typer.Option(help="File to keep the trained model in.")] = None,
     load: Annotated[
         Path | None,
-        typer.Option(help="File of --save, in place of a training. It is a pickle: load none that you do not trust."),
+        typer.Option(
+            help="File of --save, in place of a training. It is checked and nothing in it is run; whether it predicts "
+            "well is only as sure as its origin."
+        ),
     ] = None,
 ):
     """Predict the images of a folder with one model, trained on one or several datasets.
@@ -42,10 +45,11 @@ def predict(
         leukobench predict more/ --load net.zip --out more.csv
     """
     from leukobench.datasets import find_data_root
+    from leukobench.evaluation.model_file import load_model, save_model
     from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
-    from leukobench.evaluation.trained import load_model, save_model, train_model
-    from leukobench.files import check_writable, keep_result
+    from leukobench.evaluation.trained import train_model
+    from leukobench.files import check_writable, file_digest, keep_result
     from leukobench.text import to_csv
 
     check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
@@ -77,6 +81,8 @@ def predict(
             explain_images(trained, images, table, explain, progress=progress)
     summarise(table, [f"note: {note}" for note in notes(trained, images)])
     console.say(f"predicted by {trained.model}, trained on {', '.join(trained.sources)}: {out}")
+    if kept := save or load:
+        console.say(f"the model is {kept}, sha256 {file_digest(kept)}")
     if explain:
         console.say(f"Grad-CAM pictures of {trained.model} in {explain}")
 

@@ -94,13 +94,21 @@ def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None
         One row per file: file, class, probability, entropy (natural logarithm, 0 to log k), one column `p_<class>` for
         each of the k classes of the head, synthetic (whether the model or the image is) and error. A file that cannot
         be read has an error and no class.
+
+    Raises
+    ------
+    UsageError
+        Where the model reads another number of columns, or gives something that is no probability.
     """
     readable = (images["error"] == "").to_numpy()
     representation = get_model(trained.model).representation
     rows = represent(representation, images[readable], folder, jobs, device, cache, progress)
     progress.stage("prediction", 1)
-    with threadpool_limits(1):
-        probabilities = trained.fitted.predict_proba(rows, trained.head)
+    try:
+        with threadpool_limits(1):
+            probabilities = trained.fitted.predict_proba(rows, trained.head)
+    except ValueError as error:  # of a model from a file, whose numbers are those of whoever made it
+        raise UsageError(f"{trained.model} cannot predict these images: {error}", "train it again") from error
     progress.advance(1)
     table = pd.DataFrame({"file": images["path"], "class": "", "probability": np.nan, "entropy": np.nan})
     table[[f"p_{name}" for name in trained.head]] = np.nan

@@ -12,8 +12,8 @@ from sklearn.ensemble import (
     VotingClassifier,
 )
 from sklearn.linear_model import LogisticRegression
-from xgboost import XGBClassifier
 
+from leukobench.models.boosting import BoostedTrees
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
 from leukobench.models.recipe import Recipe
@@ -29,7 +29,8 @@ def build_lda(params, seed):
 
 
 def build_knn(params, seed):
-    return scaled(CappedNeighbors(**params, n_jobs=threads()))
+    # of many columns scikit-learn compares all rows anyway; said here, so that a stored model holds no search tree
+    return scaled(CappedNeighbors(**params, algorithm="brute", n_jobs=threads()))
 
 
 def build_svm(params, seed):
@@ -75,7 +76,7 @@ def build_hist_gradient_boosting(params, seed):
 
 def boosted_trees(params, seed):
     return Balanced(
-        XGBClassifier(n_estimators=100, **params, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed)
+        BoostedTrees(n_estimators=100, **params, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed)
     )
 
 

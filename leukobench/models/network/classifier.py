@@ -18,6 +18,7 @@ from leukobench.models.inference import torch_threads
 from leukobench.models.network.augmentation import prepare
 from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
+from leukobench.models.soundness import MOST_CLASSES, whole
 
 SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
 LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
@@ -260,6 +261,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
+            whole(self.size_, 1, SIZE), whole(len(self.classes_), 2, MOST_CLASSES)  # they say how large the network is
             self.module_ = self._build(len(self.classes_), self.size_).eval()
             torch = import_deep("torch")
             self.module_.load_state_dict({name: torch.from_numpy(each) for name, each in state["module_"].items()})
