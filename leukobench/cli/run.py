@@ -109,15 +109,17 @@ def plan(
 
     leukobench plan --suite cross-dataset --budget standard
     """
-    from leukobench.evaluation.plan import summarise_plan
+    from leukobench.evaluation.plan import level_notes, summarise_plan
     from leukobench.evaluation.runner import prepare
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level)
     root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
     with ProgressReport(console) as progress:
         progress.stage("index", None)
-        _, samples, cells = prepare(chosen, root, progress.count)
+        index, samples, cells = prepare(chosen, root, progress.count)
     console.print(f"{chosen.name}: {chosen.description}; level {chosen.level}, seeds {list(chosen.seeds)}")
+    for note in level_notes(index, chosen):
+        console.say(note)
     show(samples.groupby(["dataset", "class"]).size().unstack(fill_value=0), "images")
     table = summarise_plan(cells, samples)
     show(table.round(1), f"plan, budget {chosen.budget.name}")

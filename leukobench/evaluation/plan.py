@@ -4,12 +4,13 @@ import dataclasses
 
 import pandas as pd
 
-from leukobench.datasets.taxonomy import apply_preset
+from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
 from leukobench.errors import UsageError
 from leukobench.evaluation.folds import CROSS_VALIDATED, outer_folds
 from leukobench.evaluation.representations import representation_key
 from leukobench.files import content_hash
 from leukobench.models import Recipe, get_model
+from leukobench.models.identity import recipe_hash
 from leukobench.models.recipe import COSTS
 
 # Raised whenever folds, tuning or scoring inputs change what a record means.
@@ -106,6 +107,36 @@ def select_samples(index, suite):
     group = usable["group"].astype(object).where(usable["group"].notna(), None)
     samples = usable[["dataset", "path", "sha256", "um_per_px"]].assign(group=group)
     return samples.assign(**{"class": usable[suite.level].astype(str)}).reset_index(drop=True)
+
+
+def level_notes(index, suite):
+    """What a suite's level leaves out, in words: images that are labelled, but as no class of that level.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Of `leukobench.datasets.build_index`.
+    suite : Suite
+        Gives datasets and level.
+
+    Returns
+    -------
+    list of str
+        One line per dataset that loses images.
+    """
+    index = index[(index["status"] == "ok") & index["dataset"].isin(suite.datasets)]
+    lines = []
+    for name, rows in index.groupby("dataset"):
+        counts = rows.loc[rows[suite.level].isna(), "code"].value_counts().sort_index(kind="stable")
+        if len(counts):
+            what = ", ".join(f"{n} {code} ({_in_words(code)})" for code, n in counts.items())
+            lines.append(f"{suite.level} leaves out {counts.sum()} of {len(rows)} images of {name}: {what}")
+    return lines
+
+
+def _in_words(code):
+    cell_type = CELL_TYPES[code]
+    return f"{cell_type.name}, {cell_type.note}" if cell_type.note else cell_type.name
 
 
 def head_of(samples, sources, suite):
@@ -220,6 +251,7 @@ def build_plan(suite, samples):
                 "folds": [budget.outer_folds, budget.inner_folds],
                 "trials": budget.trials[recipe.cost] if recipe.space else 0,
                 "model_version": recipe.version,
+                "recipe": recipe_hash(recipe),
                 "representation": representation_key(recipe.representation),
             }
             if "epochs" in recipe.defaults:

@@ -15,7 +15,7 @@ from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import execute
 from leukobench.evaluation.folds import CROSS_VALIDATED
 from leukobench.evaluation.journal import open_database
-from leukobench.evaluation.plan import build_plan, select_samples
+from leukobench.evaluation.plan import build_plan, level_notes, select_samples
 from leukobench.evaluation.pool import LocalPool, worker_count
 from leukobench.evaluation.records import SEAL, sealed
 from leukobench.evaluation.representations import NotComputed, compute_missing, load_rows, names_in
@@ -137,7 +137,9 @@ def run(
         open_database(storage)  # says now, and not in every worker, that it cannot be reached
     with contextlib.ExitStack() as held:
         store = RunFolder(out)
-        before = _claim(store, _plan(suite, index, samples, cells, facts), samples, held)
+        plan = _plan(suite, index, samples, cells, facts)
+        before = _claim(store, plan, samples, held)
+        _tell(progress, plan["notes"])
         where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
         store.write_json("environment.json", describe_environment(**facts, seeds=list(suite.seeds), **where))
         records = {cell: store.read_record(cell.fingerprint) for cell in cells}
@@ -188,6 +190,7 @@ def _plan(suite, index, samples, cells, facts):
         "synthetic": bool(index["synthetic"].any()),
         "groups_unknown": [name for name, group in datasets if group.isna().all()],
         "images": {name: len(group) for name, group in datasets},
+        "notes": level_notes(index, suite),
         "index_hash": facts["index_hash"],
         "cells": [cell.as_dict() for cell in cells],
     }

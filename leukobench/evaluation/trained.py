@@ -9,12 +9,13 @@ from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
 from leukobench.evaluation.folds import derive_seed, group_ids
-from leukobench.evaluation.plan import head_of, select_samples
+from leukobench.evaluation.plan import head_of, level_notes, select_samples
 from leukobench.evaluation.representations import compute_missing, image_ids, load_rows, representation_key
 from leukobench.evaluation.suite import load_suite
 from leukobench.evaluation.tuning import Fitted, tune
 from leukobench.files import content_hash
 from leukobench.models import get_model
+from leukobench.models.identity import recipe_hash
 
 SUITE = "cross-dataset"  # whose limits and folds hold here too
 
@@ -100,6 +101,8 @@ def train_model(
     progress.stage(f"images of {', '.join(suite.datasets)}", None)
     index = build_index(root, names=list(suite.datasets), progress=progress.count)
     samples = select_samples(index, suite)
+    for note in level_notes(index, suite):
+        progress.note(note)
     head, left_out = head_of(samples, suite.datasets, suite)
     if len(head) < 2:
         raise UsageError(
@@ -126,7 +129,7 @@ def train_model(
             seed=estimator_seed,
             storage=optuna.storages.InMemoryStorage(),
         )
-        key = [model, recipe.version, representation_key(recipe.representation), params, estimator_seed]
+        key = [model, recipe_hash(recipe), representation_key(recipe.representation), params, estimator_seed]
         key = content_hash(
             [*key, sorted(zip(image_ids(samples), laboratories.tolist(), classes.tolist(), strict=True))]
         )

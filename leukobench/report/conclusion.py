@@ -121,6 +121,7 @@ def notes(run, cells, board):
         lines.append("SYNTHETIC: phantom images, drawn by a program; not a result about real laboratories")
     if unknown := run.plan["groups_unknown"]:
         lines.append(f"groups unknown: {', '.join(sorted(unknown))} (scores within them are optimistic)")
+    lines += run.plan.get("notes", [])  # of runs that were planned before there were any
     fitted = cells[cells["status"] == "ok"]
     if rare := _named(fitted, "test", "rare_classes"):
         lines.append(f"rare, out of the class means (fewer than {limits['min_test_images']} test images): {rare}")

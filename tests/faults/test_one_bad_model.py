@@ -55,7 +55,7 @@ def broken(monkeypatch):
 
     monkeypatch.setitem(representations.KINDS, "broken", make)
     fork = multiprocessing.get_context("fork")
-    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda kind: fork)
+    monkeypatch.setattr(pool.multiprocessing, "get_context", lambda kind=None: fork)
 
 
 @pytest.fixture(scope="module")
