@@ -14,10 +14,11 @@ from sklearn.ensemble import RandomForestClassifier
 from leukobench.datasets.phantom import write_phantom
 from leukobench.evaluation import pool, runner
 from leukobench.evaluation.suite import Budget, Suite
-from leukobench.models import MODELS, get_model
+from leukobench.models import get_model
 from leukobench.models.identity import recipe_hash
 from leukobench.models.pipeline import imputed
-from leukobench.models.recipe import Recipe
+from leukobench.models.recipe import Base, Recipe
+from leukobench.models.registry import BASES
 
 OWN = """
     from sklearn.ensemble import RandomForestClassifier
@@ -131,7 +132,7 @@ def test_a_changed_model_is_run_again_in_the_same_folder(tmp_path, monkeypatch, 
 
     def checksums(**facts):
         recipe = dataclasses.replace(own(**facts), representation="features:background")
-        monkeypatch.setitem(MODELS, "own", recipe)
+        monkeypatch.setitem(BASES, "own", Base.of(recipe))
         records = runner.run(suite, root, tmp_path / "run", cache=tmp_path / "cache", jobs=1)
         assert {record["error"] for record in records} == {""}
         return [record["predictions_checksum"] for record in records]
