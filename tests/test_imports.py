@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leukobench"
-BASE = {"errors", "files", "readback", "cache", "text"}
+BASE = {"errors", "files", "inputs", "readback", "cache", "text"}
 MAY_IMPORT = {
     "metrics": BASE,
     "imaging": BASE,

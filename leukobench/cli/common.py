@@ -31,13 +31,14 @@ def images_with_masks(data):
     """Images, expert masks and labels of the datasets that have masks, by dataset; a pair that is unfit is named."""
     from leukobench.datasets import build_index, find_data_root
     from leukobench.imaging.io import ImageError
+    from leukobench.inputs import locate
 
     root = find_data_root(data)
     index = build_index(root)
     found = {}
     for row in index[(index["status"] == "ok") & index["mask"].notna()].itertuples():
         try:
-            pair = read_pair(root / row.path, root / row.mask)
+            pair = read_pair(locate(root, row.path), locate(root, row.mask))
         except ImageError as error:
             console.say(f"left out: {row.path} with the mask {row.mask}: {error.reason}")
             continue

@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from leukobench.cli.common import Data, console, show
+from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
 app = typer.Typer(help="Datasets: what there is, what was found.", no_args_is_help=True)
@@ -18,14 +19,19 @@ def data_ls(data: Data = None):
     from leukobench.datasets import DATASETS, build_index, coverage, find_data_root, present_datasets
 
     root = find_data_root(data, default=None)
-    names = list(present_datasets(root)) if root else []
-    found = coverage(build_index(root, names=names)) if names else {}
+    names, found, wrong = present_datasets(root) if root else [], {}, []
+    for name in names:
+        try:
+            found |= coverage(build_index(root, names=[name]))
+        except UsageError as error:  # what is wrong with one dataset hides no other
+            found[name] = "see below"
+            wrong.append(f"{name}: {error}")
     table = Table("dataset", "images", "um/px", "groups", "masks", "licence", "from", title=f"data root: {root}")
     for name, source in DATASETS.items():
         card = source.card
         table.add_row(
             name,
-            str(found.get(name, f"missing, {card.total:,} in the release")),
+            found.get(name, f"missing, {card.total:,} in the release"),
             f"{card.um_per_px or 'unknown'}",
             card.groups or "unknown",
             "yes" if card.masks else "no",
@@ -34,8 +40,9 @@ def data_ls(data: Data = None):
         )
     for name in names:
         if name not in DATASETS:
-            table.add_row(name, str(found.get(name)), "", "", "", "", "own folder")
+            table.add_row(name, found[name], "", "", "", "", "own folder")
     console.print(table)
+    console.say(*wrong)
 
 
 @app.command("index")

@@ -64,11 +64,16 @@ def features_extract(
         index = build_index(root, names=split_names(datasets), progress=progress.count)
         usable = index[index["status"] == "ok"].reset_index(drop=True)
         progress.stage("features", len(usable))
-        compute_missing([name], usable, root, jobs=jobs, device=device, progress=progress.count)
+        lost = {}
+        compute_missing([name], usable, root, jobs=jobs, device=device, progress=progress.count, lost=lost)
+    usable = usable[~usable["path"].isin(lost)].reset_index(drop=True)
     ids = image_ids(usable)
     rows = TableCache().load(get_representation(name).key, ids).loc[ids].reset_index(drop=True)
     table = pd.concat([usable[["dataset", "path", "sha256", "native_label", "code"]], rows], axis=1)
     keep_result(out, table.to_parquet)
+    wrong = index[~index["status"].isin(["ok", "duplicate"])]
+    console.say(*(f"{row.status}: {row.path}: {row.reason}" for row in wrong.itertuples()))
+    console.say(*(f"changed: {path}: {reason}" for path, reason in lost.items()))
     console.say(f"{len(table):,} images x {rows.shape[1]} features written to {out}")
 
 

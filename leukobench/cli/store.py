@@ -51,7 +51,7 @@ def status(folder: Folder):
         console.say(*(record.get("traceback") or record.get("error", "")).rstrip().splitlines())
         log = folder / "logs" / f"{record['fingerprint']}.log"
         if log.is_file():
-            lines = log.read_text(errors="replace").splitlines()
+            lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
             console.say(f"end of {log}:" if len(lines) > LOG_LINES else f"{log}:")
             console.say(*lines[-LOG_LINES:])
 

@@ -5,7 +5,8 @@ import hashlib
 import cv2
 import numpy as np
 
-from leukobench.imaging.io import ImageError, decode_image
+from leukobench.datasets.taxonomy import subsumes
+from leukobench.imaging.io import ImageError, decode_image, read_file
 
 GREY_WEIGHTS = np.array([0.299, 0.587, 0.114])  # ITU-R BT.601 luma
 LUMINANCE_WEIGHTS = np.array([0.2126, 0.7152, 0.0722])  # Rec. 709 primaries
@@ -29,11 +30,8 @@ def examine(path):
     """
     facts = dict.fromkeys(("sha256", "height", "width", "mean_brightness", "mean_luminance"))
     try:
-        data = path.read_bytes()
-    except OSError as error:
-        return facts | {"status": "unreadable", "reason": error.strerror or str(error)}
-    facts["sha256"] = hashlib.sha256(data).hexdigest()
-    try:
+        data = read_file(path)
+        facts["sha256"] = hashlib.sha256(data).hexdigest()
         image = decode_image(data)
     except ImageError as error:
         return facts | {"status": error.kind, "reason": error.reason}
@@ -70,8 +68,9 @@ def brightness(image):
 def mark_repeats(index):
     """Give byte-identical files their status, in place.
 
-    Of files with the same label the first stays "ok" and the others become "duplicate". Where the labels differ
-    nobody knows which is right: all become "conflicting_label".
+    One of them stays "ok": the first of those with the finest label, where all labels lie on one branch of the label
+    tree (a neutrophil, and the same picture as a segmented neutrophil). The others become "duplicate". Where labels
+    exclude each other nobody knows which is right: all become "conflicting_label".
 
     Parameters
     ----------
@@ -81,12 +80,20 @@ def mark_repeats(index):
     """
     usable = index[index["status"] == "ok"]
     for _, same in usable[usable["sha256"].duplicated(keep=False)].groupby("sha256", sort=False):
-        if same["code"].nunique() == 1:
-            rest = same.index[1:]
-            index.loc[rest, "status"] = "duplicate"
-            index.loc[rest, "reason"] = f"the same bytes as {same['path'].iloc[0]}"
+        finest = _finest(same["code"].unique())
+        if finest is not None:
+            first = same.index[same["code"] == finest][0]
+            for row in same.index.drop(first):
+                finer = "" if same.at[row, "code"] == finest else f", whose label {finest} is finer"
+                reason = f"the same bytes as {same.at[first, 'path']}{finer}"
+                index.loc[row, ["status", "reason"]] = ["duplicate", reason]
             continue
         for row in same.index:
             others = same[same["code"] != same.at[row, "code"]]
             named = ", ".join(f"{path} ({code})" for path, code in zip(others["path"], others["code"], strict=True))
             index.loc[row, ["status", "reason"]] = ["conflicting_label", f"the same bytes with another label: {named}"]
+
+
+def _finest(codes):
+    """The code that all others hold as a finer one; None where there is none."""
+    return next((fine for fine in codes if all(subsumes(coarse, fine) for coarse in codes)), None)

@@ -1,8 +1,8 @@
 """Barcelona: normal peripheral blood cells, the file name's prefix being the finer label."""
 
-import csv
-
-from leukobench.datasets.card import DatasetCard, Record, image_files, subfolders
+from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.walk import image_files, subfolders
+from leukobench.inputs import read_table
 
 LAYOUT = "PBC_dataset_normal_DIB"
 FOLDERS = {  # prefix of the file name to the class folder it belongs in
@@ -113,7 +113,7 @@ def read_splits(folder):
     splits = {}
     for name in ("train", "val", "test"):
         path = folder / f"pbc_attr_v1_{name}.csv"
-        if path.is_file():
-            with path.open(newline="", encoding="utf-8") as lines:
-                splits |= {row["path"].split("/", 1)[1]: name for row in csv.DictReader(lines)}
+        if path.exists():
+            for _, (file,) in read_table(path, ["path"]):
+                splits["/".join(file.replace("\\", "/").split("/")[-2:])] = name
     return splits

@@ -4,7 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+from leukobench.errors import UsageError
+from leukobench.imaging.scale import check_um_per_px
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,11 @@ class DatasetCard:
     notes : tuple of str
         Traps and other things worth knowing.
 
+    Raises
+    ------
+    UsageError
+        The pixel size is none.
+
     Examples
     --------
     >>> DatasetCard(name="x", title="X", folder="x", labels={"n": "NE"}, counts={"n": 1200}).total
@@ -68,6 +74,9 @@ class DatasetCard:
     checksums: dict = field(default_factory=dict)
     notes: tuple = ()
 
+    def __post_init__(self):
+        check_pixel_size(self.um_per_px, self.name)
+
     @property
     def total(self):
         """Number of images in the full release; None where there is no release."""
@@ -79,6 +88,35 @@ class DatasetCard:
         for label, count in self.counts.items():
             totals[self.labels[label]] = totals.get(self.labels[label], 0) + count
         return totals
+
+
+def check_pixel_size(um_per_px, where):
+    """Refuse what is no pixel size.
+
+    Parameters
+    ----------
+    um_per_px : float or None
+        Micrometres per pixel; None is unknown.
+    where : str
+        Who says so, for the message.
+
+    Raises
+    ------
+    UsageError
+        It is no number, not a number, or out of range.
+
+    Examples
+    --------
+    >>> check_pixel_size(0.1, "ward7")
+    """
+    if um_per_px is None:
+        return
+    if isinstance(um_per_px, bool) or not isinstance(um_per_px, int | float) or um_per_px != um_per_px:
+        raise UsageError(f"{where}: um_per_px = {um_per_px!r} is no pixel size", "leave it out where it is unknown")
+    try:
+        check_um_per_px(um_per_px, 1)
+    except UsageError as error:
+        raise UsageError(f"{where}: um_per_px = {error.message}", error.hint) from error
 
 
 class Record(NamedTuple):
@@ -113,39 +151,3 @@ class Record(NamedTuple):
     second_label: str | None = None
     second_label_repeat: str | None = None
     doubt: str = ""
-
-
-def image_files(folder):
-    """List the files in a folder that are named like images, hidden ones among them, in sorted order.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder; a missing one counts as empty.
-
-    Returns
-    -------
-    list of Path
-        The files.
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in IMAGE_SUFFIXES and path.is_file())
-
-
-def subfolders(folder):
-    """List the folders in a folder, but for the hidden ones, in sorted order.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder; a missing one counts as empty.
-
-    Returns
-    -------
-    list of Path
-        The folders.
-    """
-    if not folder.is_dir():
-        return []
-    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))

@@ -15,6 +15,7 @@ from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.taxonomy import LEVELS, to_level
 from leukobench.errors import UsageError, unknown
 from leukobench.files import keep_result
+from leukobench.inputs import as_words, spell
 from leukobench.text import to_csv
 
 COLUMNS = {
@@ -40,7 +41,10 @@ COLUMNS = {
     "second_label": "str",
     "second_label_repeat": "str",
 }
-STATUSES = ("ok", "not_an_image", "truncated", "unreadable", "duplicate", "conflicting_label", "unlabelled")
+STATUSES = (
+    *("ok", "not_an_image", "truncated", "too_large", "unreadable"),
+    *("duplicate", "conflicting_label", "unlabelled"),
+)
 PHANTOM_FILE = "PHANTOM.json"  # marks a data root whose images are rendered
 FORMATS = {
     "csv": lambda index, path: Path(path).write_text(to_csv(index), encoding="utf-8", newline=""),
@@ -70,9 +74,10 @@ def build_index(root, names=None, progress=None, jobs=None):
     -------
     DataFrame
         One row per file, sorted by dataset and path, with the columns and dtypes of `COLUMNS`. `path` and `mask` are
-        relative to the root, with forward slashes. `status` is one of `STATUSES`; rows that are not "ok" have a
-        `reason`. Byte-identical files are looked for over all datasets read. Unknown labels, groups and the like are
-        missing values. `synthetic` is true where the root holds a file `PHANTOM.json`.
+        relative to the root, with forward slashes, spelled so that `leukobench.inputs.locate` finds the files again.
+        `status` is one of `STATUSES`; rows that are not "ok" have a `reason`. Byte-identical files are looked for over
+        all datasets read. Unknown labels, groups and the like are missing values. `synthetic` is true where the root
+        holds a file `PHANTOM.json`.
 
     Raises
     ------
@@ -174,16 +179,16 @@ def _row(root, card, record, facts, synthetic):
         known = ", ".join(card.labels)
         status, reason = "unlabelled", record.doubt or f"label {record.native_label!r} is none of {known}"
     return {
-        **record._asdict(),
+        **{key: spell(value) if isinstance(value, str) else value for key, value in record._asdict().items()},
         **facts,
         **{level: to_level(code, level) for level in LEVELS},
         "dataset": card.name,
-        "path": record.path.relative_to(root).as_posix(),
+        "path": spell(record.path.relative_to(root).as_posix()),
         "code": code,
         "status": status,
         "reason": reason,
         "um_per_px": np.nan if card.um_per_px is None else card.um_per_px,
         "synthetic": synthetic,
-        "folder": record.path.parent.name,
-        "mask": record.mask.relative_to(root).as_posix() if record.mask else None,
+        "folder": as_words(record.path.parent.name),
+        "mask": spell(record.mask.relative_to(root).as_posix()) if record.mask else None,
     }

@@ -1,6 +1,9 @@
 """Munich: leukocytes of patients with acute myeloid leukaemia and of controls."""
 
-from leukobench.datasets.card import DatasetCard, Record, image_files, subfolders
+from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.walk import image_files, subfolders
+from leukobench.errors import UsageError
+from leukobench.inputs import read_text, spell
 
 LAYOUT = "AML-Cytomorphology_LMU"
 
@@ -86,7 +89,14 @@ def read(root):
 
 def read_second_labels(path):
     """Read the release's label file, a dict of "<class folder>/<file name>" to two second labels; empty without it."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    rows = (line.split() for line in path.read_text(encoding="utf-8").splitlines())
-    return {row[0]: tuple(None if label == "nan" else label for label in row[2:]) for row in rows if len(row) == 4}
+    second = {}
+    for line, text in enumerate(read_text(path).splitlines(), start=1):
+        cells = text.split()
+        if len(cells) == 4:
+            name = cells[0].replace("\\", "/")
+            second[name] = tuple(None if label == "nan" else label for label in cells[2:])
+        elif cells:
+            raise UsageError(f"{spell(path)}, line {line}: {len(cells)} cells in place of 4", "mend the line")
+    return second

@@ -1,6 +1,7 @@
 """Raabin-WBC: the double-labelled crops, with the slide in the file name."""
 
-from leukobench.datasets.card import DatasetCard, Record, image_files, subfolders
+from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.walk import image_files, subfolders
 
 ARCHIVES = "http://dl.raabindata.com/WBC/Cropped_double_labeled"
 SPLIT_COUNTS = {

@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from leukobench.datasets import barcelona, cvb, folder, jiangxi, munich, raabin
-from leukobench.datasets.card import subfolders
+from leukobench.datasets.walk import subfolders
 from leukobench.errors import unknown
+from leukobench.inputs import as_words
 
 DATASETS = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
 
@@ -36,8 +37,9 @@ def get_dataset(name, root=None):
     """
     if name in DATASETS:
         return DATASETS[name]
-    if root is not None and name in {path.name for path in subfolders(Path(root))} - _taken():
-        return folder.open_dataset(Path(root) / name)
+    own = {} if root is None else {as_words(path.name): path for path in subfolders(Path(root))}
+    if as_words(name) in own.keys() - _taken():
+        return folder.open_dataset(own[as_words(name)])
     known = [*DATASETS, *(own_datasets(root) if root is not None else [])]
     raise unknown("dataset", name, known)
 
@@ -58,7 +60,7 @@ def own_datasets(root):
     list of str
         Their names in sorted order.
     """
-    return [path.name for path in folder.candidates(Path(root)) if path.name not in _taken()]
+    return [as_words(path.name) for path in folder.candidates(Path(root)) if path.name not in _taken()]
 
 
 def present_datasets(root):

@@ -4,15 +4,15 @@ The facts are in `taxonomy.toml`. An image stores the deepest cell type that its
 evaluated at any level above it; nothing is ever guessed finer than the source says.
 """
 
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from leukobench.errors import UsageError, unknown
+from leukobench.inputs import read_toml
 
-FACTS = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+FACTS = read_toml(Path(__file__).with_suffix(".toml"))
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,26 @@ def to_level(code, level, options=()):
         raise unknown("cell type", code, CELL_TYPES)
     cell_type = CELL_TYPES[code]
     return cell_type.level.get(level) or (cell_type.option.get(level) if code in options else None)
+
+
+def subsumes(coarse, fine):
+    """Say whether one cell type is another one, or holds it as a finer one.
+
+    Parameters
+    ----------
+    coarse, fine : str
+        Codes of cell types. What takes part at a level on request only (LYA as LY) is not held by it.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> subsumes("NE", "SNE"), subsumes("SNE", "NE"), subsumes("IG", "MY"), subsumes("LY", "LYA")
+    (True, False, True, False)
+    """
+    return coarse == fine or coarse in CELL_TYPES[fine].level.values()
 
 
 def class_names(level):

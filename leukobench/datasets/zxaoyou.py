@@ -1,8 +1,9 @@
 """The layout of the repository zxaoyou/segmentation_WBC, which CVB and Jiangxi share."""
 
-import csv
-
-from leukobench.datasets.card import Record, image_files
+from leukobench.datasets.card import Record
+from leukobench.datasets.walk import image_files
+from leukobench.errors import UsageError
+from leukobench.inputs import read_table, spell
 
 URL = "https://github.com/zxaoyou/segmentation_WBC"
 LICENCE = "GPL-3.0 repository; cite"
@@ -41,8 +42,14 @@ def read(root, folder, number):
 
 def read_labels(path):
     """Read a label file, a dict of picture number to class id; empty without it."""
-    if not path.is_file():
+    if not path.exists():
         return {}
-    with path.open(newline="", encoding="utf-8-sig") as lines:
-        rows = [row for row in csv.reader(lines) if len(row) >= 2]
-    return {row[0].strip().lstrip("0"): row[1].strip() for row in rows if row[0].strip().isdigit()}
+    labels = {}
+    for line, cells in read_table(path):
+        number, label, *_ = [*cells, ""]
+        if not (number.isdecimal() and label):
+            if line > 1:  # the first line is a header
+                raise UsageError(f"{spell(path)}, line {line}: no number of a picture and its class", "mend the line")
+            continue
+        labels[number.lstrip("0")] = label
+    return labels

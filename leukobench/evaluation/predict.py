@@ -1,6 +1,5 @@
 """A laboratory's own images, predicted by a trained model, with pictures of where a network looked."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -11,18 +10,20 @@ from threadpoolctl import threadpool_limits
 
 from leukobench.cache import TableCache
 from leukobench.datasets.audit import examine
-from leukobench.datasets.card import IMAGE_SUFFIXES
+from leukobench.datasets.card import check_pixel_size
 from leukobench.datasets.index import PHANTOM_FILE
+from leukobench.datasets.walk import IMAGE_SUFFIXES, image_tree
 from leukobench.errors import UsageError
 from leukobench.evaluation.representations import load_rows
 from leukobench.evaluation.trained import represent
 from leukobench.files import atomic_write, fitting_name
+from leukobench.inputs import spell
 from leukobench.models import MODELS, get_model
 from leukobench.models.network.explain import grad_cam, overlay
 
 
 def read_folder(folder, um_per_px=None, progress=None):
-    """Look at every image file below a folder, in whatever folders they lie.
+    """Look at every image file below a folder, in whatever folders they lie; `datasets.walk` says which are found.
 
     Parameters
     ----------
@@ -35,8 +36,9 @@ def read_folder(folder, um_per_px=None, progress=None):
     Returns
     -------
     pandas.DataFrame
-        One row per file that is named like an image, sorted by path: path (below the folder, with forward slashes),
-        sha256, um_per_px, synthetic, and error, which is empty for an image that can be read.
+        One row per file that is named like an image, sorted by path: path (below the folder, with forward slashes,
+        spelled so that `leukobench.inputs.locate` finds the file again), sha256, um_per_px, synthetic, and error, which
+        is empty for an image that can be read.
 
     Raises
     ------
@@ -46,10 +48,8 @@ def read_folder(folder, um_per_px=None, progress=None):
     folder = Path(folder)
     if not folder.is_dir():
         raise UsageError(f"no folder {folder}", "name a folder with images")
-    if um_per_px is not None and not 0 < um_per_px < np.inf:
-        raise UsageError(f"{um_per_px} is no pixel size", "it is in micrometres per pixel, for example 0.1")
-    paths = sorted(Path(top) / name for top, _, names in os.walk(folder, onerror=_refuse) for name in names)
-    paths = [path for path in paths if path.suffix.lower() in IMAGE_SUFFIXES]
+    check_pixel_size(um_per_px, spell(folder))
+    paths = image_tree(folder)
     if not paths:
         raise UsageError(
             f"no images in {folder}", f"files that end in {', '.join(sorted(IMAGE_SUFFIXES))} are looked for"
@@ -57,12 +57,9 @@ def read_folder(folder, um_per_px=None, progress=None):
     synthetic = any((each / PHANTOM_FILE).is_file() for each in (folder.resolve(), *folder.resolve().parents))
     rows = []
     for done, path in enumerate(paths, start=1):
-        name = path.relative_to(folder).as_posix()
-        shown = os.fsencode(name).decode(errors="replace")
         facts = examine(path)
         error = "" if facts["status"] == "ok" else f"{facts['status']}: {facts['reason']}"
-        if shown != name:
-            error = "unreadable: the name of the file is not UTF-8"
+        shown = spell(path.relative_to(folder).as_posix())
         rows.append((shown, facts["sha256"], np.nan if um_per_px is None else um_per_px, synthetic, error))
         if progress:
             progress(done, len(paths))
@@ -93,16 +90,18 @@ def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None
     pandas.DataFrame
         One row per file: file, class, probability, entropy (natural logarithm, 0 to log k), one column `p_<class>` for
         each of the k classes of the head, synthetic (whether the model or the image is) and error. A file that cannot
-        be read has an error and no class.
+        be read, or has changed since `read_folder`, has an error and no class.
 
     Raises
     ------
     UsageError
-        Where the model reads another number of columns, or gives something that is no probability.
+        Where no file is left, the model reads another number of columns, or gives something that is no probability.
     """
-    readable = (images["error"] == "").to_numpy()
-    representation = get_model(trained.model).representation
-    rows = represent(representation, images[readable], folder, jobs, device, cache, progress)
+    representation, lost = get_model(trained.model).representation, {}
+    rows = represent(representation, images[images["error"] == ""], folder, jobs, device, cache, progress, lost)
+    gone = images["path"].isin(lost)
+    errors = images["error"].where(~gone, images["path"].map(lambda path: f"changed: {lost.get(path)}"))
+    readable = (errors == "").to_numpy()
     progress.stage("prediction", 1)
     try:
         with threadpool_limits(1):
@@ -113,7 +112,7 @@ def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None
     table = pd.DataFrame({"file": images["path"], "class": "", "probability": np.nan, "entropy": np.nan})
     table[[f"p_{name}" for name in trained.head]] = np.nan
     table["synthetic"] = images["synthetic"] | trained.synthetic
-    table["error"] = images["error"]
+    table["error"] = errors
     table.loc[readable, [f"p_{name}" for name in trained.head]] = probabilities
     table.loc[readable, "class"] = np.array(trained.head)[probabilities.argmax(axis=1)]
     table.loc[readable, "probability"] = probabilities.max(axis=1)
@@ -140,7 +139,7 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
         Where the model is no network, or one that Grad-CAM cannot explain.
     """
     check_explainable(trained.model)
-    readable = images["error"] == ""
+    readable = table["error"] == ""
     rows = load_rows(get_model(trained.model).representation, images[readable], TableCache(cache))
     network = trained.fitted.estimator
     shown = table[readable]
@@ -203,7 +202,3 @@ def notes(trained, images):
         ),
     ]
     return [text for holds, text in said if holds]
-
-
-def _refuse(error):
-    raise UsageError(f"cannot read the folder {error.filename}: {error.strerror}", "give yourself the right to read it")

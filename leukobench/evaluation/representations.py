@@ -5,7 +5,6 @@ import dataclasses
 import functools
 import time
 from concurrent.futures import FIRST_COMPLETED, wait
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,9 +16,11 @@ from leukobench.errors import UsageError
 from leukobench.evaluation.pool import LocalPool, how_it_ended
 from leukobench.features import views
 from leukobench.imaging.io import ImageError, read_image
+from leukobench.inputs import locate
 from leukobench.models.spec import ModelSpec, parts_of
 
-BATCH = 32  # images that one worker holds in memory at a time
+BATCH = 32  # images that one worker is given at a time
+BATCH_PIXELS = 16_000_000  # and pixels that it holds in memory, but for the last image: 32 of 700 x 700, 1 photograph
 TRIES = 3  # of a batch whose process died; from the second on each of its representations has a process of its own
 
 
@@ -178,7 +179,9 @@ def image_ids(samples):
     return [f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}" for sha, um in pairs]
 
 
-def compute_missing(names, samples, root, *, cache=None, jobs=1, pool=None, device="auto", progress=None, failed=None):
+def compute_missing(
+    names, samples, root, *, cache=None, jobs=1, pool=None, device="auto", progress=None, failed=None, lost=None
+):
     """Compute what the cache lacks: every image is decoded and segmented once for all representations.
 
     Parameters
@@ -202,6 +205,9 @@ def compute_missing(names, samples, root, *, cache=None, jobs=1, pool=None, devi
     failed : dict, optional
         Where representations that cannot be computed are put: name to (kind of failure, reason). What can be computed
         of them is in the cache all the same, and the others go on.
+    lost : dict, optional
+        Where images are put that are no longer what was indexed: path to reason, with all others computed. Without it
+        their representations cannot be computed.
 
     Returns
     -------
@@ -229,9 +235,14 @@ def compute_missing(names, samples, root, *, cache=None, jobs=1, pool=None, devi
     with contextlib.ExitStack() as held:
         if pool is None and jobs > 1 and batches:
             pool = held.enter_context(LocalPool(min(jobs, len(batches))))
-        for batch, (spent, reasons) in _outcomes(task, batches, pool):
+        for batch, (spent, reasons, unread) in _outcomes(task, batches, pool):
             for name, (number, seconds) in spent.items():
                 measured[name] = [measured[name][0] + number, measured[name][1] + seconds]
+            if unread and lost is None:
+                path, reason = next(iter(unread.items()))
+                reasons = dict.fromkeys(batch.names, ("error", f"{path} cannot be read as it was indexed: {reason}"))
+            elif unread:
+                lost |= unread
             wrong |= reasons | wrong  # the first reason stays
             done += len(batch.ids) * len(batch.names)
             if progress:
@@ -253,6 +264,7 @@ class Batch:
 
     names: tuple
     ids: list
+    sha256: list
     paths: list
     um_per_px: np.ndarray
     tries: int = 1
@@ -267,8 +279,9 @@ def _batches(lacking, samples, ids):
         rows = np.flatnonzero((patterns == pattern).all(axis=1) & patterns.any(axis=1))
         for start in range(0, len(rows), BATCH):
             at = rows[start : start + BATCH]
-            um_per_px = samples["um_per_px"].iloc[at].to_numpy(dtype=float)
-            batches.append(Batch(names, list(ids[at]), list(samples["path"].iloc[at]), um_per_px))
+            chosen = samples.iloc[at]
+            um_per_px = chosen["um_per_px"].to_numpy(dtype=float)
+            batches.append(Batch(names, list(ids[at]), list(chosen["sha256"]), list(chosen["path"]), um_per_px))
     return batches
 
 
@@ -291,7 +304,7 @@ def _outcomes(task, batches, pool):
                     again = dataclasses.replace(batch, tries=batch.tries + 1)
                     waiting += [dataclasses.replace(again, names=(name,)) for name in batch.names]
                     continue
-                found = {}, dict.fromkeys(batch.names, ("killed", how_it_ended(error)))
+                found = {}, dict.fromkeys(batch.names, ("killed", how_it_ended(error))), {}
             yield batch, found
 
 
@@ -304,18 +317,40 @@ def _compute_batch(folder, root, device, batch):
         Name to (images, seconds).
     failed : dict
         Name to (kind of failure, reason); one that fails leaves the others as they are.
+    unread : dict
+        Path to reason, of images that are no longer what was indexed.
     """
-    start = time.perf_counter()
-    images, lost = {}, []
-    for number, path in enumerate(batch.paths):
+    spent, failed, unread = dict.fromkeys(batch.names, (0, 0.0)), {}, {}
+    cache = TableCache(folder)
+    for at, images, read in _read_images(root, batch, unread):
+        ids = [batch.ids[number] for number in at]
+        names = [name for name in batch.names if name not in failed]
+        for name, seconds in _compute(cache, device, names, ids, images, batch.um_per_px[at], failed):
+            spent[name] = spent[name][0] + len(images), spent[name][1] + read + seconds
+    return {name: counts for name, counts in spent.items() if counts[0]}, failed, unread
+
+
+def _read_images(root, batch, unread):
+    """Read the images of a batch, no more at a time than may be held: their places, themselves, and the seconds."""
+    at, images, start = [], [], time.perf_counter()
+    for number, (path, sha256) in enumerate(zip(batch.paths, batch.sha256, strict=True)):
         try:
-            images[number] = read_image(Path(root) / path)
+            images.append(read_image(locate(root, path), sha256))
+            at.append(number)
         except ImageError as error:
-            lost.append(f"{path} cannot be read any more ({error.reason})")
-    read, at = time.perf_counter() - start, list(images)
-    images, um_per_px, masks, segmented = list(images.values()), batch.um_per_px[at], None, 0.0
-    spent, failed = {}, dict.fromkeys(batch.names, ("error", lost[0])) if lost else {}
-    for name in batch.names if images else ():
+            unread[path] = error.reason
+        if sum(image.shape[0] * image.shape[1] for image in images) >= BATCH_PIXELS:
+            yield at, images, time.perf_counter() - start
+            at.clear(), images.clear()  # emptied for the taker too, who would hold them while the next are read
+            start = time.perf_counter()
+    if images:
+        yield at, images, time.perf_counter() - start
+
+
+def _compute(cache, device, names, ids, images, um_per_px, failed):
+    """Put the representations of some images into the cache; gives those that could be, with the seconds."""
+    masks, segmented = None, 0.0
+    for name in names:
         try:
             each = get_representation(name, device)
             if each.needs_masks and masks is None:
@@ -332,11 +367,10 @@ def _compute_batch(folder, root, device, batch):
         except Exception as error:  # whatever a network or a feature does wrong is its own failure, never a crash
             failed[name] = "error", f"{type(error).__name__}: {error}".splitlines()[0]
             continue
-        table.index = [batch.ids[number] for number in at]
+        table.index = ids
         table.columns = table.columns.astype(str)
-        TableCache(folder).save(each.key, table)
-        spent[name] = len(images), read + segmented * each.needs_masks + time.perf_counter() - start
-    return spent, failed
+        cache.save(each.key, table)
+        yield name, segmented * each.needs_masks + time.perf_counter() - start
 
 
 def load_rows(name, samples, cache=None):

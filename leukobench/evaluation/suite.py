@@ -1,7 +1,6 @@
 """A suite: which datasets, level, models, protocols, seeds and budget. A TOML file, read and checked here."""
 
 import dataclasses
-import tomllib
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -9,18 +8,21 @@ from typing import Annotated
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, ValidationError
 from pydantic.dataclasses import dataclass
 
+from leukobench.datasets.names import check_name
 from leukobench.datasets.taxonomy import LEVELS, PRESETS
 from leukobench.errors import UsageError, unknown
+from leukobench.inputs import read_toml
 from leukobench.models import MODELS, get_model
 
 PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 
 
 def _dataset_name(name):
-    """A name that stands in paths and tables; which names there are is known when the data are read."""
-    if name in ("", ".", "..") or not name.isprintable() or {*name} & {*"/\\"}:
-        raise ValueError("a dataset's name is that of a folder, without slashes and control characters")
-    return name
+    """A dataset's name; which there are is known when the data are read."""
+    try:
+        return check_name(name)
+    except UsageError as error:
+        raise ValueError(error.message) from error
 
 
 # The types and ranges of a suite's and a budget's keys.
@@ -29,7 +31,7 @@ Number = Annotated[int, Field(ge=1, le=1_000_000)]
 Folds = Annotated[int, Field(ge=2, le=1_000)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 SuiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
-DatasetName = Annotated[str, StringConstraints(max_length=150), AfterValidator(_dataset_name)]
+DatasetName = Annotated[str, AfterValidator(_dataset_name)]
 
 
 def _several(kind):
@@ -176,7 +178,7 @@ def get_budget(name):
     UsageError
         For an unknown name.
     """
-    table = tomllib.loads((resources.files("leukobench.evaluation") / "budgets.toml").read_text())
+    table = read_toml(resources.files("leukobench.evaluation") / "budgets.toml")
     choose("budget", [name], table)
     return Budget(name=name, **table[name])
 
@@ -246,16 +248,9 @@ WORDS = {
 
 
 def _read(path):
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise UsageError(
-            f"no suite file {path}", "give a path to a TOML file, or one of `leukobench suites ls`"
-        ) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}", SEE) from None
-    except ValueError as error:  # no UTF-8, or no TOML
-        raise UsageError(f"{path} is not a TOML file: {error}", SEE) from None
+    if not path.exists():
+        raise UsageError(f"no suite file {path}", "give a path to a TOML file, or one of `leukobench suites ls`")
+    return read_toml(path)
 
 
 def _first(error):

@@ -155,9 +155,15 @@ def own_seed(sources, model, seed):
     return derive_seed("pairwise", "+".join(sources), model, seed, 0)
 
 
-def represent(name, samples, root, jobs, device, cache, progress):
-    """Rows of a representation for images, computed where the cache lacks them; parameters as in `train_model`."""
+def represent(name, samples, root, jobs, device, cache, progress, lost=None):
+    """Rows of a representation for images, computed where the cache lacks them; parameters as in `train_model`.
+
+    With a dict `lost`, images that are no longer what was indexed are put there and have no rows; else they are errors.
+    """
     tables = TableCache(cache)
     progress.stage(f"{name} of {len(samples):,} images", None)
-    compute_missing([name], samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count)
+    compute_missing([name], samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count, lost=lost)
+    samples = samples[~samples["path"].isin(lost or {})]
+    if samples.empty:
+        raise UsageError(f"none of the images in {root} is left as it was indexed", "start the same command again")
     return load_rows(name, samples, tables)

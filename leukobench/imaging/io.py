@@ -5,30 +5,50 @@ which takes 0.4 ms for a 360x363 file where Pillow takes 1.0 ms and gives the sa
 Everything else goes through Pillow: OpenCV blackens TIFF pixels whose alpha is 0, while the colours are in the file.
 There is no fallback from one decoder to the other, so a file has one set of pixels or none.
 
-What happens to other kinds of pixels:
+Pixels come as they are stored, whatever the format:
 
-- alpha is dropped, not blended; a palette is expanded; grey becomes three equal channels
+- alpha is dropped, neither blended nor divided by (associated alpha); a palette is expanded; grey becomes three equal
+  channels
+- the orientation (EXIF, TIFF tag or XMP) and the colour profile of the file are ignored
+- of a file with several pages the first is read
 - 16 bits per sample, CMYK, floating point and the like are refused as "unreadable": squeezing them into 8 bits
   would need a guess at the range that was meant
-- the orientation tag and colour profile of the file are ignored: pixels come as they are stored
-- of a file with several pages the first is read
+
+Nothing is opened to be waited for, and nothing is decoded before it is known to be small enough: a regular file of at
+most `MAX_BYTES`, which by its header holds at most `MAX_PIXELS` pixels. An image at both limits takes less than 1 GB
+from decoding to features.
 
 A file whose pixels end early is "truncated". A JPEG damaged in the middle that still decodes to its full size cannot
 be told from a sound one with these decoders.
 """
 
+import errno
+import hashlib
 import io
-from pathlib import Path
 
 import cv2
 import numpy as np
-from PIL import Image
+from PIL import ExifTags, TiffImagePlugin
+from PIL.BmpImagePlugin import BmpImageFile
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
 
-SIGNATURES = {b"\xff\xd8\xff": "JPEG", b"\x89PNG\r\n\x1a\n": "PNG", b"BM": "BMP", b"II*\0": "TIFF", b"MM\0*": "TIFF"}
-PLAIN_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX"}
+from leukobench.inputs import read_bytes
+
+MAX_BYTES = 2**28  # of a file
+MAX_PIXELS = 32_000_000  # of an image
+# The readers themselves, and not `Image.open`, which warns or fails at limits of its own that any library may move.
+READERS = {
+    b"\xff\xd8\xff": JpegImageFile,
+    b"\x89PNG\r\n\x1a\n": PngImageFile,
+    b"BM": BmpImageFile,
+    b"II*\0": TiffImagePlugin.TiffImageFile,
+    b"MM\0*": TiffImagePlugin.TiffImageFile,
+}
+PLAIN_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX"}
 JPEG_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 JPEG_END = b"\xff\xd9"
-BITS_PER_SAMPLE = 258  # TIFF tag
+SEPARATE_PLANES = 2  # of TIFF's planar configuration
 
 
 class ImageError(Exception):
@@ -36,24 +56,54 @@ class ImageError(Exception):
 
     Parameters
     ----------
-    kind : {"not_an_image", "truncated", "unreadable"}
-        What is wrong, as in the index's column `status`.
+    kind : {"not_an_image", "truncated", "unreadable", "too_large", "changed"}
+        What is wrong, as in the index's column `status`; "changed" is a file that is not the one that was indexed.
     reason : str
         The same for people, in one line.
     """
 
     def __init__(self, kind, reason):
         self.kind, self.reason = kind, reason
-        super().__init__(f"{kind}: {reason}")
+        super().__init__(kind, reason)
+
+    def __str__(self):
+        return f"{self.kind}: {self.reason}"
 
 
-def read_image(path):
+def read_file(path):
+    """Read the bytes of an image file, of a regular one that is not too large.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    bytes
+        Its content, at most `MAX_BYTES`.
+
+    Raises
+    ------
+    ImageError
+        The file cannot be read, is no regular file, or is too large.
+    """
+    try:
+        return read_bytes(path, MAX_BYTES)
+    except OSError as error:
+        kind = "too_large" if error.errno == errno.EFBIG else "unreadable"
+        raise ImageError(kind, error.strerror or str(error)) from error
+
+
+def read_image(path, sha256=None):
     """Read an image file.
 
     Parameters
     ----------
-    path : str or Path
+    path : path-like
         A JPEG, PNG, BMP or TIFF file.
+    sha256 : str, optional
+        What the bytes must hash to; the bytes that are hashed are those that are decoded.
 
     Returns
     -------
@@ -63,12 +113,11 @@ def read_image(path):
     Raises
     ------
     ImageError
-        The file is no image, ends early, or cannot be read.
+        The file is no image, ends early, is too large, cannot be read, or has another checksum.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as error:
-        raise ImageError("unreadable", error.strerror or str(error)) from error
+    data = read_file(path)
+    if sha256 is not None and hashlib.sha256(data).hexdigest() != sha256:
+        raise ImageError("changed", "the file is no longer the one that was indexed")
     return decode_image(data)
 
 
@@ -88,22 +137,23 @@ def decode_image(data):
     Raises
     ------
     ImageError
-        The bytes are no image, end early, or cannot be decoded.
+        The bytes are no image, end early, hold too many pixels, or cannot be decoded.
 
     Examples
     --------
     >>> decode_image(cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1].tobytes()).shape
     (2, 3, 3)
     """
-    kind = next((name for start, name in SIGNATURES.items() if data.startswith(start)), None)
+    reader = next((reader for start, reader in READERS.items() if data.startswith(start)), None)
     if not data:
         raise ImageError("truncated", "the file is empty")
-    if kind is None:
+    if reader is None:
         raise ImageError("not_an_image", "does not begin like a JPEG, PNG, BMP or TIFF file")
+    kind = reader.format
     try:
-        with Image.open(io.BytesIO(data), formats=[kind]) as image:
+        with reader(io.BytesIO(data)) as image:
             _check_pixels(image, data)
-            return _decode_jpeg(data, image) if kind == "JPEG" else np.array(image.convert("RGB"))
+            return _decode_jpeg(data, image) if kind == "JPEG" else _stored_colours(image)
     except ImageError:
         raise
     except Exception as error:  # decoders fail in many ways on damaged bytes, and one file must not stop the rest
@@ -139,16 +189,29 @@ def read_mask(path):
 
 
 def _check_pixels(image, data):
-    """Refuse pixels that do not fit 8-bit RGB; Pillow itself squeezes 16-bit colour silently."""
+    """Refuse more pixels than can be held, and pixels that do not fit 8-bit RGB, by the header alone."""
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError("too_large", f"{image.width:,} x {image.height:,} pixels, and at most {MAX_PIXELS:,} are read")
     bits = 8
     if image.format == "PNG":
         bits = data[24]
     elif image.format == "TIFF":
-        bits = max(image.tag_v2.get(BITS_PER_SAMPLE, (1,)))
-    if bits > 8:
+        bits = max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    if bits > 8:  # Pillow itself squeezes 16-bit colour silently
         raise ImageError("unreadable", f"{bits} bits per sample; save it as 8-bit RGB")
     if image.mode not in PLAIN_MODES:
         raise ImageError("unreadable", f"colour mode {image.mode}; save it as 8-bit RGB")
+
+
+def _stored_colours(image):
+    """Decode with Pillow, but for what it does to a TIFF beyond its samples: turning it, and dividing by alpha."""
+    if image.format == "TIFF":
+        image.getexif()[ExifTags.Base.Orientation] = 1
+        if image.mode == "RGBA" and any("a" in tile.args[0] for tile in image.tile):
+            if image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == SEPARATE_PLANES:
+                raise ImageError("unreadable", "associated alpha on separate planes; save it as 8-bit RGB")
+            image.tile = [tile._replace(args=(tile.args[0].upper(), *tile.args[1:])) for tile in image.tile]
+    return np.array(image.getchannel(0).convert("RGB") if image.mode == "La" else image.convert("RGB"))
 
 
 def _decode_jpeg(data, header):

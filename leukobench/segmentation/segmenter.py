@@ -206,7 +206,7 @@ def centred_ellipses(height, width):
     uint8 array, shape (height, width)
     """
     mask = np.zeros((height, width), np.uint8)
-    y, x = np.mgrid[:height, :width]
+    y, x = np.ogrid[:height, :width]
     for label, axis in enumerate(FALLBACK_AXES, start=1):
         inside = ((x + 0.5 - width / 2) / width) ** 2 + ((y + 0.5 - height / 2) / height) ** 2 <= axis**2
         mask[inside] = label

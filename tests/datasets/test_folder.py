@@ -71,12 +71,12 @@ def test_dataset_toml(ward):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("um_per_px = ", "not valid TOML"),
+        ("um_per_px = ", "not a TOML file"),
         ("colour = 3", "unknown key 'colour'.*keys are title"),
-        ("um_per_px = '0.1'", "wrong type"),
-        ("um_per_px = true", "wrong type"),
-        ("um_per_px = 0", "above zero"),
-        ("group = '('", "no regular expression"),
+        ("um_per_px = '0.1'", "no pixel size"),
+        ("um_per_px = true", "no pixel size"),
+        ("um_per_px = 0", "dataset.toml: um_per_px = 0 is no pixel size"),
+        ("group = '(?P<group>'", "no regular expression"),
         ("group = 'a'", "names no group"),
         ("[labels]\ndebris = 'JUNK'", "unknown cell type 'JUNK' for 'debris'.*codes are NE"),
     ],

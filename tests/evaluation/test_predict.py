@@ -113,6 +113,23 @@ def test_every_file_has_its_row(lda, folder, progress):
     assert sum("ward 7/" in file for file in good["file"]) == 3
 
 
+def test_a_file_that_changes_after_the_look_is_an_error_of_that_file(lda, folder, progress):
+    images = read_folder(folder)
+    changed = images.loc[images["error"] == "", "path"].iloc[1]
+    other = images.loc[images["error"] == "", "path"].iloc[0]
+    cv2.imwrite(str(folder / changed), 255 - cv2.imread(str(folder / other)))
+    cache = folder.parent / "cache"
+    table = predict_images(lda, images, folder, cache=cache / "1", progress=progress).set_index("file")
+    assert table["error"][changed] == "changed: the file is no longer the one that was indexed"
+    assert table["class"][changed] == ""
+    assert (table["error"] == "").sum() == 5
+    assert (table["class"] != "").sum() == 5
+    for path in images.loc[images["error"] == "", "path"]:
+        (folder / path).write_bytes((folder / path).read_bytes() + b"x")
+    with pytest.raises(UsageError, match=r"none of the images in .* is left as it was indexed"):
+        predict_images(lda, images, folder, cache=cache / "2", progress=progress)
+
+
 def test_strange_images_are_predicted_and_twins_get_the_same(lda, folder, progress):
     for name, image in {
         "white": np.full((90, 90, 3), 255),

@@ -42,7 +42,7 @@ def test_a_wrong_type_or_range_is_refused_by_the_loader(tmp_path, key, value):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(b"\xff\xfe\x00", "not a TOML"), (b"limits = 3", "limits"), (b"= 3", "not a TOML"), (None, "cannot read")],
+    [(b"\xff\xfe\x00", "is no text"), (b"limits = 3", "limits"), (b"= 3", "not a TOML"), (None, "cannot read")],
 )
 def test_a_file_that_is_no_suite_is_named(tmp_path, text, words):
     path = tmp_path / "mine.toml"

@@ -94,7 +94,7 @@ def test_what_the_file_cannot_say_stands_beside_it(tmp_path):
     with pytest.raises(UsageError, match="'mean' must be three numbers"):
         get_backbone(f"onnx:{file}")
     Path(f"{file}.toml").write_text("?")
-    with pytest.raises(UsageError, match="no TOML file"):
+    with pytest.raises(UsageError, match="not a TOML file"):
         get_backbone(f"onnx:{file}")
 
 

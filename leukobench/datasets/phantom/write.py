@@ -135,7 +135,10 @@ def _is_complete(root, facts, items):
     if not root.exists() or (root.is_dir() and not any(root.iterdir())):
         return False
     marker = root / PHANTOM_FILE
-    held = json.loads(marker.read_text(encoding="utf-8")) if marker.is_file() else None
+    try:
+        held = json.loads(marker.read_bytes()) if marker.is_file() else None
+    except ValueError:  # not one of ours, or damaged
+        held = None
     if held != facts:
         what = "something else" if held is None else "another phantom set"
         raise UsageError(f"{root} holds {what}", "name another folder, or remove this one")

@@ -1,7 +1,6 @@
 """Networks in ONNX files: whatever turns one batch of images into vectors or feature maps."""
 
 import os
-import tomllib
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -10,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from leukobench.errors import UsageError
+from leukobench.inputs import read_toml
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from leukobench.models.backbones.libraries import import_deep
 from leukobench.models.spec import ModelSpec
@@ -87,12 +87,9 @@ def _card(name, path, *modified):
 
 
 def _stated(path):
-    if not path.is_file():
+    if not path.exists():
         return {}
-    try:
-        stated = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no TOML file ({error})") from error
+    stated = read_toml(path)
     for key, value in stated.items():
         if key not in FACTS:
             raise UsageError(f"{path} states '{key}'", f"known: {', '.join(FACTS)}")

@@ -1,0 +1,83 @@
+"""Pixels come as they are stored, whatever the format: not turned by a tag, not divided by alpha, not blended."""
+
+import io
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from leukobench.imaging.io import ImageError, decode_image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
+ALPHA = np.repeat(np.array([0, 128, 255, 1], np.uint8), 10)[:, None, None].repeat(50, axis=1)
+WITH_ALPHA = np.concatenate([PIXELS, ALPHA], axis=2)
+TURNED = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+LAYOUTS = {
+    "strips": {},
+    "deflate": {"compression": "zlib"},
+    "tiles": {"tile": (16, 16)},
+    "tiles of deflate": {"tile": (16, 16), "compression": "zlib"},
+    "big-endian": {"byteorder": ">"},
+}
+
+
+def tiff(pixels, **options):
+    file = io.BytesIO()
+    tifffile.imwrite(file, pixels, **{"photometric": "rgb"} | options)
+    return file.getvalue()
+
+
+def saved(kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(PIXELS).save(file, kind, **options)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_no_tiff_is_turned_by_its_tag(layout, orientation):
+    data = tiff(PIXELS, extratags=[(274, "H", 1, orientation, True)], **LAYOUTS[layout])
+    np.testing.assert_array_equal(decode_image(data), PIXELS)
+
+
+def test_nor_by_what_is_written_in_its_xmp():
+    data = tiff(PIXELS, extratags=[(700, "B", len(TURNED), TURNED, True)])
+    np.testing.assert_array_equal(decode_image(data), PIXELS)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "PNG"])
+def test_nor_is_any_other_format(kind, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    np.testing.assert_array_equal(decode_image(saved(kind, exif=exif)), decode_image(saved(kind)))
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha", "unspecified"])
+def test_colours_beside_alpha_are_the_stored_ones(layout, alpha):
+    data = tiff(WITH_ALPHA, extrasamples=[alpha], **LAYOUTS[layout])
+    np.testing.assert_array_equal(decode_image(data), PIXELS)
+
+
+@pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha"])
+def test_grey_beside_alpha_is_the_stored_one(alpha):
+    data = tiff(WITH_ALPHA[..., [0, 3]], photometric="minisblack", planarconfig="contig", extrasamples=[alpha])
+    np.testing.assert_array_equal(decode_image(data), PIXELS[..., :1].repeat(3, axis=2))
+
+
+def test_colours_on_planes_of_their_own():
+    planes = np.moveaxis(WITH_ALPHA, 2, 0)
+    data = tiff(planes, planarconfig="separate", extrasamples=["unassalpha"])
+    np.testing.assert_array_equal(decode_image(data), PIXELS)
+    for options in ({}, {"compression": "zlib"}):  # the library divides these by alpha whatever it is told
+        with pytest.raises(ImageError, match="associated alpha on separate planes"):
+            decode_image(tiff(planes, planarconfig="separate", extrasamples=["assocalpha"], **options))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "TIFF"])
+def test_straight_alpha_of_other_writers(kind):
+    file = io.BytesIO()
+    Image.fromarray(WITH_ALPHA).save(file, kind)
+    np.testing.assert_array_equal(decode_image(file.getvalue()), PIXELS)
