@@ -89,9 +89,13 @@ def save_model(trained, path):
     Raises
     ------
     UsageError
-        Where it cannot be written, with the name of another that holds the model, or would be too large to be read.
+        Where it is made of classes that no file may ask for, is too large to be read again, or cannot be written: then
+        with the name of another file that holds it.
     """
-    estimator = dump_estimator(trained.fitted.estimator)
+    try:
+        estimator = dump_estimator(trained.fitted.estimator)
+    except ValueError as error:
+        raise UsageError(f"{trained.model} cannot be kept in a file: {error}", "leave out --save") from error
     said = {name: getattr(trained, name) for name in Card.model_fields if hasattr(trained, name)}
     said |= {"images": tuple(sorted(trained.images)), "made_with": _versions(trained.model)}
     card = Card(**said, estimator=hashlib.sha256(estimator).hexdigest())

@@ -253,5 +253,5 @@ def test_a_network_is_explained_by_a_picture_per_image(lenet, folder, tmp_path, 
 
 
 def test_only_networks_are_explained(lda, folder, tmp_path, progress):
-    with pytest.raises(UsageError, match="models ls --family fine-tuned"):
+    with pytest.raises(UsageError, match="take one of lenet, finetune:mobilenet_v2"):
         explain_images(lda, None, None, tmp_path, progress=progress)

@@ -1,14 +1,18 @@
 """An estimator from elsewhere: whatever its file asks for, nothing is run, and a sentence says why it is refused."""
 
 import contextlib
+import dataclasses
 import os
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.linear_model import Ridge
+from sklearn.pipeline import Pipeline
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.model_file import load_model
+from leukobench.evaluation.model_file import load_model, save_model
+from leukobench.evaluation.tuning import Fitted
 from tests.faults.hostile import (
     JSON,
     QUICK,
@@ -144,6 +148,14 @@ def test_another_estimator_or_other_parameters_are_refused(model, tmp_path):
     card, _ = read_parts(model)
     _, other = read_parts(write_model(tmp_path / "prior.zip", "prior"))
     refused(write_parts(tmp_path / "swapped.zip", card, other), "another estimator")
+
+
+def test_what_could_not_be_read_is_not_kept(model, tmp_path):
+    trained = load_model(model)
+    ours = Fitted.restore(Pipeline([("ridge", Ridge())]), trained.fitted.classes)
+    with pytest.raises(UsageError, match=r"lda cannot be kept in a file: it holds \S+\.Ridge .*; leave out --save"):
+        save_model(dataclasses.replace(trained, fitted=ours), tmp_path / "ridge.zip")
+    assert not list(tmp_path.iterdir())
 
 
 @QUICK

@@ -34,6 +34,11 @@ def dump_estimator(estimator):
     -------
     bytes
 
+    Raises
+    ------
+    ValueError
+        Where it is made of something that `load_estimator` would refuse.
+
     Examples
     --------
     >>> from leukobench.models import get_model
@@ -49,7 +54,10 @@ def dump_estimator(estimator):
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
             file.writestr(name, content)
-    return packed.getvalue()
+    content = packed.getvalue()
+    with open_archive(io.BytesIO(content), MOST_MEMBERS) as archive:
+        _checked(archive, _networks(estimator), most_unpacked(len(content)))
+    return content
 
 
 def load_estimator(content, like):
@@ -72,10 +80,9 @@ def load_estimator(content, like):
     Exception
         Of any kind, where the bytes are something else; ValueError with a sentence where they are so on purpose.
     """
-    networks = {each.network for each in parts_of(like) if isinstance(each, NetworkClassifier)}
     with warnings.catch_warnings(), open_archive(io.BytesIO(content), MOST_MEMBERS) as archive:
         warnings.simplefilter("ignore")
-        estimator = skops.io.load(_checked(archive, networks, most_unpacked(len(content))), trusted=TRUSTED)
+        estimator = skops.io.load(_checked(archive, _networks(like), most_unpacked(len(content))), trusted=TRUSTED)
         check_sound(estimator)
         ensure(_alike(estimator, like), "another estimator, or one with other parameters, than its card says")
         classes = np.arange(len(estimator.classes_))
@@ -86,6 +93,10 @@ def load_estimator(content, like):
         given.shape == (2, len(classes)) and np.allclose(given.sum(axis=1), 1), "a model that gives no probabilities"
     )
     return estimator
+
+
+def _networks(estimator):
+    return {each.network for each in parts_of(estimator) if isinstance(each, NetworkClassifier)}
 
 
 def _checked(archive, networks, most):
