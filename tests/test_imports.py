@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leukobench"
-BASE = {"errors", "files", "inputs", "readback", "cache", "text"}
+BASE = {"errors", "files", "inputs", "readback", "cache", "plugins", "text"}
 MAY_IMPORT = {
     "metrics": BASE,
     "imaging": BASE,

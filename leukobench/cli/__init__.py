@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from leukobench import __version__
+from leukobench import __version__, plugins
 from leukobench.cli import data, features, listing, run, segment, store
 from leukobench.cli.common import console
 from leukobench.cli.diagnose import diagnose
@@ -55,7 +55,14 @@ def main():
 
 
 @app.callback(invoke_without_command=True)
-def _version(version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False):
+def _before(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    use: Annotated[
+        list[str] | None, typer.Option(help="Module or .py file that adds something; as often as needed.")
+    ] = None,
+):
     if version:
         console.say(f"leukobench {__version__}")
         raise typer.Exit
+    for name in use or ():
+        plugins.use(name)

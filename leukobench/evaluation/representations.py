@@ -82,20 +82,20 @@ def get_representation(name, device="auto"):
 
 def _features(spec, device):
     name, feature_set = str(spec), ":".join(spec.argument)
+    versions = features.features_key(feature_set)
     if not spec.view:
-        versions = {"segmentation": segmentation.VERSION, "catalogue": features.CATALOGUE_VERSION}
 
         def compute(images, masks, um_per_px):
             return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=feature_set)
 
-        return Representation(name, {"name": name, **versions}, True, compute)
+        return Representation(name, {"name": name, "segmentation": segmentation.VERSION, **versions}, True, compute)
     view = views.get_view(spec.view)
 
     def compute(images, masks, um_per_px):
         rows = views.view_features(images, view, um_per_px=um_per_px, feature_set=feature_set, device=device)
         return pd.DataFrame(rows.reshape(len(rows), -1))
 
-    return Representation(name, {"name": name, **views.view_key(view)}, False, compute, view.copies)
+    return Representation(name, {"name": name, **views.view_key(view), **versions}, False, compute, view.copies)
 
 
 def _embedding(spec, device):

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from leukobench.features.backends import get_backend
-from leukobench.features.catalogue import PART_NAMES, PARTS_OF_SET, feature_names, features_of
+from leukobench.features.catalogue import features_of
+from leukobench.features.registry import parts_of
 from leukobench.imaging.scale import check_um_per_px
 
 
@@ -23,7 +24,8 @@ def extract_features(
         Micrometres per pixel, of all or of each image. Where it is None or NaN lengths and areas are in pixels.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Backend; ``auto`` takes CUDA where there is a device.
-    feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
+    feature_set : str, default "core"
+        One of :func:`leukobench.features.feature_sets`.
     batch_bytes : int or None, default None
         Memory that a batch of images and masks may take; None is 4 MiB on the CPU, 64 MiB on a GPU.
     progress : callable or None, default None
@@ -47,7 +49,7 @@ def extract_features(
     >>> float(table.loc[0, "nucleus_area"]), float(table.loc[0, "nc_area_ratio"])
     (2.25, 0.36)
     """
-    names, parts = feature_names(feature_set), PARTS_OF_SET[feature_set]
+    features, parts = features_of(feature_set), parts_of(feature_set)
     check_um_per_px(um_per_px, np.size(um_per_px))  # before the images: an iterator tells only then how many they are
     compute = get_backend(device)
     blocks, done = [], 0
@@ -56,13 +58,13 @@ def extract_features(
         done += len(batch_values)
         if progress is not None:
             progress(done)
-    columns = [name for part in parts for name in PART_NAMES[part]]
-    values = np.concatenate(blocks) if blocks else np.empty((0, len(columns)))
-    if columns != names:
-        position = {name: k for k, name in enumerate(columns)}
+    names, measured = [feature.name for feature in features], [name for part in parts for name in part.columns]
+    values = np.concatenate(blocks) if blocks else np.empty((0, len(measured)))
+    if measured != names:
+        position = {name: k for k, name in enumerate(measured)}
         values = values[:, [position[name] for name in names]]
     values[np.isinf(values)] = np.nan
-    _to_micrometres(values, um_per_px, [f.unit for f in features_of(feature_set)])
+    _to_micrometres(values, um_per_px, [feature.unit for feature in features])
     return pd.DataFrame(values, columns=names)
 
 

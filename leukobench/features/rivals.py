@@ -15,8 +15,8 @@ from skimage.feature import graycomatrix, graycoprops, local_binary_pattern
 from skimage.measure import perimeter_crofton, regionprops
 
 from leukobench.features.backends.reference import compute
-from leukobench.features.catalogue import PARTS_OF_SET
-from leukobench.features.definitions import GLCM_PROPERTIES
+from leukobench.features.parts.texture import GLCM_PROPERTIES
+from leukobench.features.registry import parts_of
 
 _SIZES = ("area", "area_bbox", "area_convex", "axis_major_length", "axis_minor_length", "equivalent_diameter_area")
 _PROPERTIES = (*_SIZES, "eccentricity", "euler_number", "extent", "feret_diameter_max", "orientation", "solidity")
@@ -140,7 +140,7 @@ def _chunk(measure, cells):
 
 def reference_cell(image, mask):
     """The core set by this project's reference backend."""
-    return next(compute([image], [mask], PARTS_OF_SET["core"]))[0]
+    return next(compute([image], [mask], parts_of("core")))[0]
 
 
 RIVALS = {

@@ -8,8 +8,6 @@ from math import comb, factorial
 
 import numpy as np
 
-from leukobench.features.definitions import GABOR_WAVELENGTHS, ZERNIKE, ZERNIKE_ORDER
-
 GREY_WEIGHTS = (13926, 46885, 4725)
 """Luma of ITU-R BT.709 as scikit-image has it, in 1/65536: grey = (w . rgb + 32768) >> 16."""
 
@@ -22,6 +20,7 @@ LBP_SIDE, LBP_DIAGONAL = 29, 70
 (sqrt(2) - 1) ((h - c) + (v - c)) + (d - c) >= 0, h, v, d the pixels beside, above and across. 29/70 is sqrt(2) - 1 to
 7e-5, and makes the comparison one of integers that fit 16 bits: the same on every machine."""
 
+PERCENTS = (10, 25, 50, 75, 90)
 PERCENTILE_BINS = 512
 PERCENTILE_PART = 256
 """A pixel counts for the two nearest of the 513 nodes of a channel, in proportion, in 1/256: percentiles then move
@@ -64,6 +63,11 @@ NO_CHROMA = 5e-5
 2e-5; hues whose mean on the circle is shorter point nowhere."""
 
 
+ZERNIKE_ORDER = 8
+ZERNIKE = tuple((n, m) for n in range(ZERNIKE_ORDER + 1) for m in range(n % 2, n + 1, 2) if (n, m) != (1, 1))
+"""Degree and angular order; (1, 1) is zero about the centroid."""
+
+
 def _zernike_polynomials():
     """(n + 1) V*_nm as a polynomial of x and y: coefficients of x^p y^q, of shape (orders, 9, 9), complex integers."""
     coefficients = np.zeros((len(ZERNIKE), ZERNIKE_ORDER + 1, ZERNIKE_ORDER + 1), complex)
@@ -81,6 +85,9 @@ ZERNIKE_XY = _zernike_polynomials()
 
 GRID = 48
 """Cells per side of the grid that granulometry and Gabor filters see."""
+GRANULE_SIDES = (3, 5, 7, 9)
+"""From 3 by steps of 2: the kernels let a square grow by one cell all around."""
+GABOR_WAVELENGTHS = (4, 8, 16)
 GABOR_WIDTH = 0.56
 """Standard deviation of a Gabor filter's Gaussian in wavelengths: a bandwidth of one octave."""
 GABOR_ORIENTATIONS = 4

@@ -18,7 +18,8 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
 
     Parameters
     ----------
-    feature_set : {"core", "full", "extended", "untextured", "background", "tavakoli2021"}, default "core"
+    feature_set : str, default "core"
+        One of :func:`leukobench.features.feature_sets`.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
     view : str or None, default None
         A key of `leukobench.features.views.VIEWS`, such as "canonical": bring the images to one scale and glass first.

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from leukobench.errors import unknown
-from leukobench.features.catalogue import CATALOGUE_VERSION, feature_names, features_of
+from leukobench.features.catalogue import feature_names, features_of
 from leukobench.features.extractor import extract_features
 from leukobench.imaging.check import check_images
 from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
@@ -100,10 +100,9 @@ def get_view(name):
 
 
 def view_key(view):
-    """What the pixels and masks of a view depend on, as plain values."""
+    """What the pixels and masks of a view depend on, as plain values: nothing of features."""
     parameters = {name: value for name, value in asdict(view).items() if name != "description"}
-    versions = {"view": VIEW_VERSION, "segmentation": SEGMENTATION_VERSION, "catalogue": CATALOGUE_VERSION}
-    return parameters | versions
+    return parameters | {"view": VIEW_VERSION, "segmentation": SEGMENTATION_VERSION}
 
 
 def view_features(images, view, *, um_per_px=None, feature_set="core", device="auto"):

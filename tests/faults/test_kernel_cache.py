@@ -13,13 +13,13 @@ import pytest
 from numba import config
 
 import leukobench
-from leukobench.features.backends.cpu import kernel
+from leukobench.features.backends.cpu import cached
 
 NOWHERE = "/proc/nowhere"  # a folder that nobody can make, root neither
 SMALL = """
 from numba import njit
 
-def compile(stamp, cached):
+def make_entry(plan, stamp, cached):
     @njit(cache=cached)
     def entry(pixels, labels, words, offsets, shapes, start, stop, at, out):
         out[:] = stamp
@@ -47,26 +47,26 @@ def nowhere(tmp_path, monkeypatch):
     spec = importlib.util.spec_from_file_location("small", source)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(kernel, "_compile", module.compile)
+    monkeypatch.setattr(cached, "make_entry", module.make_entry)
 
 
 def test_the_projects_cache_is_the_last_resort(nowhere, monkeypatch, tmp_path):
     monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path / "mine"))
-    entry = kernel.with_cache(7)
+    entry = cached.with_cache((), 7)
     assert Path(entry.stats.cache_path).is_relative_to(tmp_path / "mine" / "kernels")
-    kernel.load(entry)
+    cached.load(entry)
     assert list((tmp_path / "mine").rglob("*.nbc"))
     assert config.CACHE_DIR == ""
 
 
 def test_without_any_cache_they_are_compiled_anew(nowhere, caplog):
     with caplog.at_level(logging.WARNING):
-        entry = kernel.compiled.__wrapped__()
+        entry = cached.compiled.__wrapped__(())
     assert "compiled anew" in caplog.text
     out = np.zeros((1, 1))
     words, offsets, shapes = np.zeros(1, np.uint64), np.zeros(1, np.int64), np.full((1, 2), 2)
     entry(np.zeros(24, np.uint8), np.zeros(8, np.uint8), words, offsets, shapes, 0, 0, np.zeros(1, np.int64), out)
-    assert out[0, 0] == kernel._source_stamp()
+    assert out[0, 0] == cached._source_stamp(())
 
 
 @pytest.mark.slow

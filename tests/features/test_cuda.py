@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from leukobench.features import extract_features
-from leukobench.features.backends.cuda import PARTS, kernel_source, scratch_layout, shared_tables
+from leukobench.features.backends.cuda import kernel_source, scratch_layout, shared_tables
 from leukobench.features.batch import stream
-from leukobench.features.catalogue import PART_NAMES
+from leukobench.features.registry import all_parts
 
-ALL = [name for part in PARTS for name in PART_NAMES[part]]
+PARTS = [part for part in all_parts() if part.cuda]
+ALL = [name for part in PARTS for name in part.columns]
 
 
 @pytest.mark.parametrize("architecture", ["sm_80", "sm_90"])
@@ -21,13 +22,13 @@ def test_kernels_compile(architecture):
     pytest.importorskip("cupy", reason="no CuPy with NVRTC: install the extra gpu-cuda12")
     from cupy.cuda import nvrtc
 
-    program = nvrtc.createProgram(kernel_source(), "kernels.cu", [], [])
+    program = nvrtc.createProgram(kernel_source(PARTS), "kernels.cu", [], [])
     try:
         nvrtc.compileProgram(program, ["-std=c++14", f"--gpu-architecture={architecture}"])
     except nvrtc.NVRTCError:
         pytest.fail(nvrtc.getProgramLog(program))
     cubin = nvrtc.getCUBIN(program)
-    assert all(part.encode() in cubin for part in PARTS)
+    assert all(part.name.encode() in cubin for part in PARTS)
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def on_cpu(tmp_path_factory):
         pytest.skip("no g++ to run the CUDA kernels on the CPU")
     folder = tmp_path_factory.mktemp("kernels")
     shim = Path(__file__).with_name("cuda_shim.hpp").read_text()
-    (folder / "kernels.cpp").write_text(shim + kernel_source())
+    (folder / "kernels.cpp").write_text(shim + kernel_source(PARTS))
     command = ["g++", "-std=c++14", "-O2", "-shared", "-fPIC", "kernels.cpp", "-o", "kernels.so"]
     subprocess.run(command, cwd=folder, check=True)
     library = ctypes.CDLL(str(folder / "kernels.so"))
@@ -53,8 +54,8 @@ def on_cpu(tmp_path_factory):
         column = 0
         for part in PARTS:
             for block.value in range(len(batch)):
-                getattr(library, part)(*pointers, ctypes.c_int(len(ALL)), ctypes.c_int(column))
-            column += len(PART_NAMES[part])
+                getattr(library, part.name)(*pointers, ctypes.c_int(len(ALL)), ctypes.c_int(column))
+            column += len(part.columns)
         return out
 
     return compute

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from leukobench.features import extract_features
-from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE
-from leukobench.features.tables import GRID
+from leukobench.features.tables import GABOR_WAVELENGTHS, GRANULE_SIDES, GRID, ZERNIKE
 
 
 def measure(grey, mask):

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.features import FEATURE_SETS, extract_features, feature_names, features_of
+from leukobench.features import extract_features, feature_names, feature_sets, features_of
 from leukobench.features.batch import stream
 
 
-@pytest.mark.parametrize("feature_set", FEATURE_SETS)
+@pytest.mark.parametrize("feature_set", feature_sets())
 @pytest.mark.parametrize("device", ["cpu", "reference"])
 def test_columns_and_types(cell, feature_set, device):
     table = extract_features([cell[0]], [cell[1]], device=device, feature_set=feature_set)

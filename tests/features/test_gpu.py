@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.features import FEATURE_SETS, extract_features
+from leukobench.features import extract_features, feature_sets
 from leukobench.features.backends import cuda_is_available
 from leukobench.features.bench import run_cuda_bench
 
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 @pytest.mark.real
-@pytest.mark.parametrize("feature_set", FEATURE_SETS)
+@pytest.mark.parametrize("feature_set", feature_sets())
 def test_parity_with_cpu_on_all_real_cells(real_cells, difference, feature_set):
     cpu = extract_features(*real_cells, device="cpu", feature_set=feature_set)
     assert len(cpu) == 400

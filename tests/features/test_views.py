@@ -99,6 +99,7 @@ def test_keys_differ_where_pixels_do_and_only_there():
     keys = [tuple(view_key(view).items()) for view in VIEWS.values()]
     assert len(set(keys)) == len(VIEWS)
     assert view_key(View(description="a")) == view_key(View(description="b"))
+    assert set(view_key(View())) == {"um_per_px", "stain", "copies", "segmented", "view", "segmentation"}
 
 
 def test_an_unknown_view_is_named():

@@ -2,7 +2,7 @@
 
 A backend is a function ``compute(images, masks, parts, batch_bytes=None)`` that packs cells into batches
 (:func:`leukobench.features.batch.stream`) and yields, batch by batch, float64 values of shape (cells, columns of the
-parts), lengths in pixels.
+parts), lengths in pixels. A part for which a backend has no kernel is measured by the part's own reference.
 """
 
 from leukobench.errors import UsageError, unknown

@@ -7,9 +7,9 @@ import numpy as np
 
 from leukobench.errors import UsageError
 from leukobench.features import tables
+from leukobench.features.backends.reference import measure
 from leukobench.features.batch import LABELS, Batch, check_cell, stream
-from leukobench.features.catalogue import PART_NAMES
-from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE, ZERNIKE_ORDER
+from leukobench.features.registry import all_parts
 
 __all__ = ["compute", "device_batches", "kernel_source", "scratch_layout", "shared_tables"]
 
@@ -18,10 +18,6 @@ BATCH_BYTES = 64 << 20
 
 THREADS = 256
 _DLPACK_CUDA = 2
-FILES = ("common.cuh", "shape.cu", "texture.cu", "colour.cu", "hull.cu", "distance.cu", "zernike.cu", "grid.cu")
-PARTS = ("shape", "texture", "colour", "percentiles", "hull", "distance", "background", "zernike", "grid")
-"""Parts, each the name of its kernel."""
-
 _TABLES = {
     "TABLE_LINEAR": tables.SRGB_TO_LINEAR,
     "TABLE_DENSITY": tables.OPTICAL_DENSITY,
@@ -49,8 +45,18 @@ def shared_tables():
     return values.astype(np.float32), dict(zip(_TABLES, starts.tolist(), strict=False))
 
 
-def kernel_source():
-    """All kernels as one CUDA source, the project's constants defined on top."""
+def kernel_source(parts):
+    """All kernels of parts as one CUDA source, the project's constants defined on top.
+
+    Parameters
+    ----------
+    parts : sequence of FeaturePart
+        Files that several name are taken once.
+
+    Returns
+    -------
+    str
+    """
     red, green, blue = tables.GREY_WEIGHTS
     constants = shared_tables()[1] | {
         "GREY_RED": red,
@@ -64,16 +70,17 @@ def kernel_source():
         "PERCENTILE_NODES": tables.PERCENTILE_BINS + 2,
         "NO_SPREAD": tables.NO_SPREAD,
         "NO_CHROMA": tables.NO_CHROMA,
-        "ZERNIKE_ORDER": ZERNIKE_ORDER,
-        "ZERNIKE_COUNT": len(ZERNIKE),
+        "ZERNIKE_ORDER": tables.ZERNIKE_ORDER,
+        "ZERNIKE_COUNT": len(tables.ZERNIKE),
         "GRID": tables.GRID,
-        "GRANULE_STEPS": len(GRANULE_SIDES),
-        "WAVELENGTHS": len(GABOR_WAVELENGTHS),
+        "GRANULE_STEPS": len(tables.GRANULE_SIDES),
+        "WAVELENGTHS": len(tables.GABOR_WAVELENGTHS),
         "ORIENTATIONS": tables.GABOR_ORIENTATIONS,
     }
     folder = Path(__file__).parent / "kernels"
     lines = [f"#define {name} {value}" for name, value in constants.items()]
-    return "\n".join(lines + [(folder / name).read_text(encoding="utf-8") for name in FILES])
+    files = dict.fromkeys(["common.cuh", *(part.cuda for part in parts if part.cuda)])
+    return "\n".join(lines + [(folder / file).read_text(encoding="utf-8") for file in files])
 
 
 def scratch_layout(shapes):
@@ -85,18 +92,18 @@ def scratch_layout(shapes):
 
 
 @cache
-def _module(device):
+def _module(device, source, names):
     """Compiled kernels and uploaded tables of one device."""
     import cupy
 
     with cupy.cuda.Device(device):
-        module = cupy.RawModule(code=kernel_source(), options=("-std=c++14",))
-        kernels = {part: module.get_function(part) for part in PARTS}
+        module = cupy.RawModule(code=source, options=("-std=c++14",))
+        kernels = {name: module.get_function(name) for name in names}
         return kernels, cupy.asarray(shared_tables()[0])
 
 
 def compute(images, masks, parts, batch_bytes=None):
-    """Values of the catalogue's parts, batch by batch; lengths in pixels.
+    """Values of parts, batch by batch; lengths in pixels.
 
     Two batches are on their way at a time, each on a stream of its own: while one is copied the other is worked on.
 
@@ -104,7 +111,7 @@ def compute(images, masks, parts, batch_bytes=None):
     ----------
     images, masks : iterable of ndarray, or device arrays
         Host arrays are packed into pinned memory; device arrays are taken as they are.
-    parts : sequence of str
+    parts : sequence of FeaturePart
     batch_bytes : int or None, default None
 
     Yields
@@ -117,8 +124,9 @@ def compute(images, masks, parts, batch_bytes=None):
     if _on_device(images):
         batches = device_batches(images, masks, batch_bytes)
     else:  # two batches in flight and one being packed
-        batches = stream(images, masks, batch_bytes, whole="background" in parts, buffers=3, empty=_pinned)
-    kernels, constants = _module(cupy.cuda.Device().id)
+        batches = stream(images, masks, batch_bytes, whole=any(part.whole for part in parts), buffers=3, empty=_pinned)
+    known = [part for part in all_parts() if part.cuda]
+    kernels, constants = _module(cupy.cuda.Device().id, kernel_source(known), tuple(part.name for part in known))
     streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
     waiting = []
     for k, batch in enumerate(batches):
@@ -134,27 +142,43 @@ def _start(batch, parts, kernels, constants, stream):
     import cupy
 
     offsets, scratch_size = scratch_layout(np.asarray(batch.shapes))
-    width = sum(len(PART_NAMES[part]) for part in parts)
+    width = sum(len(part.columns) for part in parts)
     held = []
     with stream:
         arrays = [_upload(array, stream, held) for array in (batch.pixels, batch.labels, batch.offsets, batch.shapes)]
         scratch, scratch_offsets = cupy.empty(scratch_size, cupy.int32), _upload(offsets, stream, held)
         out = cupy.empty((len(batch), width), cupy.float64)
-        column = 0
+        column, others = 0, []
         for part in parts:
-            arguments = (*arrays, constants, scratch, scratch_offsets, out, np.int32(width), np.int32(column))
-            kernels[part]((len(batch),), (THREADS,), arguments)
-            column += len(PART_NAMES[part])
+            if part.name in kernels:
+                arguments = (*arrays, constants, scratch, scratch_offsets, out, np.int32(width), np.int32(column))
+                kernels[part.name]((len(batch),), (THREADS,), arguments)
+            else:
+                others.append((column, part))
+            column += len(part.columns)
         result = _pinned(out.shape, np.float64)
         out.get(stream=stream, out=result, blocking=False)
     held += [*arrays, scratch, scratch_offsets, out]
-    return stream, result, held
+    by_reference = _by_reference(batch, others)  # while the device works
+    return stream, result, held, by_reference
+
+
+def _by_reference(batch, others):
+    """(column, values) of parts that have no kernel, measured on the host."""
+    import cupy
+
+    if not others:
+        return []
+    host = Batch(*(cupy.asnumpy(array) for array in (batch.pixels, batch.labels, batch.offsets, batch.shapes)))
+    return [(column, measure(host.cells(), [part])) for column, part in others]
 
 
 def _finish(running):
-    stream, result, held = running
+    stream, result, held, by_reference = running
     stream.synchronize()
     held.clear()
+    for column, values in by_reference:
+        result[:, column : column + values.shape[1]] = values
     return result.copy()
 
 

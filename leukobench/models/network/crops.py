@@ -54,10 +54,7 @@ def crop_view(name):
 
 def crop_key(view):
     """What the crops of a view depend on, as plain values."""
-    return {name: value for name, value in view_key(get_view(view)).items() if name != "catalogue"} | {
-        "side": SIDE,
-        "crop": CROP_VERSION,
-    }
+    return view_key(get_view(view)) | {"side": SIDE, "crop": CROP_VERSION}
 
 
 def as_images(rows):

@@ -8,7 +8,7 @@ from its annex of texture matrices. Run lengths, size zones and volumes are no f
 import numpy as np
 import pytest
 
-from leukobench.features.backends.reference.texture import OFFSETS, cooccurrence
+from leukobench.features.parts.texture import OFFSETS, cooccurrence
 
 OUT = 0
 SLICES = np.array(

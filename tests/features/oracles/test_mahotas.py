@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leukobench.features.definitions import ZERNIKE
+from leukobench.features.tables import ZERNIKE
 
 HARALICK = {  # of grey >> 3 with zeros outside, ignore_zeros=True: mean and range over the four directions
     "ASM": (8.12669888e-03, 1.00664350e-03),

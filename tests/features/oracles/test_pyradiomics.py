@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leukobench.features.backends.reference.texture import cooccurrence
+from leukobench.features.parts.texture import cooccurrence
 
 GLCM = {  # of grey >> 3 with binWidth=1; levels are counted from the least one there, 8, as 1
     "contrast": 6.043075228107474,

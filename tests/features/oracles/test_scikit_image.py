@@ -8,9 +8,8 @@ from skimage.measure import perimeter_crofton, regionprops
 from skimage.morphology import convex_hull_image
 
 from leukobench.features import extract_features
-from leukobench.features.backends.reference.shape import hull_region
-from leukobench.features.backends.reference.texture import OFFSETS, binary_patterns, cooccurrence
-from leukobench.features.definitions import GLCM_PROPERTIES
+from leukobench.features.parts.hull import hull_region
+from leukobench.features.parts.texture import GLCM_PROPERTIES, OFFSETS, binary_patterns, cooccurrence
 from leukobench.features.tables import LBP_RIU2
 
 

@@ -6,8 +6,10 @@ from itertools import pairwise
 
 import numpy as np
 
-from leukobench.features.backends.cpu.kernel import PARTS, WIDTHS, compiled
+from leukobench.features.backends.cpu.cached import calls_of, compiled, plan_of
+from leukobench.features.backends.reference import measure
 from leukobench.features.batch import BATCH_BYTES, stream
+from leukobench.features.registry import all_parts
 
 __all__ = ["compute", "thread_count", "warm_up"]
 
@@ -20,7 +22,7 @@ def thread_count():
 
 
 def compute(images, masks, parts, batch_bytes=None):
-    """Values of the catalogue's parts, batch by batch; lengths in pixels.
+    """Values of parts, batch by batch; lengths in pixels.
 
     While threads compute one batch, the next one is packed. The threads are Python's and the kernels leave the
     interpreter lock: so callers may be threads or forked processes themselves.
@@ -28,19 +30,27 @@ def compute(images, masks, parts, batch_bytes=None):
     Parameters
     ----------
     images, masks : iterable of ndarray
-    parts : sequence of str
+    parts : sequence of FeaturePart
     batch_bytes : int or None, default None
 
     Yields
     ------
     ndarray of float64, shape (n, columns of the parts)
     """
-    at, width = _columns(parts)
+    ends = np.cumsum([len(part.columns) for part in parts]).tolist()
+    columns = {part.name: slice(end - len(part.columns), end) for part, end in zip(parts, ends, strict=True)}
+    fused = [part.name for call in calls_of(all_parts()).values() for part in call]
+    at = np.array([columns[name].start if name in columns else -1 for name in fused])
+    entry = compiled(plan_of(all_parts())) if (at >= 0).any() else None
+    others = [part for part in parts if part.name not in fused]
     threads = thread_count()
     with ThreadPoolExecutor(threads) as pool:
         running = None
-        for batch in stream(images, masks, batch_bytes or BATCH_BYTES, whole="background" in parts):
-            started = _start(pool, threads, batch, at, np.empty((len(batch), width)))
+        for batch in stream(images, masks, batch_bytes or BATCH_BYTES, whole=any(part.whole for part in parts)):
+            out = np.empty((len(batch), ends[-1]))
+            tasks = _start(pool, threads, entry, batch, at, out) if entry else []
+            tasks += [pool.submit(_measure, batch, part, out[:, columns[part.name]]) for part in others]
+            started = out, tasks
             if running is not None:
                 yield _finish(running)
             running = started
@@ -48,24 +58,19 @@ def compute(images, masks, parts, batch_bytes=None):
             yield _finish(running)
 
 
-def _columns(parts):
-    """First column of each part, -1 where it is not wanted, and the number of columns."""
-    at, width = np.full(len(PARTS), -1), 0
-    for part in parts:
-        k = PARTS.index(part)
-        at[k], width = width, width + WIDTHS[k]
-    return at, width
-
-
-def _start(pool, threads, batch, at, out):
+def _start(pool, threads, entry, batch, at, out):
     """Hand the batch's cells to the threads in chunks of about equal area."""
     area = np.cumsum(batch.shapes.prod(1))
     shares = np.linspace(0, area[-1], threads * _CHUNKS_PER_THREAD + 1)[1:-1]
     edges = np.unique([0, *np.searchsorted(area, shares), len(batch)])
     words = batch.labels.view(np.uint64)
     fixed = batch.pixels, batch.labels, words, batch.offsets, batch.shapes
-    entry = compiled()
-    return out, [pool.submit(entry, *fixed, int(start), int(stop), at, out) for start, stop in pairwise(edges)]
+    return [pool.submit(entry, *fixed, int(start), int(stop), at, out) for start, stop in pairwise(edges)]
+
+
+def _measure(batch, part, out):
+    """Fill the columns of a part that has no kernel."""
+    out[:] = measure(batch.cells(), [part])
 
 
 def _finish(running):
@@ -77,4 +82,4 @@ def _finish(running):
 
 def warm_up():
     """Compile the kernels, or load them from Numba's cache, ahead of the first image."""
-    compiled()
+    compiled(plan_of(all_parts()))

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
+from leukobench.features.backends.cpu.runs import CYTOPLASM, NUCLEUS
 from leukobench.features.backends.cpu.spaces import (
     A_STAR,
     B_STAR,
@@ -16,9 +17,16 @@ from leukobench.features.backends.cpu.spaces import (
     VECTOR,
     convert,
 )
-from leukobench.features.definitions import PERCENTS
-from leukobench.features.tables import NO_CHROMA, NO_SPREAD, PERCENTILE_BINS, PERCENTILE_PART, PERCENTILE_RANGES
+from leukobench.features.tables import (
+    NO_CHROMA,
+    NO_SPREAD,
+    PERCENTILE_BINS,
+    PERCENTILE_PART,
+    PERCENTILE_RANGES,
+    PERCENTS,
+)
 
+MOMENTS = 4 * CHANNELS
 HUE_CHANNEL = HUE // BLOCK
 LAB_CHANNELS = range(LIGHT // BLOCK, STAIN_H // BLOCK)
 SCALES = np.array([100.0 if k in LAB_CHANNELS else 1.0 for k in range(CHANNELS)])
@@ -34,6 +42,32 @@ _SIN = np.array([(-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) 
 _COS = np.array([(-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(7)], np.float32)
 _S0, _S1, _S2, _S3, _S4, _S5 = _SIN
 _C0, _C1, _C2, _C3, _C4, _C5, _C6 = _COS
+
+
+@njit(nogil=True)
+def colour_part(cell, moments, percentiles):
+    """The parts `colour` and `percentiles`: nucleus, then cytoplasm; the channels are converted once for both."""
+    packed, capacity, _, _ = cell.colour
+    if len(moments) == 0:
+        moments = np.empty(2 * MOMENTS)
+    for half, region in enumerate((NUCLEUS, CYTOPLASM)):
+        n = pack_runs(cell.pixels, cell.first, cell.width, cell.runs[region], cell.counts[region], packed, capacity)
+        size = len(percentiles) // 2
+        quantiles = percentiles[half * size : (half + 1) * size]
+        colour_moments(cell.colour, n, moments[half * MOMENTS : (half + 1) * MOMENTS], cell.bins, quantiles)
+
+
+@njit(nogil=True)
+def background_part(cell, out):
+    """The part `background`."""
+    packed, capacity, _, _ = cell.colour
+    pixels, count = cell.pixels, 0
+    for i in range(cell.first, cell.first + cell.height * cell.width):
+        if cell.labels[i] == 0:
+            packed[count], packed[capacity + count] = pixels[3 * i], pixels[3 * i + 1]
+            packed[2 * capacity + count] = pixels[3 * i + 2]
+            count += 1
+    colour_moments(cell.colour, count, out, cell.bins, out[:0])
 
 
 @njit(nogil=True)
@@ -82,8 +116,6 @@ def colour_moments(scratch, n, out, bins, percentiles):
     Where `percentiles` is not empty the percentiles of L, a, b and S go there, by way of the histograms `bins`.
     """
     packed, capacity, block, bits = scratch
-    out[:] = np.nan
-    percentiles[:] = np.nan
     if n == 0:
         return
     bins[:] = 0

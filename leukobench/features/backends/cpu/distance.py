@@ -6,14 +6,14 @@ from numba import njit
 from leukobench.features.backends.cpu.runs import CELL, NUCLEUS, adjacent_pairs, bounds, centroid
 
 
-@njit(nogil=True)
-def distance_part(runs, counts, pairs, pair_counts, out):
+@njit(nogil=True, forceinline=True)
+def distance_part(cell, out):
     """The part `distance`: nucleus (three distances, components, lobes), cell (three distances), centroid offset."""
-    out[:] = np.nan
+    runs, counts = cell.runs, cell.counts
     if counts[NUCLEUS]:
         squared = squared_distance(runs[NUCLEUS], counts[NUCLEUS])
         _summary(squared, out[0:3])
-        out[3] = components(pairs[NUCLEUS], pair_counts[NUCLEUS], counts[NUCLEUS])
+        out[3] = components(cell.pairs[NUCLEUS], cell.pair_counts[NUCLEUS], counts[NUCLEUS])
         out[4] = _lobes(squared)
     if counts[CELL]:
         _summary(squared_distance(runs[CELL], counts[CELL]), out[5:8])

@@ -4,8 +4,7 @@ import numpy as np
 from numba import njit
 
 from leukobench.features.backends.cpu.spaces import VECTOR
-from leukobench.features.definitions import GRANULE_SIDES
-from leukobench.features.tables import GRID
+from leukobench.features.tables import GRANULE_SIDES, GRID
 
 PADDED = GRID + 2
 """Side of the grid with one cell around."""

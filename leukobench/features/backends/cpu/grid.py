@@ -6,8 +6,7 @@ from numba import njit
 from leukobench.features.backends.cpu.granules import PADDED, granules
 from leukobench.features.backends.cpu.runs import CYTOPLASM, NUCLEUS
 from leukobench.features.backends.cpu.spectrum import gabor_energies
-from leukobench.features.definitions import GRANULE_SIDES
-from leukobench.features.tables import GREY_WEIGHTS, GRID, NO_SPREAD
+from leukobench.features.tables import GRANULE_SIDES, GREY_WEIGHTS, GRID, NO_SPREAD
 
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _SIDES = len(GRANULE_SIDES)
@@ -16,14 +15,15 @@ _UNIT = 2 * GRID
 
 
 @njit(nogil=True)
-def grid_part(pixels, first, width, box, runs, counts, out):
+def grid_part(cell, out):
     """The part `grid`: nucleus, then cytoplasm; NaN where the region has no cell of the grid, or one grey value."""
     values, inside = np.empty((PADDED, PADDED), np.float32), np.empty((PADDED, PADDED), np.bool_)
     half = len(out) // 2
     for k, region in enumerate((NUCLEUS, CYTOPLASM)):
         columns = out[k * half : (k + 1) * half]
-        columns[:] = np.nan
-        cells, std = _standardised(pixels, first, width, box, runs[region], counts[region], values, inside)
+        if cell.counts[region] == 0:
+            continue
+        cells, std = _standardised(cell, region, values, inside)
         if cells == 0 or std < 255 * NO_SPREAD:
             continue
         granules(values, inside, columns[:_SIDES])
@@ -34,10 +34,10 @@ def grid_part(pixels, first, width, box, runs, counts, out):
 
 
 @njit(nogil=True)
-def _standardised(pixels, first, width, box, runs, n, values, inside):
+def _standardised(cell, region, values, inside):
     """Fill `inside`, and `values` with mean 0 and deviation 1 there; return how many cells, and the deviation."""
     total, covered = np.zeros((GRID, GRID), np.int64), np.zeros((GRID, GRID), np.int64)
-    side = _overlay(pixels, first, width, box, runs, n, total, covered)
+    side = _overlay(cell, region, total, covered)
     grey = np.zeros((GRID, GRID))
     cells, mean, square = 0, 0.0, 0.0
     inside[:] = False
@@ -66,14 +66,15 @@ def _standardised(pixels, first, width, box, runs, n, values, inside):
 
 
 @njit(nogil=True)
-def _overlay(pixels, first, width, box, runs, n, total, covered):
+def _overlay(cell, region, total, covered):
     """Add the runs' grey values and areas to the cells of the grid that they touch; return the square's side."""
-    top, left, bottom, right = box
+    runs, pixels, first, width = cell.runs[region], cell.pixels, cell.first, cell.width
+    top, left, bottom, right = cell.box
     side = max(bottom - top, right - left)
     step = 2 * side
     y0, x0 = GRID * (top + bottom - side), GRID * (left + right - side)
     grey, below = np.empty(side + 1, np.int64), np.empty(side + 1, np.int64)
-    for k in range(n):
+    for k in range(cell.counts[region]):
         y, a, b = runs[k, 0], runs[k, 1], runs[k, 2]
         length = b - a
         row = pixels[3 * (first + y * width + a) : 3 * (first + y * width + b)]

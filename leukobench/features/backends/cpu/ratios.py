@@ -3,8 +3,10 @@
 import numpy as np
 from numba import njit
 
+from leukobench.features.backends.cpu.cell import nucleus_hull
+from leukobench.features.backends.cpu.colour import pack_runs
 from leukobench.features.backends.cpu.hull import hull_rows
-from leukobench.features.backends.cpu.runs import bounds
+from leukobench.features.backends.cpu.runs import NUCLEUS, bounds
 from leukobench.features.backends.cpu.shape import ratio
 from leukobench.features.backends.cpu.spaces import (
     A_STAR,
@@ -33,12 +35,14 @@ _F = np.float32
 
 
 @njit(nogil=True)
-def hull_part(pixels, first, width, runs, n_runs, hull, spans, scratch, n_nucleus, out):
-    """The part `hull`; `runs` and `packed` are the nucleus's; what lies around it takes the place of the latter."""
+def hull_part(cell, out):
+    """The part `hull`."""
+    pixels, first, width, spans, scratch = cell.pixels, cell.first, cell.width, cell.room, cell.colour
+    runs, n_runs, hull = cell.runs[NUCLEUS], cell.counts[NUCLEUS], nucleus_hull(cell)
     packed, capacity, _, _ = scratch
-    out[:] = np.nan
     if n_runs == 0:
         return
+    n_nucleus = pack_runs(pixels, first, width, runs, n_runs, packed, capacity)
     top, _, bottom, _ = bounds(runs, n_runs)
     hull_rows(hull, len(hull), top, bottom - top, spans)
     shift = np.zeros(COLUMNS)

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from leukobench.features.backends.cpu.cell import nucleus_hull
 from leukobench.features.backends.cpu.hull import convex_hull, hull_measures
 from leukobench.features.backends.cpu.runs import CELL, CYTOPLASM, NUCLEUS, area, bounds
 
@@ -10,22 +11,19 @@ GEOMETRY = 27
 """Columns of one region; the nucleus comes first, then the cell, then six ratios."""
 
 
-@njit(nogil=True)
-def shape_part(runs, counts, pairs, pair_counts, hull, extremes, out):
-    """The part `shape`; `hull` is left with the corners of the nucleus."""
-    _geometry(runs[CELL], counts[CELL], pairs[CELL], pair_counts[CELL], hull, extremes, out[GEOMETRY : 2 * GEOMETRY])
-    corners = _geometry(
-        runs[NUCLEUS], counts[NUCLEUS], pairs[NUCLEUS], pair_counts[NUCLEUS], hull, extremes, out[:GEOMETRY]
-    )
-    nucleus, cell = out[:GEOMETRY], out[GEOMETRY : 2 * GEOMETRY]
-    ratios = out[2 * GEOMETRY :]
-    ratios[0] = area(runs[CYTOPLASM], counts[CYTOPLASM])
-    ratios[1] = ratio(nucleus[0], cell[0])
+@njit(nogil=True, forceinline=True)
+def shape_part(cell, out):
+    """The part `shape`: nucleus, cell, ratios."""
+    nucleus, whole, ratios = out[:GEOMETRY], out[GEOMETRY : 2 * GEOMETRY], out[2 * GEOMETRY :]
+    n = convex_hull(cell.runs[CELL], cell.counts[CELL], cell.hull, cell.room) if cell.counts[CELL] else 0
+    _geometry(cell, CELL, cell.hull[:n], whole)
+    _geometry(cell, NUCLEUS, nucleus_hull(cell), nucleus)
+    ratios[0] = area(cell.runs[CYTOPLASM], cell.counts[CYTOPLASM])
+    ratios[1] = ratio(nucleus[0], whole[0])
     ratios[2] = ratio(nucleus[0], ratios[0])
-    ratios[3] = nucleus[2] / cell[2]
-    ratios[4] = nucleus[15] / cell[15]
-    ratios[5] = nucleus[10] / cell[10]
-    return corners
+    ratios[3] = nucleus[2] / whole[2]
+    ratios[4] = nucleus[15] / whole[15]
+    ratios[5] = nucleus[10] / whole[10]
 
 
 @njit(nogil=True)
@@ -35,18 +33,17 @@ def ratio(a, b):
 
 
 @njit(nogil=True, error_model="numpy")
-def _geometry(runs, n, pairs, n_pairs, hull, extremes, out):
-    """Catalogue table SHAPE of one region, in its order; return the number of hull corners."""
-    out[:] = np.nan
+def _geometry(cell, region, hull, out):
+    """Table SHAPE of one region, in its order."""
+    runs, n = cell.runs[region], cell.counts[region]
     if n == 0:
         out[0] = 0.0
-        return 0
+        return
     top, left, bottom, right = bounds(runs, n)
     a, u20, u11, u02, u30, u21, u12, u03 = _central_moments(runs, n, (top + bottom) // 2, (left + right) // 2)
     small, large = _eigenvalues(u20 / a, u11 / a, u02 / a)
-    perimeter, euler = _outline(runs, n, pairs, n_pairs, a)
-    corners = convex_hull(runs, n, hull, extremes)
-    hull_area, hull_perimeter, feret_max, feret_min, rectangle = hull_measures(hull, corners)
+    perimeter, euler = _outline(runs, n, cell.pairs[region], cell.pair_counts[region], a)
+    hull_area, hull_perimeter, feret_max, feret_min, rectangle = hull_measures(hull, len(hull))
     bbox = (bottom - top) * (right - left)
     out[0], out[1], out[2] = a, bbox, hull_area
     out[3], out[4], out[5] = 4 * np.sqrt(large), 4 * np.sqrt(small), np.sqrt(ratio(small, large))
@@ -57,7 +54,6 @@ def _geometry(runs, n, pairs, n_pairs, hull, extremes, out):
     out[18], out[19] = a / hull_area, 4 * np.pi * a / perimeter**2
     s2, s3 = a * a, a**2.5
     _hu(u20 / s2, u11 / s2, u02 / s2, u30 / s3, u21 / s3, u12 / s3, u03 / s3, out[20:27])
-    return corners
 
 
 @njit(nogil=True)

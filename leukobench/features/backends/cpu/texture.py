@@ -22,12 +22,15 @@ _CENTRE = 2 * LBP_SIDE + LBP_DIAGONAL
 _LOG_N = np.concatenate([[0.0], np.arange(1, 4096) * np.log(np.arange(1, 4096))])
 
 
-@njit(nogil=True)
-def texture_part(pixels, first, height, width, box, runs, counts, pairs, pair_counts, grey, codes, out):
-    """The part `texture`: nucleus first; GLCM, then LBP of each. `grey` and `codes` are room for the bounding box."""
-    top, left, bottom, right = box
+@njit(nogil=True, forceinline=True)
+def texture_part(cell, out):
+    """The part `texture`: nucleus first; GLCM, then LBP of each."""
+    runs, counts, pairs, pair_counts, grey, codes = (
+        cell.runs, cell.counts, cell.pairs, cell.pair_counts, cell.grey, cell.codes,
+    )  # fmt: skip
+    top, left, bottom, right = cell.box
     stride = right - left + 2
-    grey_box(pixels, first, height, width, box, grey)
+    grey_box(cell.pixels, cell.first, cell.height, cell.width, cell.box, grey)
     binary_patterns(grey, bottom - top, right - left, codes)
     matrices = np.empty((4, GLCM_LEVELS, GLCM_LEVELS), np.int32)
     histogram = np.empty(256, np.int32)
@@ -35,7 +38,6 @@ def texture_part(pixels, first, height, width, box, runs, counts, pairs, pair_co
     for region in (NUCLEUS, CYTOPLASM):
         part = out[at : at + 2 * PROPERTIES + BINS]
         at += 2 * PROPERTIES + BINS
-        part[:] = np.nan
         if counts[region] == 0:
             continue
         n, n_pairs = counts[region], pair_counts[region]

@@ -11,16 +11,15 @@ _ORDERS = len(ZERNIKE_XY)
 _REAL, _IMAGINARY = ZERNIKE_XY.real.copy(), ZERNIKE_XY.imag.copy()
 
 
-@njit(nogil=True)
-def zernike_part(runs, counts, out):
+@njit(nogil=True, forceinline=True)
+def zernike_part(cell, out):
     """The part `zernike`: nucleus, then cell."""
-    _magnitudes(runs[NUCLEUS], counts[NUCLEUS], out[:_ORDERS])
-    _magnitudes(runs[CELL], counts[CELL], out[_ORDERS:])
+    _magnitudes(cell.runs[NUCLEUS], cell.counts[NUCLEUS], out[:_ORDERS])
+    _magnitudes(cell.runs[CELL], cell.counts[CELL], out[_ORDERS:])
 
 
 @njit(nogil=True)
 def _magnitudes(runs, n, out):
-    out[:] = np.nan
     if n == 0:
         return
     y0, x0, _ = centroid(runs, n)

@@ -1,7 +1,7 @@
 // What all kernels share: one block per cell, threads striding over its pixels.
 //
 // Constants in capitals that are not defined here (GREY_RED, LBP_SIDE, NO_SPREAD, ...) come from
-// leukobench/features/tables.py and definitions.py as compiler options. For tests on a machine without a GPU the same
+// leukobench/features/tables.py, by way of backends/cuda.py. For tests on a machine without a GPU the same
 // text is compiled for the CPU with one thread per block; only warp shuffles are left out there.
 
 #define THREADS_OVER(i, n) for (int i = threadIdx.x; i < (n); i += blockDim.x)

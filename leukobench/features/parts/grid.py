@@ -1,41 +1,50 @@
-"""Extended features of the reference backend: Zernike moments; granules and Gabor energies on a fixed grid."""
+"""Granulometry and Gabor energies of nucleus and cytoplasm, on a grid that makes every cell equally large.
+
+s: standard deviation of grey in the region on the grid, 48 x 48 over the bounding square of the cell.
+"""
 
 import numpy as np
 from scipy import ndimage
 
-from leukobench.features.definitions import GABOR_WAVELENGTHS, GRANULE_SIDES, ZERNIKE, ZERNIKE_ORDER
-from leukobench.features.tables import GABOR_ORIENTATIONS, GABOR_WIDTH, GREY_WEIGHTS, GRID, NO_SPREAD, ZERNIKE_XY
+from leukobench.features.part import FeaturePart, features_from
+from leukobench.features.tables import (
+    GABOR_ORIENTATIONS,
+    GABOR_WAVELENGTHS,
+    GABOR_WIDTH,
+    GRANULE_SIDES,
+    GREY_WEIGHTS,
+    GRID,
+    NO_SPREAD,
+)
+
+_GRANULES = {
+    "bright": "mean of (opening by the next smaller square - by {0} x {0}) / s on the grid",
+    "dark": "mean of (closing by {0} x {0} - by the next smaller square) / s on the grid",
+}
+_GABOR = "{} over 4 orientations of the share of s^2 that a Gabor filter of wavelength {} passes, on the grid"
 
 
-def zernike_part(mask):
-    """Magnitudes of the Zernike moments of nucleus and cell."""
-    row = {}
-    for name, region in (("nucleus", mask == 2), ("cell", mask > 0)):
-        if region.any():
-            magnitudes = zernike_magnitudes(region)
-            row |= {f"{name}_zernike_{n}_{m}": v for (n, m), v in zip(ZERNIKE, magnitudes, strict=True)}
-    return row
+def _grid():
+    for polarity, formula in _GRANULES.items():
+        for side in GRANULE_SIDES:
+            yield f"granules_{polarity}_{side}", "1", "rotation scale", formula.format(side), "Maragos 1989"
+    for wavelength in GABOR_WAVELENGTHS:
+        for over in ("mean", "range"):
+            formula = _GABOR.format(over, wavelength)
+            yield f"gabor_{wavelength}_{over}", "1", "rotation scale", formula, "Jain 1991"
 
 
-def zernike_magnitudes(region):
-    """|Z_nm| of the pixel squares, integrated exactly, in the disc about the centroid that just holds them."""
-    y, x = np.nonzero(region)
-    v, u = y - y.mean(), x - x.mean()
-    radius = np.hypot(abs(v) + 0.5, abs(u) + 0.5).max()
-    p = np.arange(1, ZERNIKE_ORDER + 2)[:, None]
-    down = (((v + 0.5) / radius) ** p - ((v - 0.5) / radius) ** p) / p
-    across = (((u + 0.5) / radius) ** p - ((u - 0.5) / radius) ** p) / p
-    moments = across @ down.T
-    return abs((ZERNIKE_XY * moments).sum((1, 2))) / np.pi
+GRID_TEXTURE = tuple(_grid())
 
 
-def grid_part(image, regions):
+def grid_part(image, mask):
     """Granulometry and Gabor energies of each region on the grid."""
     grey = (image.astype(np.int64) @ np.array(GREY_WEIGHTS) + 32768) >> 16
-    cell = np.logical_or.reduce(list(regions.values()))
     row = {}
-    for name, region in regions.items():
-        values, inside = on_grid(grey, region, cell)
+    for name, region in (("nucleus", mask == 2), ("cytoplasm", mask == 1)):
+        if not region.any():
+            continue
+        values, inside = on_grid(grey, region, mask > 0)
         if not inside.any():
             continue
         values = np.where(inside, values - values[inside].mean(), 0.0)
@@ -98,3 +107,14 @@ def _gabor_energies(values):
             shares.append(passed / (GRID**2 * (values**2).sum()))
         row[f"{wavelength}_mean"], row[f"{wavelength}_range"] = np.mean(shares), np.ptp(shares)
     return row
+
+
+PART = FeaturePart(
+    "grid",
+    features_from(GRID_TEXTURE, "nucleus", "cytoplasm", group="texture"),
+    grid_part,
+    sets=("extended",),
+    version="1",
+    numba="leukobench.features.backends.cpu.grid:grid_part",
+    cuda="grid.cu",
+)

@@ -1,20 +1,53 @@
-"""Texture of the reference backend: co-occurrence inside a region, rotation-invariant uniform binary patterns."""
+"""Texture: co-occurrence inside a region, rotation-invariant uniform binary patterns."""
 
 import numpy as np
 
-from leukobench.features.definitions import GLCM_PROPERTIES, LBP_BINS
-from leukobench.features.tables import GLCM_LEVELS, GLCM_SHIFT, GREY_WEIGHTS, LBP_DIAGONAL, LBP_RIU2, LBP_SIDE
+from leukobench.features.part import FeaturePart, features_from
+from leukobench.features.tables import (
+    GLCM_LEVELS,
+    GLCM_SHIFT,
+    GREY_WEIGHTS,
+    LBP_DIAGONAL,
+    LBP_RIU2,
+    LBP_SIDE,
+)
+
+GLCM_PROPERTIES = {
+    "contrast": "sum p (i-j)^2",
+    "dissimilarity": "sum p |i-j|",
+    "homogeneity": "sum p / (1 + (i-j)^2)",
+    "ASM": "sum p^2",
+    "energy": "sqrt(ASM)",
+    "correlation": "sum p (i-mean)(j-mean) / variance",
+    "mean": "sum p i",
+    "variance": "sum p (i-mean)^2",
+    "std": "sqrt(variance)",
+    "entropy": "-sum p ln p",
+}
+LBP_BINS = 10
+
+
+def _texture():
+    for name, formula in GLCM_PROPERTIES.items():
+        for over in ("mean", "range"):
+            yield f"glcm_{name}_{over}", "1", "rotation", f"{over} over 4 directions of {formula}", "Haralick 1973"
+    for k in range(LBP_BINS):
+        what = f"share of uniform patterns with {k} neighbours up" if k < 9 else "share of non-uniform patterns"
+        yield f"lbp_{k}", "1", "rotation illumination", what, "Ojala 2002"
+
+
+TEXTURE = tuple(_texture())
 
 OFFSETS = ((0, 1), (-1, 1), (-1, 0), (-1, -1))
 """(rows down, columns right) of the 0, 45, 90 and 135 degree neighbour."""
 
 
-def texture_part(image, regions):
-    """GLCM and LBP of each region; the image has one pixel around the cell."""
+def texture_part(image, mask):
+    """GLCM and LBP of nucleus and cytoplasm; the image has one pixel around the cell."""
     grey = (image.astype(np.int64) @ np.array(GREY_WEIGHTS) + 32768) >> 16
     patterns = LBP_RIU2[binary_patterns(grey)]
     row = {}
-    for name, region in regions.items():
+    for name, region in (("nucleus", mask == 2), ("cytoplasm", mask == 1)):
         if not region.any():
             continue
         row |= {f"{name}_glcm_{k}": v for k, v in _glcm(grey >> GLCM_SHIFT, region).items()}
@@ -86,3 +119,14 @@ def _haralick(p):
         "std": np.sqrt(variance),
         "entropy": -(p[p > 0] * np.log(p[p > 0])).sum(),
     }
+
+
+PART = FeaturePart(
+    "texture",
+    features_from(TEXTURE, "nucleus", "cytoplasm", group="texture"),
+    texture_part,
+    sets=("core", "full", "extended"),
+    version="1",
+    numba="leukobench.features.backends.cpu.texture:texture_part",
+    cuda="texture.cu",
+)

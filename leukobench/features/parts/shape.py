@@ -1,13 +1,52 @@
-"""Morphology of the reference backend: shapes from pixels, hulls from pixel corners."""
+"""Morphology: geometry of nucleus and cell from pixels, hulls from pixel corners, and how the two compare.
+
+A, P, H, h: area, Crofton perimeter, area and perimeter of the convex hull. mu_pq: central moments over pixel centres.
+"""
 
 import numpy as np
-from scipy import ndimage
 from skimage.measure import euler_number, moments_central, moments_hu, moments_normalized, perimeter_crofton
 
-EIGHT = np.ones((3, 3), bool)
+from leukobench.features.part import FeaturePart, features_from
+
+LENGTH = "rotation illumination"
+SHAPE_FREE = "rotation scale illumination"
+"""Invariances of a length or area, and of a dimensionless number of a shape."""
+
+SHAPE = (
+    ("area", "um2", LENGTH, "A = number of pixels", "scikit-image"),
+    ("area_bbox", "um2", "illumination", "area of the upright bounding box", "scikit-image"),
+    ("area_convex", "um2", LENGTH, "H, shoelace area of the hull of the pixel corners", "Andrew 1979"),
+    ("axis_major_length", "um", LENGTH, "4 sqrt(l1), l1 >= l2 eigenvalues of mu2 / A", "scikit-image"),
+    ("axis_minor_length", "um", LENGTH, "4 sqrt(l2)", "scikit-image"),
+    ("axis_ratio", "1", SHAPE_FREE, "sqrt(l2 / l1)", "scikit-image"),
+    ("eccentricity", "1", SHAPE_FREE, "sqrt(1 - l2 / l1)", "scikit-image"),
+    ("equivalent_diameter_area", "um", LENGTH, "sqrt(4 A / pi)", "scikit-image"),
+    ("euler_number", "1", SHAPE_FREE, "components - holes, 8-connected", "scikit-image"),
+    ("extent", "1", "scale illumination", "A / area_bbox", "scikit-image"),
+    ("feret_diameter_max", "um", LENGTH, "largest distance of two hull corners", "Feret 1930"),
+    ("feret_diameter_min", "um", LENGTH, "smallest width across a hull edge", "Feret 1930"),
+    ("feret_ratio", "1", SHAPE_FREE, "feret_diameter_min / feret_diameter_max", "ISO 9276-6"),
+    ("min_rectangle_area", "um2", LENGTH, "smallest rectangle along a hull edge", "Freeman 1975"),
+    ("rectangularity", "1", SHAPE_FREE, "A / min_rectangle_area", "Rosin 1999"),
+    ("perimeter_crofton", "um", LENGTH, "P = pi/8 (c0 + c90 + (c45 + c135) / sqrt(2)), c: crossings", "scikit-image"),
+    ("perimeter_convex", "um", LENGTH, "h, perimeter of the hull of the pixel corners", "Andrew 1979"),
+    ("convexity", "1", SHAPE_FREE, "h / P", "ISO 9276-6"),
+    ("solidity", "1", SHAPE_FREE, "A / H", "scikit-image"),
+    ("circularity", "1", SHAPE_FREE, "4 pi A / P^2", "Cox 1927"),
+    *((f"moments_hu_{k}", "1", SHAPE_FREE, f"Hu's invariant {k + 1} of mu", "Hu 1962") for k in range(7)),
+)
+
+RATIO = (
+    ("area", "um2", LENGTH, "number of cytoplasm pixels", "scikit-image"),
+    ("area_ratio", "1", SHAPE_FREE, "A nucleus / A cell", "N:C ratio"),
+    ("cytoplasm_ratio", "1", SHAPE_FREE, "A nucleus / A cytoplasm", "N:C ratio"),
+    ("convex_ratio", "1", SHAPE_FREE, "H nucleus / H cell", "this catalogue"),
+    ("perimeter_ratio", "1", SHAPE_FREE, "P nucleus / P cell", "this catalogue"),
+    ("feret_ratio", "1", SHAPE_FREE, "feret_diameter_max nucleus / cell", "this catalogue"),
+)
 
 
-def shape_part(mask):
+def shape_part(image, mask):
     """Geometry of nucleus and cell and their ratios."""
     nucleus, cell = _geometry(mask == 2), _geometry(mask > 0)
     row = {f"nucleus_{k}": v for k, v in nucleus.items()} | {f"cell_{k}": v for k, v in cell.items()}
@@ -104,35 +143,17 @@ def hull_measures(hull):
     return area, lengths.sum(), feret_max, width.min(), (length * width).min()
 
 
-def hull_region(region):
-    """Pixels whose centre is inside or on the convex hull of the pixel squares."""
-    hull = convex_hull(region)
-    y, x = np.mgrid[: region.shape[0], : region.shape[1]]
-    inside = np.ones(region.shape, bool)
-    for a, b in zip(hull, np.roll(hull, -1, axis=0), strict=True):  # exact: twice the coordinates are integers
-        inside &= (b[0] - a[0]) * (2 * y + 1 - 2 * a[1]) - (b[1] - a[1]) * (2 * x + 1 - 2 * a[0]) >= 0
-    return inside
-
-
-def distance_part(mask):
-    """Distance transforms of nucleus and cell, lobes, and how far off the centre the nucleus lies."""
-    row, centroid = {}, {}
-    for name, region in (("nucleus", mask == 2), ("cell", mask > 0)):
-        if not region.any():
-            continue
-        squared = np.rint(ndimage.distance_transform_edt(np.pad(region, 1))[1:-1, 1:-1] ** 2)
-        depth = np.sqrt(squared[region])
-        row |= {
-            f"{name}_distance_max": depth.max(),
-            f"{name}_distance_mean": depth.mean(),
-            f"{name}_distance_std": depth.std(),
-        }
-        centroid[name] = np.argwhere(region).mean(0)
-        if name == "nucleus":
-            row["nucleus_components"] = float(ndimage.label(region, EIGHT)[1])
-            row["nucleus_lobes"] = float(ndimage.label(4 * squared > squared.max(), EIGHT)[1])
-    if len(centroid) == 2:
-        offset = np.hypot(*(centroid["nucleus"] - centroid["cell"]))
-        row["nc_centroid_offset"] = offset
-        row["nc_centroid_offset_ratio"] = offset / np.sqrt(4 * np.count_nonzero(mask) / np.pi)
-    return row
+PART = FeaturePart(
+    "shape",
+    (
+        *features_from(SHAPE, "nucleus", "cell", group="morphology"),
+        *features_from(RATIO[:1], "cytoplasm", group="morphology"),
+        *features_from(RATIO[1:], "nucleus/cell", group="morphology"),
+    ),
+    shape_part,
+    sets=("core", "full", "extended", "untextured", "tavakoli2021"),
+    only={"tavakoli2021": ("nucleus_circularity", "nucleus_convexity", "nucleus_solidity")},
+    version="1",
+    numba="leukobench.features.backends.cpu.shape:shape_part",
+    cuda="shape.cu",
+)
