@@ -76,7 +76,7 @@ def data_index(
 def data_phantom(
     out: Annotated[Path, typer.Option(help="Folder to write; it becomes a data root.")],
     per_class: Annotated[int, typer.Option(help="Images per class and domain.", min=1)] = 40,
-    seed: Annotated[int, typer.Option(help="Seed of the renderer.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the renderer.", min=0, max=2**32 - 1)] = 0,
 ):
     """Render the synthetic datasets, with exact label masks, as a data root."""
     from leukobench.datasets.phantom import write_phantom

@@ -21,7 +21,7 @@ def predict(
     explain: Annotated[Path | None, typer.Option(help="Folder for Grad-CAM pictures; networks only.")] = None,
     tune: Annotated[int, typer.Option(help="Optuna trials on the datasets; 0 takes the defaults.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Of a fine-tuned network; default: the model's.", min=1)] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the training.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the training.", min=0, max=2**32 - 1)] = 0,
     jobs: Jobs = None,
     device: Device = "auto",
     save: Annotated[Path | None, typer.Option(help="File to keep the trained model in.")] = None,
@@ -49,9 +49,11 @@ def predict(
     from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
     from leukobench.evaluation.trained import train_model
+    from leukobench.features.backends import check_device
     from leukobench.files import check_writable, file_digest, keep_result
     from leukobench.text import to_csv
 
+    check_device(device)
     check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
     for path in filter(None, (out, save)):
         check_writable(path)

@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import logging
 import multiprocessing
 import os
 import threading
@@ -74,6 +75,9 @@ class DaskPool:
         check_address(scheduler)
         from distributed import Client
 
+        logging.getLogger("distributed.client").setLevel(
+            logging.CRITICAL
+        )  # it tells tracebacks where we tell a sentence
         self.ahead, self.scheduler = AHEAD, scheduler
         try:
             self.client = Client(scheduler, timeout=PATIENCE, set_as_default=False)

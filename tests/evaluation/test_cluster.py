@@ -54,7 +54,7 @@ def test_gpu_cells_go_to_workers_that_declare_one(run_folder, scheduler, worker)
     assert used == {processes[address] for address in declared}
 
 
-def test_a_killed_scheduler_ends_the_run_in_a_sentence(suite, samples, run_folder, started_scheduler, worker):
+def test_a_killed_scheduler_ends_the_run_in_a_sentence(suite, samples, run_folder, started_scheduler, worker, caplog):
     process, address = started_scheduler
     worker()
     run_folder.write_json("plan.json", {})
@@ -70,4 +70,5 @@ def test_a_killed_scheduler_ends_the_run_in_a_sentence(suite, samples, run_folde
         execute(slow, suite, run_folder.path, pool=pool, done=done)
     ((when, cell),) = killed
     assert time.monotonic() - when < 30
+    assert "Traceback" not in caplog.text
     assert run_folder.read_record(cell.fingerprint)["status"] == "ok"
