@@ -135,7 +135,10 @@ class FeaturePart:
 
     @property
     def key(self):
-        """What its numbers depend on, for cache keys."""
+        """What its numbers depend on, for cache keys; empty where that is not known."""
         if self.version is not None:
             return self.version
-        return f"{zlib.crc32(Path(inspect.getsourcefile(self.reference)).read_bytes()):08x}"
+        try:
+            return f"{zlib.crc32(Path(inspect.getsourcefile(self.reference)).read_bytes()):08x}"
+        except (OSError, TypeError):  # built in, or typed at a prompt
+            return ""

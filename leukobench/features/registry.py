@@ -47,8 +47,12 @@ def _check(part):
     if not isinstance(part, FeaturePart):
         raise UsageError(f"{part!r} is no FeaturePart", "see docs/extending.md")
     where = f"part '{part.name}' of features"
-    if not part.name.isidentifier() or not callable(part.reference) or not part.features or not part.sets:
-        raise UsageError(f"{where} lacks a name, a function, features or sets", "see leukobench.features.FeaturePart")
+    words = all(name.isidentifier() for name in (part.name, *part.sets))
+    if not words or not callable(part.reference) or not part.features or not part.sets:
+        hint = "names are words of letters, digits and '_'; see leukobench.features.FeaturePart"
+        raise UsageError(f"{where} lacks a name, a function, features or sets", hint)
+    if not part.key:
+        raise UsageError(f"{where} has no version, and no file to take one from", "give it a version")
     before = _PARTS.get(part.name)
     if before is not None and before.reference.__module__ != part.reference.__module__:
         raise UsageError(f"{where} is there already, from {before.reference.__module__}", "give it another name")

@@ -36,6 +36,11 @@ def fill(cell, out):
 """
 
 
+def nothing(image, mask):
+    """The reference of a part of which nothing can be measured."""
+    return {}
+
+
 @pytest.fixture
 def file(tmp_path, monkeypatch):
     """The file of the documentation; the registry and the environment are as before after the test."""
@@ -99,7 +104,7 @@ def test_its_source_is_part_of_the_key(file):
 def test_an_installed_package_needs_no_name(file, monkeypatch):
     point = importlib.metadata.EntryPoint("ours", "somebody:part", "leukobench.features")
     part = FeaturePart(
-        "theirs", features_from([("x", "1", "", "x", "they")], "cell", group="colour"), dict, ("theirs",)
+        "theirs", features_from([("x", "1", "", "x", "they")], "cell", group="colour"), nothing, ("theirs",)
     )
     monkeypatch.setattr(importlib.metadata.EntryPoint, "load", lambda self: part)
     monkeypatch.setattr(plugins, "entry_points", lambda group: [point] if group == "leukobench.features" else [])
@@ -111,7 +116,7 @@ def test_a_numba_function_becomes_part_of_the_kernel(file, tmp_path, monkeypatch
     (tmp_path / "fast.py").write_text(FAST)
     monkeypatch.syspath_prepend(tmp_path)
     features = features_from([("twice_the_area", "1", "", "2 A", "me")], "nucleus", group="morphology")
-    part = FeaturePart("twice", features, lambda image, mask: {}, sets=("twice",), version="1", numba="fast:fill")
+    part = FeaturePart("twice", features, nothing, sets=("twice",), version="1", numba="fast:fill")
     monkeypatch.setattr(cpu, "compiled", lambda plan: make_entry(plan, 0, cached=False))  # of this part alone: quick
     monkeypatch.setattr(registry, "_PARTS", {"twice": part})
     assert extract_features([IMAGE], [MASK], device="cpu", feature_set="twice").to_numpy().tolist() == [[18.0]]
@@ -126,12 +131,14 @@ def test_a_numba_function_becomes_part_of_the_kernel(file, tmp_path, monkeypatch
         ({"features": features_from([("x", "1", "", "x", "me")], "cell", group="smell")}, "group"),
         ({"features": ()}, "lacks"),
         ({"reference": None}, "lacks"),
+        ({"sets": ("core@scale",)}, "lacks"),
+        ({"reference": dict}, "no version"),
     ],
 )
 def test_a_part_that_will_not_do_is_refused(file, change, message):
     fields = {"name": "mine", "features": features_from([("x", "1", "", "x", "me")], "cell", group="colour")}
     with pytest.raises(UsageError, match=message):
-        registry.register(FeaturePart(**{**fields, "reference": dict, "sets": ("mine",), **change}))
+        registry.register(FeaturePart(**{**fields, "reference": nothing, "sets": ("mine",), **change}))
 
 
 def test_a_function_that_measures_what_it_does_not_name_is_told(file):

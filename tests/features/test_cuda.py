@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from leukobench.features import extract_features
-from leukobench.features.backends.cuda import kernel_source, scratch_layout, shared_tables
+from leukobench.features.backends.cuda import _by_reference, kernel_source, scratch_layout, shared_tables
 from leukobench.features.batch import stream
 from leukobench.features.registry import all_parts
 
@@ -80,3 +80,12 @@ def test_logic_on_real_cells(on_cpu, real_cells, difference):
 def test_logic_on_degenerate_cells(on_cpu, degenerate, kind, agree):
     images, masks, _ = degenerate(kind)
     agree(on_cpu(images, masks), _reference(images, masks))
+
+
+def test_a_part_without_a_kernel_is_measured_on_the_host(drawn_cells):
+    pytest.importorskip("cupy", reason="no CuPy: install the extra gpu-cuda12")
+    (batch,) = stream(*drawn_cells, 1 << 40)
+    (found,) = _by_reference(batch, [(7, part) for part in PARTS if part.name == "zernike"])
+    expected = extract_features(*drawn_cells, device="reference", feature_set="extended").filter(like="zernike")
+    assert found[0] == 7
+    np.testing.assert_array_equal(found[1], expected)

@@ -46,17 +46,7 @@ def shared_tables():
 
 
 def kernel_source(parts):
-    """All kernels of parts as one CUDA source, the project's constants defined on top.
-
-    Parameters
-    ----------
-    parts : sequence of FeaturePart
-        Files that several name are taken once.
-
-    Returns
-    -------
-    str
-    """
+    """All kernels of parts as one CUDA source, the project's constants on top; a file that two parts name comes once."""
     red, green, blue = tables.GREY_WEIGHTS
     constants = shared_tables()[1] | {
         "GREY_RED": red,
@@ -142,25 +132,21 @@ def _start(batch, parts, kernels, constants, stream):
     import cupy
 
     offsets, scratch_size = scratch_layout(np.asarray(batch.shapes))
-    width = sum(len(part.columns) for part in parts)
+    *columns, width = np.cumsum([0, *(len(part.columns) for part in parts)], dtype=np.int32)
     held = []
     with stream:
         arrays = [_upload(array, stream, held) for array in (batch.pixels, batch.labels, batch.offsets, batch.shapes)]
         scratch, scratch_offsets = cupy.empty(scratch_size, cupy.int32), _upload(offsets, stream, held)
         out = cupy.empty((len(batch), width), cupy.float64)
-        column, others = 0, []
-        for part in parts:
+        for part, column in zip(parts, columns, strict=True):
             if part.name in kernels:
-                arguments = (*arrays, constants, scratch, scratch_offsets, out, np.int32(width), np.int32(column))
+                arguments = (*arrays, constants, scratch, scratch_offsets, out, width, column)
                 kernels[part.name]((len(batch),), (THREADS,), arguments)
-            else:
-                others.append((column, part))
-            column += len(part.columns)
         result = _pinned(out.shape, np.float64)
         out.get(stream=stream, out=result, blocking=False)
     held += [*arrays, scratch, scratch_offsets, out]
-    by_reference = _by_reference(batch, others)  # while the device works
-    return stream, result, held, by_reference
+    others = [(column, part) for part, column in zip(parts, columns, strict=True) if part.name not in kernels]
+    return stream, result, held, _by_reference(batch, others)  # while the device works
 
 
 def _by_reference(batch, others):

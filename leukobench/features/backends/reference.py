@@ -7,18 +7,7 @@ from leukobench.features.batch import BATCH_BYTES, stream
 
 
 def compute(images, masks, parts, batch_bytes=None):
-    """Values of parts, batch by batch; lengths in pixels.
-
-    Parameters
-    ----------
-    images, masks : iterable of ndarray
-    parts : sequence of FeaturePart
-    batch_bytes : int or None, default None
-
-    Yields
-    ------
-    ndarray of float64, shape (n, columns of the parts)
-    """
+    """Values of parts, batch by batch, as `leukobench.features.backends` has it."""
     for batch in stream(images, masks, batch_bytes or BATCH_BYTES):
         yield measure(batch.cells(), parts)
 

@@ -6,11 +6,7 @@ from skimage.color import rgb2hed, rgb2hsv, rgb2lab
 from leukobench.features.part import FeaturePart, features_from
 from leukobench.features.tables import NO_CHROMA, NO_SPREAD
 
-CHANNELS = tuple(
-    f"{space}_{channel}"
-    for space, channels in (("rgb", "rgb"), ("hsv", "hsv"), ("lab", "lab"), ("hed", "hed"))
-    for channel in channels
-)
+CHANNELS = tuple(f"{space}_{channel}" for space in ("rgb", "hsv", "lab", "hed") for channel in space)
 _SPACE_SOURCE = {"rgb": "sRGB", "hsv": "Smith 1978", "lab": "CIE 1976, D65", "hed": "Ruifrok 2001"}
 _MOMENT = {
     "mean": "mean of {}",

@@ -10,13 +10,8 @@ from leukobench.features.tables import NO_CHROMA, NO_SPREAD
 
 HULL_CHANNELS = tuple(
     f"{space}_{channel}"
-    for space, channels in (
-        ("rgb", ("r", "g", "b")),
-        ("hsv", ("h", "s", "v")),
-        ("lab", ("l", "a", "b")),
-        ("ycrcb", ("y", "cr", "cb")),
-    )
-    for channel in channels
+    for space, channels in {"rgb": "r g b", "hsv": "h s v", "lab": "l a b", "ycrcb": "y cr cb"}.items()
+    for channel in channels.split()
 )
 HULL_COLOUR = tuple(
     (f"{ratio}_{channel}_{moment}", "1", "rotation scale", f"{moment} {channel} in {what}", "Tavakoli 2021")

@@ -8,13 +8,7 @@ from leukobench.features.tables import PERCENTILE_BINS, PERCENTILE_PART, PERCENT
 
 PERCENTILE_CHANNELS = ("lab_l", "lab_a", "lab_b", "hsv_s")
 PERCENTILES = tuple(
-    (
-        f"{channel}_p{p}",
-        "1",
-        "rotation scale",
-        f"{p}th percentile of {channel}, over 513 nodes",
-        "this catalogue",
-    )
+    (f"{channel}_p{p}", "1", "rotation scale", f"{p}th percentile of {channel}, over 513 nodes", "this catalogue")
     for channel in PERCENTILE_CHANNELS
     for p in PERCENTS
 )
