@@ -46,7 +46,7 @@ def shared_tables():
 
 
 def kernel_source(parts):
-    """All kernels of parts as one CUDA source, the project's constants on top; a file that two parts name comes once."""
+    """All kernels of parts as one CUDA source, the project's constants on top; files that two name come once."""
     red, green, blue = tables.GREY_WEIGHTS
     constants = shared_tables()[1] | {
         "GREY_RED": red,
