@@ -15,7 +15,15 @@ from joblib.externals.loky import get_reusable_executor
 from leukobench import plugins
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
-from leukobench.features import FeaturePart, extract_features, feature_names, feature_sets, features_from, registry
+from leukobench.features import (
+    FeaturePart,
+    extract_features,
+    feature_names,
+    feature_sets,
+    features_from,
+    parts,
+    registry,
+)
 from leukobench.features import features_key as key_of
 from leukobench.features.backends import cpu
 from leukobench.features.backends.cpu.kernel import make_entry
@@ -152,3 +160,13 @@ def test_a_function_that_measures_what_it_does_not_name_is_told(file):
 def test_what_cannot_be_imported_is_a_sentence(file, name):
     with pytest.raises(UsageError, match=f"cannot import .*{name}"):
         plugins.use(name)
+
+
+def test_inside_the_package_it_is_a_file_in_the_folder_of_parts(file, tmp_path, monkeypatch):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    (folder / "ours.py").write_text(SOURCE.replace("register(FeaturePart(", "PART = (FeaturePart("))
+    monkeypatch.setattr(parts, "__path__", [*parts.__path__, str(folder)])
+    registry._load_own.cache_clear()
+    assert feature_names("ours") == COLUMNS
+    assert registry.all_parts()[-1].name == "ours"
