@@ -2,10 +2,7 @@
 
 import hashlib
 import io
-import os
-import stat
 import zipfile
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -17,6 +14,7 @@ from leukobench.evaluation.representations import representation_key
 from leukobench.evaluation.trained import TrainedModel, own_seed
 from leukobench.evaluation.tuning import Fitted
 from leukobench.files import content_hash, keep_result
+from leukobench.inputs import read_bytes
 from leukobench.models import get_model
 from leukobench.models.stored import MOST_BYTES, dump_estimator, load_estimator, open_archive, read_member
 
@@ -134,7 +132,7 @@ def load_model(path):
         behind the first fault is then not read.
     """
     try:
-        with open_archive(io.BytesIO(_read(path)), 2) as file:
+        with open_archive(io.BytesIO(read_bytes(path, MOST_BYTES)), 2) as file:
             card = Card.model_validate_json(read_member(file, CARD, MOST_CARD))
             estimator = read_member(file, ESTIMATOR)
         return _restore(card, estimator)
@@ -149,14 +147,6 @@ def load_model(path):
     except Exception as error:  # bytes that were made to do harm lead their readers to errors of any kind
         reason = str(error).partition("\n")[0] if isinstance(error, ValueError) else type(error).__name__
         raise UsageError(f"{path} is no model that --save has written, or a damaged one: {reason}", AGAIN) from error
-
-
-def _read(path):
-    """Bytes of a file that is one, and not larger than a model may be."""
-    facts = os.stat(path)  # before it is opened, which waits for ever at a pipe
-    if not stat.S_ISREG(facts.st_mode) or facts.st_size > MOST_BYTES:
-        raise UsageError(f"it is no file of at most {MOST_BYTES:,} bytes")
-    return Path(path).read_bytes()
 
 
 def _restore(card, estimator):

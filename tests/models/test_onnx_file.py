@@ -140,6 +140,8 @@ def add(path, inputs):
         (lambda path: add(path, [("a", FLOAT, ["n", 7])]), r"takes tensor\(float\) of shape"),
         (lambda path: add(path, [("a", FLOAT, ["n", 1, 16, 16])]), r"takes tensor\(float\) of shape"),
         (lambda path: add(path, [("a", FLOAT, ["n", 3, 16, 20])]), "square"),
+        (lambda path: convolution(path, batch=10**7), "at most 67,108,864 pixels at once"),
+        (lambda path: convolution(path, size=10**6), "at most 67,108,864 pixels at once"),
         (lambda path: flat(path), r"gives an output of shape \(\)"),
     ],
 )

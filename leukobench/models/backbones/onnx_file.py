@@ -14,6 +14,7 @@ from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbo
 from leukobench.models.backbones.libraries import import_deep
 from leukobench.models.spec import ModelSpec
 
+MOST_PIXELS = 2**26  # of a batch, whose size a file may fix: more than a thousand images of 224 px
 FACTS = {
     "input_size": (int, 224),
     "mean": (list, IMAGENET_MEAN),
@@ -191,6 +192,10 @@ def open_network(path, input_size=224, *, threads=None, cuda=False):
     if any(isinstance(side, int) and side != size for side in sides):
         raise UsageError(f"{path} takes images of {sides} px", "a backbone takes square ones")
     batch = shape[0] if isinstance(shape[0], int) else None
+    if min(size, batch or 1) < 1 or (batch or 1) * size**2 > MOST_PIXELS:
+        raise UsageError(
+            f"{path} takes {batch or 1:,} image(s) of {size:,} px", f"at most {MOST_PIXELS:,} pixels at once"
+        )
     zeros = np.zeros(
         (batch or 1, size, size, 3) if raw else (batch or 1, 3, size, size), np.uint8 if raw else np.float32
     )
