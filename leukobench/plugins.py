@@ -11,9 +11,13 @@ import os
 import sys
 from importlib.metadata import entry_points
 from pathlib import Path
+from traceback import extract_tb
+
+import cloudpickle
 
 from leukobench.errors import UsageError
 
+FILES, BESIDE = set(), set()  # names of modules that are files which were named, and of those from beside them
 VARIABLE = "LEUKOBENCH_USE"
 """Modules and files, with the separator of paths between them."""
 
@@ -48,8 +52,8 @@ def load(group):
 
     Returns
     -------
-    list
-        The objects of the entry points, but modules: these register by themselves.
+    dict of str to object
+        Name of an entry point to what it stands for; modules are left out, as they register by themselves.
 
     Raises
     ------
@@ -59,36 +63,86 @@ def load(group):
     for name in os.environ.get(VARIABLE, "").split(os.pathsep):
         if name:
             _import(name)
-    found = []
+    found = {}
     for point in entry_points(group=group):
         try:
-            found.append(point.load())
+            found[point.name] = point.load()
         except Exception as error:
             hint = f"mend or remove the package that has the entry point {point.name} of {group}"
             raise UsageError(f"cannot import {point.value}: {type(error).__name__}: {error}", hint) from error
-    return [one for one in found if not isinstance(one, type(sys))]
+    return {name: one for name, one in found.items() if not isinstance(one, type(sys))}
 
 
 def _import(name):
     try:
-        return _import_file(name) if name.endswith(".py") else importlib.import_module(name)
+        return import_file(name) if name.endswith(".py") else importlib.import_module(name)
     except UsageError:
         raise
     except Exception as error:
         hint = "give a module that can be imported, or a file that ends in .py"
-        raise UsageError(f"cannot import {name}: {type(error).__name__}: {error}", hint) from error
+        raise UsageError(f"cannot import {name}: {in_words(error, name)}", hint) from error
 
 
-def _import_file(name):
-    """A file as a module whose name holds a digest of its place: the same in every process, whatever lies beside it."""
+def import_file(name, anew=False):
+    """A file as a module whose name holds a digest of its place: the same in every process, whatever lies beside it.
+
+    It can import modules of its own folder. Its objects, and theirs, are pickled by value, as a process on another
+    machine does not know the file.
+
+    Parameters
+    ----------
+    name : str
+        The whole path of the file.
+    anew : bool, default False
+        Run the file again where it is there already, with all that it imports from its folder.
+
+    Returns
+    -------
+    module
+    """
     module_name = f"{Path(name).stem}_{hashlib.sha256(name.encode()).hexdigest()[:8]}"
-    if module_name in sys.modules:
+    if module_name in sys.modules and not anew:
         return sys.modules[module_name]
+    for each in BESIDE:  # what another file had beside it, or this one before it was changed
+        sys.modules.pop(each, None)
+    before = set(sys.modules) - {module_name}
     spec = importlib.util.spec_from_file_location(module_name, name)
     sys.modules[module_name] = module = importlib.util.module_from_spec(spec)
+    FILES.add(module_name)
+    sys.path.insert(0, os.path.dirname(name))
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[module_name]
         raise
+    finally:
+        sys.path.remove(os.path.dirname(name))
+        importlib.invalidate_caches()
+    BESIDE.update(each for each in files_beside(module) if each not in before)
+    for each in {module_name, *BESIDE} & set(sys.modules):
+        cloudpickle.register_pickle_by_value(sys.modules[each])
     return module
+
+
+def files_beside(module):
+    """Name to file of the modules from the folder of one that is a file of a user's, or that came beside such a file.
+
+    Parameters
+    ----------
+    module : module
+
+    Returns
+    -------
+    dict of str to str
+        Without the module itself, and without other files that were named.
+    """
+    files = {name: getattr(each, "__file__", None) or "" for name, each in sys.modules.copy().items()}
+    folder = os.path.dirname(files[module.__name__])
+    here = {name for name, file in files.items() if folder and os.path.dirname(file) == folder}
+    return {name: files[name] for name in here - FILES - {module.__name__}} if here & FILES else {}
+
+
+def in_words(error, file):
+    """What an error of an imported file says, and in which of its lines."""
+    lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
+    return f"{f'line {lines[-1]}: ' if lines else ''}{type(error).__name__}: {error}"

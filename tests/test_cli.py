@@ -7,7 +7,7 @@ import pytest
 from leukobench import __version__
 from leukobench.cli import main
 from leukobench.datasets.phantom import write_phantom
-from leukobench.models import MODELS
+from leukobench.models import MODELS, unregister
 
 RUN = [
     "run",
@@ -212,6 +212,31 @@ def test_plan_counts_cells(leukobench, phantom_root):
     )
     assert code == 0, text
     assert "7 run cells" in text
+
+
+def test_a_file_of_models_joins_those_that_are_named(leukobench, phantom_root, tmp_path):
+    (tmp_path / "my.py").write_text("from sklearn.naive_bayes import GaussianNB\nbayes = GaussianNB()\n")
+    models = "prior,knn[metric=cosine,n_neighbors=3]"
+    arguments = ["--data", phantom_root, "--datasets", "barcelona,cvb", "--models", models]
+    try:
+        code, text = leukobench("plan", *arguments, "--protocols", "pairwise", "--model-file", tmp_path / "my.py")
+        assert code == 0, text
+        assert "18 run cells" in text
+        code, text = leukobench(
+            *("predict", phantom_root, "--model-file", tmp_path / "my.py", "--train", "cvb"),
+            *("--data", phantom_root, "--save", tmp_path / "kept.zip", "--out", tmp_path / "out.csv"),
+        )
+        assert code == 2
+        assert "bayes cannot be kept in a file: it is made of GaussianNB" in text
+    finally:
+        unregister("bayes")
+
+
+def test_an_old_name_is_read_with_a_note(leukobench, phantom_root):
+    arguments = ["--data", phantom_root, "--datasets", "barcelona,cvb", "--protocols", "pairwise"]
+    with pytest.warns(FutureWarning, match="is now 'mobilenet_v2@canonical"):
+        code, text = leukobench("plan", *arguments, "--models", "mobilenet_v2+knn@canonical")
+    assert code == 0, text
 
 
 def test_segment_bench_reports_dice(leukobench, phantom_root):

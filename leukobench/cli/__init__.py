@@ -2,6 +2,7 @@
 
 import io
 import sys
+import warnings
 from typing import Annotated
 
 import typer
@@ -38,6 +39,7 @@ def main():
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character gets its number, not a traceback
             stream.reconfigure(errors="backslashreplace")
+    warnings.formatwarning = lambda message, *rest, **options: f"note: {visible(str(message))}\n"
     try:
         sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
     except (KeyboardInterrupt, typer.Abort):

@@ -20,6 +20,14 @@ BudgetName = Annotated[str | None, typer.Option(help="tiny, quick, standard or f
 LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; default results/runs/<suite>.")]
 Jobs = Annotated[int | None, typer.Option(help=JOBS, min=1)]
+ModelFiles = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--model-file",
+        help="A Python file with a model of your own, my.py or my.py:Name, which joins the others. It is run, here and "
+        "in the workers. May be given several times.",
+    ),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Jobs, LevelName, console, show, split_names
+from leukobench.cli.common import Data, Device, Jobs, LevelName, ModelFiles, console, show, split_names
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -13,6 +13,7 @@ from leukobench.progress import ProgressReport
 def predict(
     folder: Annotated[Path, typer.Argument(help="Images to predict, in whatever folders below.")],
     model: Annotated[str | None, typer.Option(help="A model, as `models ls` names it.")] = None,
+    model_file: ModelFiles = None,
     train: Annotated[str | None, typer.Option(help="Comma-separated datasets to train on.")] = None,
     data: Data = None,
     level: LevelName = None,
@@ -45,15 +46,18 @@ def predict(
         leukobench predict more/ --load net.zip --out more.csv
     """
     from leukobench.datasets import find_data_root
-    from leukobench.evaluation.model_file import load_model, save_model
+    from leukobench.evaluation.model_file import check_keepable, load_model, save_model
     from leukobench.evaluation.pool import worker_count
     from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
     from leukobench.evaluation.trained import train_model
     from leukobench.features.backends import check_device
     from leukobench.files import check_writable, file_digest, keep_result
+    from leukobench.models import register_file
     from leukobench.text import to_csv
 
     check_device(device)
+    own = [name for text in model_file or () for name in register_file(text)]
+    model = model or (own[0] if len(own) == 1 and not load else None)
     check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
     for path in filter(None, (out, save)):
         check_writable(path)
@@ -66,6 +70,8 @@ def predict(
     trained = load_model(load) if load else None
     if explain:
         check_explainable(trained.model if load else model)
+    if save and not load:
+        check_keepable(model)
     root = None if load else find_data_root(data)
     options = {"jobs": worker_count(jobs), "device": device}
     with ProgressReport(console) as progress:

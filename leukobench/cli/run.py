@@ -1,6 +1,7 @@
 """Run and plan: a suite from the command line."""
 
 import contextlib
+import dataclasses
 import signal
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +14,7 @@ from leukobench.cli.common import (
     Device,
     Jobs,
     LevelName,
+    ModelFiles,
     Names,
     Out,
     Seeds,
@@ -30,6 +32,7 @@ def run(
     data: Data = None,
     datasets: Names = None,
     models: Names = None,
+    model_file: ModelFiles = None,
     protocols: Names = None,
     seeds: Seeds = None,
     budget: BudgetName = None,
@@ -57,6 +60,8 @@ def run(
 
         leukobench run --datasets barcelona,munich --models extra_trees,xgboost --protocols within,pairwise
 
+        leukobench run --models vote@augmented --model-file my_forest.py
+
         leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
     """
     from leukobench.evaluation.runner import check_options
@@ -64,7 +69,7 @@ def run(
     from leukobench.evaluation.suite import choose
     from leukobench.report import print_leaderboard, write_report
 
-    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level)
+    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
     out = out or Path("results/runs") / chosen.name
     kinds = failures_to_retry(retry)
     choose("executor", [executor], ("local", "dask"))
@@ -100,6 +105,7 @@ def plan(
     data: Data = None,
     datasets: Names = None,
     models: Names = None,
+    model_file: ModelFiles = None,
     protocols: Names = None,
     seeds: Seeds = None,
     budget: BudgetName = None,
@@ -112,7 +118,7 @@ def plan(
     from leukobench.evaluation.plan import level_notes, summarise_plan
     from leukobench.evaluation.runner import prepare
 
-    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level)
+    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
     root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
     with ProgressReport(console) as progress:
         progress.stage("index", None)
@@ -152,14 +158,16 @@ def interruptible(out):
             signal.signal(each, handler)
 
 
-def load_suite_from(suite, datasets, models, protocols, seeds, budget, level):
+def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files):
     from leukobench.evaluation.suite import load_suite
+    from leukobench.models import register_file
 
     try:
         numbers = None if seeds is None else [int(seed) for seed in split_names(seeds) or []]
     except ValueError:
         raise UsageError(f"seeds are whole numbers, not '{seeds}'", "for example --seeds 0,1,2") from None
-    return load_suite(
+    own = [name for text in model_files or () for name in register_file(text)]
+    chosen = load_suite(
         suite,
         datasets=split_names(datasets),
         models=split_names(models),
@@ -168,12 +176,11 @@ def load_suite_from(suite, datasets, models, protocols, seeds, budget, level):
         budget=budget,
         level=level,
     )
+    return dataclasses.replace(chosen, models=tuple(dict.fromkeys((*chosen.models, *own))))
 
 
 def data_or_phantom(data, suite, narrowed):
     """The data root; where there is none, the phantom datasets and the suite narrowed to them."""
-    import dataclasses
-
     from leukobench.datasets import find_data_root
     from leukobench.datasets.phantom import DOMAINS, ensure_phantom
 

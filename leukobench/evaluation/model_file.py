@@ -16,7 +16,9 @@ from leukobench.evaluation.tuning import Fitted
 from leukobench.files import content_hash, keep_result
 from leukobench.inputs import read_bytes
 from leukobench.models import get_model
+from leukobench.models.soundness import parts_of
 from leukobench.models.stored import MOST_BYTES, dump_estimator, load_estimator, open_archive, read_member
+from leukobench.models.stored.schema import CLASSES
 
 CARD, ESTIMATOR = "card.json", "model.skops"
 MADE_OF = ("numpy", "scikit-learn", "xgboost", "torch")  # packages whose objects are in it
@@ -74,6 +76,15 @@ class Card(BaseModel):
     def hashed(self):
         """Hash of the card without its seal."""
         return content_hash(self.model_dump(mode="json", exclude={"seal"}), length=64)
+
+
+def check_keepable(model):
+    """Refuse, before a training, a model that is made of classes that no file may ask for."""
+    recipe = get_model(model)
+    strange = {type(part) for part in parts_of(recipe.build(recipe.defaults, 0))} - set(CLASSES)
+    if strange:
+        names = ", ".join(sorted(each.__name__ for each in strange))
+        raise UsageError(f"{model} cannot be kept in a file: it is made of {names}", "leave out --save")
 
 
 def save_model(trained, path):

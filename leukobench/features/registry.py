@@ -75,7 +75,7 @@ def _load_own():
 
 @cache
 def _load_others():
-    for part in plugins.load(GROUP):
+    for part in plugins.load(GROUP).values():
         register(part)
 
 

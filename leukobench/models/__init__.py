@@ -1,6 +1,9 @@
 """Registered models: estimator factories with their search spaces, and the image embeddings they may stand on."""
 
+from leukobench.models.bases import OWN
+from leukobench.models.outside import register, unregister
+from leukobench.models.own_file import register_file
 from leukobench.models.recipe import Recipe
-from leukobench.models.registry import MODELS, get_model, register
+from leukobench.models.registry import MODELS, get_model
 
-__all__ = ["MODELS", "Recipe", "get_model", "register"]
+__all__ = ["MODELS", "OWN", "Recipe", "get_model", "register", "register_file", "unregister"]

@@ -5,7 +5,7 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 
 from leukobench.features.views import VIEWS
 from leukobench.models.backbones import get_backbone, not_installed
-from leukobench.models.registry import BASES, STEPS
+from leukobench.models.bases import BASES, STEPS
 
 
 def describe(recipe):

@@ -9,8 +9,8 @@ from sklearn.decomposition import PCA
 from leukobench.models.classical import XGBOOST, boosted_trees, build_logistic_regression
 from leukobench.models.estimators import CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
-from leukobench.models.recipe import Step
 from leukobench.models.svm import PairwiseSVC
+from leukobench.models.words import Step
 
 
 def reduced(variance, classifier):

@@ -11,6 +11,7 @@ from pathlib import Path
 from sklearn.base import BaseEstimator
 
 from leukobench.files import content_hash
+from leukobench.plugins import FILES, files_beside
 
 PACKAGE = Path(__file__).resolve().parents[1]
 LIBRARIES = tuple(sysconfig.get_path(name) for name in ("stdlib", "purelib", "platlib"))
@@ -20,8 +21,8 @@ def recipe_hash(recipe):
     """Hash of what a recipe builds: version, defaults, search space, and the builder with its source.
 
     Of a builder of this package its own source counts; what it calls is told by the recipe's version. Of one from
-    outside the whole file does, with the functions and constants beside it. Libraries count by name: their versions
-    stand in every record.
+    outside the whole file does, with the functions and constants in it, and of a file of models those that it imports
+    from its own folder. Libraries count by name: their versions stand in every record.
 
     Parameters
     ----------
@@ -82,7 +83,8 @@ def _plain(value, inside=()):
 
 def _named(code):
     """A function or class by its name and its source, where that may change under the name."""
-    return [f"{code.__module__}.{code.__qualname__}", _source(code)]
+    module = "" if code.__module__ in FILES else code.__module__  # which is another in another folder
+    return [f"{module}.{code.__qualname__}", _source(code)]
 
 
 def _source(code):
@@ -93,7 +95,8 @@ def _source(code):
     if file.name and (str(file).startswith(LIBRARIES) or not file.is_file()):
         return ""
     if file.name:
-        return file.read_text(encoding="utf-8", errors="replace")
+        files = [file, *sorted(map(Path, files_beside(module).values()))]
+        return [each.read_text(encoding="utf-8", errors="replace") for each in files]
     if not inspect.isfunction(code):
         return ""
     body = code.__code__  # typed in: there is no file

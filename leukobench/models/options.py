@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
 from leukobench.models.experts import SourceExperts
-from leukobench.models.recipe import Step
+from leukobench.models.words import Step
 
 
 @dataclass(frozen=True, kw_only=True)

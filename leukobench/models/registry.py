@@ -7,64 +7,16 @@ from itertools import groupby
 
 from leukobench.errors import UsageError, unknown
 from leukobench.features.views import get_view
-from leukobench.models import classical, controls
-from leukobench.models.backbones import BACKBONES, SOURCES
-from leukobench.models.fused import fused
+from leukobench.models.backbones import BACKBONES
+from leukobench.models.bases import BASES, OFFERED, OWN, STEPS, TABLES
 from leukobench.models.heads import HEADS
-from leukobench.models.network import LENET
 from leukobench.models.network.crops import crop_view
-from leukobench.models.network.recipes import TRAININGS, VIEW, fine_tuned, lenet
-from leukobench.models.options import OPTIONS
-from leukobench.models.recipe import KINDS, Base, checked
+from leukobench.models.outside import load_installed
+from leukobench.models.recipe import KINDS
 from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of, tell_renamed
-from leukobench.models.variants import VARIANTS, frozen
-
-STEPS = VARIANTS | HEADS | OPTIONS | TRAININGS
-"""Every step by its name, in the order in which those stand that could stand in any."""
-
-TABLES = {recipe.name: recipe for recipe in (*controls.RECIPES, *classical.RECIPES)}
+from leukobench.models.words import checked
 
 PIXELS = "pixels"  # the representation whose argument is its view
-
-OFFERED = (
-    "vote@augmented",
-    "vote@augmented+experts",
-    "vote@canonical+standardised",
-    "vote@canonical+coral",
-    "vote@augmented+self_training",
-    "fused:mobilenet_v2",
-    "lenet",
-    "finetune:mobilenet_v2",
-)
-"""Models that are listed and run beside the plain ones; any other can be asked for by name."""
-
-
-def _source(name, source):
-    facts = {"form": source.form, "description": source.description, "missing": source.missing}
-    return Base(name, lambda argument: frozen(str(ModelSpec(name, argument))), **facts)
-
-
-def _on_backbone(name, make, **facts):
-    return Base(name, lambda argument: make(str(ModelSpec(argument[0], argument[1:]))), form="<backbone>", **facts)
-
-
-BASES = {
-    base.name: base
-    for base in (
-        *map(Base.of, TABLES.values()),
-        *(Base(name, lambda argument, name=name: frozen(name)) for name in BACKBONES),
-        *map(_source, SOURCES, SOURCES.values()),
-        _on_backbone("finetune", fine_tuned, view=VIEW, description="any of these networks, fine-tuned"),
-        _on_backbone(
-            "fused",
-            fused,
-            view="augmented",
-            description="hand-crafted features and the vectors of a frozen network together",
-        ),
-        Base(LENET, lambda argument: lenet(), view=VIEW),
-    )
-}
-"""What a name can begin with."""
 
 
 class Models(Mapping):
@@ -80,23 +32,14 @@ class Models(Mapping):
         yield from TABLES
         yield from (f"{backbone}+{head}" for backbone in BACKBONES for head in HEADS)
         yield from OFFERED
+        load_installed()
+        yield from OWN
 
     def __len__(self):
         return sum(1 for _ in self)
 
 
 MODELS = Models()
-
-
-def register(name, recipe):
-    """Make a model known by a name.
-
-    Parameters
-    ----------
-    name : str
-    recipe : leukobench.models.recipe.Recipe
-    """
-    BASES[name] = Base.of(replace(recipe, name=name))
 
 
 def get_model(name):
@@ -155,6 +98,8 @@ def get_model(name):
 
 
 def _base(spec):
+    if spec.base not in BASES:
+        load_installed()
     base = BASES.get(spec.base)
     if base is None:
         raise unknown("model", spec.base, BASES)

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from leukobench.errors import UsageError
 from leukobench.models.backbones import BACKBONES, get_backbone
 from leukobench.models.embedding import EMBEDDING_VERSION, CNNEmbedding
-from leukobench.models.recipe import Recipe, Step
+from leukobench.models.recipe import Recipe
 from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of
+from leukobench.models.words import Step
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,8 +15,9 @@ from leukobench.evaluation.plan import build_plan
 from leukobench.evaluation.pool import LocalPool
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import work
-from leukobench.models.recipe import Base, Recipe
-from leukobench.models.registry import BASES
+from leukobench.models.bases import BASES
+from leukobench.models.recipe import Recipe
+from leukobench.models.words import Base
 
 REPRESENTATION = "features:core"
 

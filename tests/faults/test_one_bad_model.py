@@ -16,8 +16,8 @@ from leukobench.evaluation import pool, representations, runner
 from leukobench.evaluation.representations import Representation, compute_missing, load_rows
 from leukobench.evaluation.suite import Budget, Suite
 from leukobench.models import get_model
-from leukobench.models.recipe import Base
-from leukobench.models.registry import BASES
+from leukobench.models.bases import BASES
+from leukobench.models.words import Base
 
 GOOD = "features:background"
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from leukobench.errors import UsageError
 from leukobench.features.views import VIEWS
 from leukobench.models import MODELS, get_model
+from leukobench.models.bases import BASES, STEPS
 from leukobench.models.recipe import COSTS, KINDS, SIDES
-from leukobench.models.registry import BASES, STEPS
 from leukobench.models.spec import ModelSpec, StepSpec, parts_of
 from leukobench.text import split_outside
 

@@ -10,7 +10,8 @@ from leukobench.models.backbones import get_backbone
 from leukobench.models.network import LENET
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
-from leukobench.models.recipe import Recipe, Step
+from leukobench.models.recipe import Recipe
+from leukobench.models.words import Step
 
 VIEW = "scale"
 SPACE = {
