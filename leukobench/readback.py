@@ -83,8 +83,15 @@ def read_json(path, schema, what, hint=""):
     """
     data = Path(path).read_bytes()
     with understanding(path, what, hint):
-        content = json.loads(data)
-        schema.validate_python(content)
+        return parse_json(data, schema)
+
+
+def parse_json(data, schema):
+    """Content of the bytes of JSON; a ValueError where it does not fit the schema or could not be written again."""
+    content = json.loads(data)
+    schema.validate_python(content)
+    if rb"\ud" in data.lower():  # half of a pair of surrogates, which is no character in UTF-8
+        json.dumps(content, ensure_ascii=False).encode()
     return content
 
 

@@ -1,14 +1,13 @@
 """A run folder's records in two parquet files, in place of thousands of small ones."""
 
 import functools
-import json
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leukobench.evaluation.schema import RECORD
-from leukobench.readback import read_table, understanding
+from leukobench.readback import parse_json, read_table, understanding
 
 LOST = "take it from a copy; without one, delete it and run again into the same --out"
 RECORDS = "records.parquet"
@@ -42,9 +41,7 @@ class Archive:
         if fingerprint not in self.rows:
             return None
         with self._understanding():
-            record = json.loads(self.rows[fingerprint]["record"])
-            RECORD.validate_python(record)
-        return record
+            return parse_json(self.rows[fingerprint]["record"].encode(), RECORD)
 
     def predictions(self, fingerprint):
         """Predictions of a run cell that went well, as a pyarrow.Table with its own columns in their order."""

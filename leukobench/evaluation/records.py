@@ -98,4 +98,5 @@ def without_places(text):
     """
     for folder in sorted(INSTALLED, key=len, reverse=True):
         text = text.replace(f"{folder}/", "")
-    return ABSOLUTE.sub(lambda found: PurePath(found[0]).name, text)
+    text = ABSOLUTE.sub(lambda found: PurePath(found[0]).name, text)
+    return text.encode(errors="backslashreplace").decode()  # names of files may hold what UTF-8 cannot

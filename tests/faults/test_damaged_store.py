@@ -103,6 +103,15 @@ def test_a_record_with_a_wrong_type_is_named(finished, key, value):
     assert path.exists()
 
 
+def test_a_record_that_could_not_be_written_again_is_named(finished):
+    path = record_of(finished)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"head_classes": ["\ud83d\ude00", "\ud83d"]}))
+    with pytest.raises(DamagedFile, match="surrogates not allowed"):
+        read_run(finished)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"head_classes": ["\ud83d\ude00"]}))
+    assert len(read_run(finished).records) == 2
+
+
 @pytest.mark.parametrize("name", READING)
 @pytest.mark.parametrize("content", ["{}", "[]", "3"])
 def test_commands_name_a_record_that_is_none(command, finished, name, content):
@@ -350,6 +359,7 @@ def test_records_name_no_folder_of_the_machine(finished, small_suite, small_samp
         ("/", "/"),
         ("a / b", "a / b"),
         ("key='/x/y z/w'", "key='w'"),
+        ("/a/caf\udce9.png", "caf\\udce9.png"),
     ],
 )
 def test_places_are_cut_and_nothing_else(text, shown):

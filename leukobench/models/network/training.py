@@ -177,15 +177,18 @@ class Checkpoint(Callback):
         """Load what was kept into an initialised net; gives the number of epochs done."""
         if self.path is None or not self.path.exists():
             return 0
+        data = self.path.read_bytes()  # what cannot be read is no damage, and raises
         try:
-            kept = torch.load(self.path, map_location=net.device, weights_only=True)
+            kept = torch.load(io.BytesIO(data), map_location=net.device, weights_only=True)
+            self.known, history = kept["stopping"], History(kept["history"])
+        except (MemoryError, torch.OutOfMemoryError):
+            raise
         except Exception as error:  # damaged bytes lead the reader of a pickle to errors of any kind
             log.warning("%s is damaged (%r): its training starts again", self.path.name, error)
             return 0
         net.module_.load_state_dict(kept["module"])
         net.optimizer_.load_state_dict(kept["optimizer"])
-        net.history_ = History(kept["history"])
-        self.known = kept["stopping"]
+        net.history_ = history
         return len(net.history)
 
     def on_train_begin(self, net, **kwargs):

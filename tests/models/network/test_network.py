@@ -178,13 +178,24 @@ def test_a_small_source_is_drawn_often_but_not_without_end(problem, monkeypatch)
     assert drawn == [8 * 54 // 32 * 32, 768]
 
 
-def test_a_damaged_checkpoint_is_named_and_begun_again(problem, tmp_path, caplog):
+@pytest.mark.parametrize("content", [b"half a file", b"", 3, {"module": {}}])
+def test_a_damaged_checkpoint_is_named_and_begun_again(problem, tmp_path, caplog, content):
     X, y = problem
     path = tmp_path / "fit.checkpoint"
-    path.write_bytes(b"half a file")
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
     model = lenet(epochs=1).fit(X, y, checkpoint=path)
     assert "fit.checkpoint is damaged" in caplog.text
     np.testing.assert_array_equal(model.predict_proba(X), lenet(epochs=1).fit(X, y).predict_proba(X))
+
+
+def test_a_checkpoint_that_the_machine_cannot_read_is_kept(problem, tmp_path):
+    path = tmp_path / "fit.checkpoint"
+    path.mkdir()  # root may read everything but a folder
+    with pytest.raises(IsADirectoryError):
+        lenet(epochs=1).fit(*problem, checkpoint=path)
 
 
 def test_fitting_leaves_the_chance_of_others_alone(problem):
