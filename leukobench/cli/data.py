@@ -17,7 +17,9 @@ app = typer.Typer(help="Datasets: what there is, what was found.", no_args_is_he
 def data_ls(data: Data = None):
     """Show the dataset cards, what is present and what is missing."""
     from leukobench.datasets import DATASETS, build_index, coverage, find_data_root, present_datasets
+    from leukobench.datasets.registry import load_others
 
+    load_others()
     root = find_data_root(data, default=None)
     names, found, wrong = present_datasets(root) if root else [], {}, []
     for name in names:
@@ -31,7 +33,7 @@ def data_ls(data: Data = None):
         card = source.card
         table.add_row(
             name,
-            found.get(name, f"missing, {card.total:,} in the release"),
+            found.get(name, f"missing, {card.total:,} in the release" if card.total else "missing"),
             f"{card.um_per_px or 'unknown'}",
             card.groups or "unknown",
             "yes" if card.masks else "no",

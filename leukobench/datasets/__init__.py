@@ -2,7 +2,7 @@
 
 from leukobench.datasets.card import DatasetCard, Record
 from leukobench.datasets.index import STATUSES, build_index, index_hash, write_index
-from leukobench.datasets.registry import DATASETS, get_dataset, own_datasets, present_datasets
+from leukobench.datasets.registry import DATASETS, get_dataset, own_datasets, present_datasets, register, unregister
 from leukobench.datasets.root import find_data_root
 from leukobench.datasets.summary import coverage, summarise
 from leukobench.datasets.taxonomy import CELL_TYPES, LEVELS, PRESETS, apply_preset, class_names, to_level
@@ -24,7 +24,9 @@ __all__ = [
     "index_hash",
     "own_datasets",
     "present_datasets",
+    "register",
     "summarise",
     "to_level",
+    "unregister",
     "write_index",
 ]

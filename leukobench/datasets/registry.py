@@ -1,13 +1,68 @@
 """The datasets that leukobench knows, and the way from a name to a dataset."""
 
+from functools import cache
 from pathlib import Path
 
+from leukobench import plugins
 from leukobench.datasets import barcelona, cvb, folder, jiangxi, munich, raabin
+from leukobench.datasets.card import DatasetCard
+from leukobench.datasets.names import check_name
+from leukobench.datasets.taxonomy import CELL_TYPES
 from leukobench.datasets.walk import subfolders
-from leukobench.errors import unknown
+from leukobench.errors import UsageError, unknown
 from leukobench.inputs import as_words
 
+GROUP = "leukobench.datasets"  # of the entry points of installed packages
 DATASETS = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
+OWN = {}
+"""Name to source of those from outside the package, which are among `DATASETS` too."""
+
+
+def register(source):
+    """Make a dataset known, with a reader of one's own.
+
+    Parameters
+    ----------
+    source : object or module
+        Has `card`, a `DatasetCard`, and `read(root)`, which gives a list of `Record` for what lies in the card's folder
+        below the data root.
+
+    Raises
+    ------
+    UsageError
+        Where it is none, its name or folder is taken, or its card names a cell type that there is not.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> ward = DatasetCard(name="ward", title="Ward 7", folder="ward", labels={"neutro": "NE"})
+    >>> register(SimpleNamespace(card=ward, read=lambda root: []))
+    >>> get_dataset("ward").card.title
+    'Ward 7'
+    >>> unregister("ward")
+    """
+    card = getattr(source, "card", None)
+    if not isinstance(card, DatasetCard) or not callable(getattr(source, "read", None)):
+        raise UsageError(f"{source!r} is no dataset", "it has a card, a DatasetCard, and a function read(root)")
+    check_name(card.name)
+    others = [each.card for name, each in DATASETS.items() if name != card.name or name not in OWN]
+    if {card.name, card.folder} & {word for other in others for word in (other.name, other.folder)}:
+        raise UsageError(f"the name or folder of the dataset '{card.name}' is taken", "choose another")
+    if strange := sorted(set(card.labels.values()) - set(CELL_TYPES)):
+        raise unknown(f"cell type of {card.name}", strange[0], CELL_TYPES)
+    DATASETS[card.name] = OWN[card.name] = source
+
+
+def unregister(name):
+    """Forget a dataset that was registered."""
+    del DATASETS[name], OWN[name]
+
+
+@cache
+def load_others():
+    """Register the datasets of installed packages and of files that were named, where one may be meant."""
+    for source in plugins.load(GROUP).values():
+        register(source)
 
 
 def get_dataset(name, root=None):
@@ -35,6 +90,8 @@ def get_dataset(name, root=None):
     >>> get_dataset("munich").card.total
     18365
     """
+    if name not in DATASETS:
+        load_others()
     if name in DATASETS:
         return DATASETS[name]
     own = {} if root is None else {as_words(path.name): path for path in subfolders(Path(root))}
@@ -76,10 +133,12 @@ def present_datasets(root):
     list of str
         Registered names in the registry's order, then a laboratory's own.
     """
+    load_others()
     registered = [name for name, source in DATASETS.items() if (Path(root) / source.card.folder).is_dir()]
     return registered + own_datasets(root)
 
 
 def _taken():
     """Give the folder names that are never a laboratory's own dataset."""
+    load_others()
     return set(DATASETS) | {source.card.folder for source in DATASETS.values()}

@@ -47,7 +47,7 @@ def timm_card(name):
     timm = import_deep("timm", GET_TIMM)
     if ":" in name:
         raise UsageError(f"timm:{name} names a file or a hub", "what such weights were trained on is not known here")
-    architecture = name.partition(".")[0]
+    architecture = name.split(".")[0]
     try:
         facts = timm.get_pretrained_cfg(name, allow_unregistered=False)
     except RuntimeError as error:
