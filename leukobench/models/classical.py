@@ -151,6 +151,7 @@ RECIPES = (
         family="classical",
         representation="features:core",
         build=build_svm,
+        version="2",
         **SVM,
         description="Support vector machine with a Gaussian kernel; probabilities by pairwise coupling.",
     ),
@@ -223,6 +224,7 @@ RECIPES = (
         family="classical",
         representation="features:tavakoli2021",
         build=build_polynomial_svm,
+        version="2",
         space={
             "C": FloatDistribution(1e-2, 100, log=True),
             "degree": IntDistribution(2, 4),

@@ -42,7 +42,7 @@ class Head(Step):
 
     Parameters
     ----------
-    build, defaults, cost
+    build, defaults, cost, version
         As of `leukobench.models.recipe.Recipe`.
     """
 
@@ -50,6 +50,7 @@ class Head(Step):
     build: Callable
     defaults: Mapping = field(hash=False)
     cost: str = "light"
+    version: str = "1"
 
     def parameters(self):
         """Name to default of what may be fixed."""
@@ -57,7 +58,8 @@ class Head(Step):
 
     def apply(self, recipe, params):
         """The recipe of the vectors with this head."""
-        own = {"build": self.build, "space": self.space, "defaults": self.defaults, "cost": self.cost}
+        own = {"build": self.build, "space": self.space, "defaults": self.defaults}
+        own |= {"cost": self.cost, "version": self.version}
         description = self.description.format(recipe.description[:-1])
         return replace(recipe, **own, description=description, kind="table").with_fixed(params)
 
@@ -73,6 +75,7 @@ _HEADS = (
     Head(
         name="svm_linear",
         build=build_linear_svm,
+        version="2",
         space={"variance": FloatDistribution(0.6, 0.98), "C": FloatDistribution(1e-4, 1, log=True)},
         defaults={"variance": 0.9, "C": 1e-2},
         cost="medium",
@@ -81,6 +84,7 @@ _HEADS = (
     Head(
         name="svm_rbf",
         build=build_rbf_svm,
+        version="2",
         space={
             "variance": FloatDistribution(0.6, 0.98),
             "C": FloatDistribution(0.1, 300, log=True),

@@ -3,7 +3,6 @@
 from itertools import combinations
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_expit, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.model_selection import StratifiedKFold
@@ -11,6 +10,10 @@ from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from leukobench.models.likelihood import likeliest
+
+SLOPES = (np.exp(-3), np.exp(4))
 
 
 class PairwiseSVC(ClassifierMixin, BaseEstimator):
@@ -113,13 +116,11 @@ class PairwiseSVC(ClassifierMixin, BaseEstimator):
         for train, test in folds.split(X, codes):
             margins[test] = _margins(clone(svc).fit(X[train], codes[train]), X[test])
         weights = compute_sample_weight("balanced", codes)
-        truth = np.arange(len(codes)), codes
 
-        def loss(log_slope):
-            probabilities = _couple(margins, np.exp(log_slope), len(frequent))[truth]
-            return -np.average(np.log(np.maximum(probabilities, 1e-12)), weights=weights)
+        def log_probabilities(log_slope):
+            return np.log(np.maximum(_couple(margins, np.exp(log_slope), len(frequent)), 1e-12))
 
-        return float(np.exp(minimize_scalar(loss, bounds=(-3, 4), method="bounded").x))
+        return likeliest(log_probabilities, codes, SLOPES, weights)
 
     def predict_proba(self, X):
         """Probabilities by coupling the margins of the pairs.

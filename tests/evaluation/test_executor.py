@@ -175,3 +175,22 @@ def test_one_gpu_fit_at_a_time_and_only_those_wait(cells, monkeypatch, tmp_path)
         assert path.name.endswith("gpu-1")
         with locked(path, wait=False) as mine:
             assert not mine
+
+
+def test_a_transductive_model_that_meets_a_few_images_is_a_recorded_failure(suite, run_folder, samples):
+    few = (samples["dataset"] != "right") | (samples.groupby(["dataset", "class"]).cumcount() < 2)
+    rows = np.array(run_folder.read_rows(REPRESENTATION))[few.to_numpy()]
+    run_folder.write_samples(samples[few].reset_index(drop=True))
+    run_folder.write_rows(REPRESENTATION, rows)
+    chosen = dataclasses.replace(
+        suite,
+        models=("lda+coral",),
+        protocols=("pairwise",),
+        min_source_images=2,
+        min_test_images=1,
+        datasets=("left", "right"),
+    )
+    cell = next(c for c in build_plan(chosen, samples[few].reset_index(drop=True)) if c.train == "left")
+    record = work(cell, suite=chosen, folder=run_folder.path)
+    assert record["status"] == "error"
+    assert record["error"].startswith("UsageError: 8 image(s) of a laboratory are too few for a transductive model")

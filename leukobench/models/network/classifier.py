@@ -4,7 +4,6 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedGroupKFold
@@ -13,8 +12,10 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from leukobench.errors import UsageError, unknown
+from leukobench.models.adaptation import check_enough
 from leukobench.models.backbones import import_deep
 from leukobench.models.inference import torch_threads
+from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
 from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
@@ -245,11 +246,18 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         -------
         torch.nn.Module
             `module_`; with `adapt` a copy that has the statistics of the crops.
+
+        Raises
+        ------
+        UsageError
+            With `adapt`, where there are fewer crops than `leukobench.models.adaptation.LEAST_IMAGES`.
         """
         if not self.adapt:
             return self.module_
         adapt = import_deep("leukobench.models.network.architecture").adapt_batch_norm
-        return adapt(self.module_, batches_of(crops))
+        check_enough(len(crops))
+        parts = -(-len(crops) // BATCH)  # of one size, as each has the same say: a batch left over may be one crop
+        return adapt(self.module_, batches_of(crops, size=-(-len(crops) // parts)))
 
     def __getstate__(self):
         state = super().__getstate__()
@@ -326,8 +334,4 @@ def _split(labels, groups, seed):
 def _temperature(logits, labels):
     """What logits are divided by so that the labels are likeliest."""
     logits = logits.astype(float)
-
-    def loss(log_temperature):
-        return -log_softmax(logits / np.exp(log_temperature), axis=1)[np.arange(len(labels)), labels].mean()
-
-    return float(np.exp(minimize_scalar(loss, bounds=np.log(TEMPERATURES), method="bounded").x))
+    return likeliest(lambda log: log_softmax(logits / np.exp(log), axis=1), labels, TEMPERATURES)

@@ -190,7 +190,7 @@ def _network(name, network, description, source, **facts):
         build=Build(network),
         space=SPACE,
         defaults=DEFAULTS,
-        version="2",
+        version="3",
         cost="network",
         description=f"{description} on crops with the stains of other laboratories in training.",
         source=source,
