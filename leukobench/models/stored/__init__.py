@@ -10,6 +10,7 @@ import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator
 
+from leukobench.models.adaptation import LEAST_IMAGES
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.soundness import MOST_COLUMNS, check_sound, ensure, parts_of, whole
 from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, open_archive, read_member
@@ -73,7 +74,7 @@ def load_estimator(content, like):
     Returns
     -------
     estimator
-        It has predicted two rows of zeros.
+        It has predicted some rows of zeros.
 
     Raises
     ------
@@ -87,11 +88,10 @@ def load_estimator(content, like):
         ensure(_alike(estimator, like), "another estimator, or one with other parameters, than its card says")
         classes = np.arange(len(estimator.classes_))
         ensure(np.array_equal(estimator.classes_, classes) and len(classes) > 1, "strange classes")
-        row = np.zeros((2, whole(estimator.n_features_in_, 1, MOST_COLUMNS)))
-        given = estimator.predict_proba(row)
-    ensure(
-        given.shape == (2, len(classes)) and np.allclose(given.sum(axis=1), 1), "a model that gives no probabilities"
-    )
+        rows = np.zeros((LEAST_IMAGES, whole(estimator.n_features_in_, 1, MOST_COLUMNS)))
+        given = estimator.predict_proba(rows)
+    fits = given.shape == (len(rows), len(classes)) and np.allclose(given.sum(axis=1), 1)
+    ensure(fits, "a model that gives no probabilities")
     return estimator
 
 
