@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leukobench.files import atomic_write, check_writable
+from leukobench.files import atomic_write, check_writable, fitting_name
 from leukobench.metrics.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
 from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
@@ -19,6 +19,7 @@ from leukobench.report.reader import Run, read_run
 from leukobench.text import to_csv
 
 DIGITS = "%.6f"
+LONGEST_NAME = 200  # characters of a model's name in the name of a file
 
 
 @dataclass(frozen=True)
@@ -173,7 +174,7 @@ def render(report):
 
 
 def file_names(models):
-    """Names that are safe in a file name, all different.
+    """Names that are safe in a file name, all different, and not too long for something before and behind them.
 
     Parameters
     ----------
@@ -190,7 +191,7 @@ def file_names(models):
     """
     names = {}
     for model in models:
-        plain = name = re.sub(r"[^A-Za-z0-9._-]", "-", model)
+        plain = name = fitting_name(re.sub(r"[^A-Za-z0-9._-]", "-", model), limit=LONGEST_NAME)
         number = 1
         while name in names.values():
             number += 1

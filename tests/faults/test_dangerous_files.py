@@ -4,15 +4,18 @@ decoding, each with a status and a reason, and never more in memory than a state
 import io
 import os
 import pickle
+import re
 import socket
 import struct
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from leukobench import inputs
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
@@ -200,3 +203,11 @@ def test_features_are_written_for_the_others_and_the_changed_one_is_named(indexe
     assert code == 0
     assert f"changed: {index['path'][3]}: No such file or directory" in text
     assert pd.read_parquet(out)["path"].tolist() == index["path"].drop(3).tolist()
+
+
+def test_the_documents_tell_the_limits():
+    text = (Path(__file__).resolve().parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
+    limits = {"MAX_BYTES": imaging.MAX_BYTES / 2**20, "MAX_TEXT_BYTES": inputs.MAX_TEXT_BYTES / 2**20}
+    limits |= {"MAX_PIXELS": imaging.MAX_PIXELS / 1e6, "BATCH_PIXELS": representations.BATCH_PIXELS / 1e6}
+    for name, limit in limits.items():
+        assert re.search(rf"{limit:g} (MiB|million pixels)[^.]*\(`{name}`\)", text), name

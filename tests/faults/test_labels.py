@@ -114,3 +114,9 @@ def test_what_is_no_pixel_size_is_refused_by_every_card(put, um_per_px):
     (root / "ward7/dataset.toml").write_text(f"um_per_px = {written}")
     with pytest.raises(UsageError, match=r"dataset.toml: um_per_px = .*is no pixel size"):
         build_index(root)
+
+
+def test_the_documents_name_every_reserved_name():
+    text = (RESULTS.parent / "docs/datasets.md").read_text(encoding="utf-8")
+    assert all(f"`{name}`" in text for name in RESERVED)
+    assert f"more than {LONGEST_NAME} characters" in text

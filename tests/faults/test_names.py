@@ -15,7 +15,9 @@ from leukobench.datasets.walk import image_files, image_tree, subfolders
 from leukobench.errors import UsageError
 from leukobench.evaluation.predict import read_folder
 from leukobench.evaluation.representations import compute_missing, load_rows
+from leukobench.files import atomic_write
 from leukobench.inputs import as_words, locate, spell
+from leukobench.report.tables import file_names
 
 LATIN = os.fsdecode("Käfig".encode("latin-1"))
 NFC, NFD = (unicodedata.normalize(form, "Stäbe") for form in ("NFC", "NFD"))
@@ -167,6 +169,14 @@ def test_a_missing_folder_is_an_empty_one(tmp_path):
         assert listed(tmp_path / "none") == []
     (tmp_path / "file").touch()
     assert image_tree(tmp_path / "file") == []
+
+
+def test_the_files_of_models_with_long_names_can_be_written(tmp_path):
+    models = [f"onnx:{'networks/' * 40}{name}.onnx" for name in "ab"] + ["x" * 240, "ä" * 240]
+    names = file_names(models)
+    assert len(set(names.values())) == len(models)
+    for name in names.values():
+        atomic_write(tmp_path / f"matrix_{name}.csv", "")
 
 
 def test_words_are_composed_and_paths_are_not():
