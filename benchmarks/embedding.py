@@ -20,7 +20,8 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from leukobench.datasets import build_index, find_data_root
-from leukobench.evaluation.representations import compute_missing, load_rows
+from leukobench.evaluation.computing import compute_missing
+from leukobench.evaluation.representations import load_rows
 from leukobench.imaging.io import read_image
 from leukobench.models import MODELS
 from leukobench.models.backbones import BACKBONES, import_deep

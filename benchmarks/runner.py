@@ -22,11 +22,11 @@ import pandas as pd
 
 from leukobench.datasets import build_index, find_data_root
 from leukobench.evaluation.compact import compact
+from leukobench.evaluation.computing import compute_missing
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import execute
 from leukobench.evaluation.plan import build_plan, select_samples, summarise_plan
 from leukobench.evaluation.pool import LocalPool
-from leukobench.evaluation.representations import compute_missing
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.suite import Suite, load_suite
 from leukobench.evaluation.worker import describe

@@ -47,8 +47,9 @@ def features_extract(
 
     from leukobench.cache import TableCache
     from leukobench.datasets import build_index, find_data_root
+    from leukobench.evaluation.computing import compute_missing
     from leukobench.evaluation.pool import worker_count
-    from leukobench.evaluation.representations import compute_missing, get_representation, image_ids
+    from leukobench.evaluation.representations import get_representation, image_ids
     from leukobench.features import feature_names
     from leukobench.features.backends import get_backend
     from leukobench.files import check_writable, keep_result

@@ -11,6 +11,7 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index, index_hash
 from leukobench.errors import UsageError
 from leukobench.evaluation.changes import changes, mixed_software
+from leukobench.evaluation.computing import NotComputed, compute_missing
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import execute
 from leukobench.evaluation.folds import CROSS_VALIDATED
@@ -18,7 +19,7 @@ from leukobench.evaluation.journal import open_database
 from leukobench.evaluation.plan import build_plan, level_notes, select_samples
 from leukobench.evaluation.pool import LocalPool, worker_count
 from leukobench.evaluation.records import SEAL, sealed
-from leukobench.evaluation.representations import NotComputed, compute_missing, load_rows, names_in
+from leukobench.evaluation.representations import load_rows, names_in
 from leukobench.evaluation.store import RunFolder
 from leukobench.evaluation.worker import failure
 from leukobench.features.backends import check_device

@@ -8,9 +8,10 @@ from threadpoolctl import threadpool_limits
 from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
+from leukobench.evaluation.computing import compute_missing
 from leukobench.evaluation.folds import derive_seed, group_ids
 from leukobench.evaluation.plan import head_of, level_notes, select_samples
-from leukobench.evaluation.representations import compute_missing, image_ids, load_rows, representation_key
+from leukobench.evaluation.representations import image_ids, load_rows, representation_key
 from leukobench.evaluation.suite import load_suite
 from leukobench.evaluation.tuning import Fitted, tune
 from leukobench.files import content_hash

@@ -6,13 +6,8 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
-from leukobench.evaluation.representations import (
-    compute_missing,
-    get_representation,
-    image_ids,
-    load_rows,
-    representation_key,
-)
+from leukobench.evaluation.computing import compute_missing
+from leukobench.evaluation.representations import get_representation, image_ids, load_rows, representation_key
 from leukobench.features import extract_features, feature_names
 from leukobench.imaging.io import read_image
 from leukobench.models.network.crops import crop_rows
@@ -51,7 +46,7 @@ def test_rows_are_those_of_the_public_functions_and_computed_once(root, samples,
 
 
 def test_workers_give_the_same_rows(root, samples, tmp_path, monkeypatch):
-    monkeypatch.setattr("leukobench.evaluation.representations.BATCH", 4)
+    monkeypatch.setattr("leukobench.evaluation.computing.BATCH", 4)
     one, two = TableCache(tmp_path / "one"), TableCache(tmp_path / "two")
     compute_missing(NAMES, samples, root, cache=one)
     compute_missing(NAMES, samples, root, cache=two, jobs=2)

@@ -19,9 +19,10 @@ from leukobench import inputs
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
-from leukobench.evaluation import representations
+from leukobench.evaluation import computing, representations
+from leukobench.evaluation.computing import compute_missing
 from leukobench.evaluation.predict import read_folder
-from leukobench.evaluation.representations import compute_missing, load_rows
+from leukobench.evaluation.representations import load_rows
 from leukobench.imaging import io as imaging
 from leukobench.imaging.io import ImageError, decode_image, read_image
 
@@ -166,8 +167,9 @@ def test_no_more_pixels_are_held_than_stated(indexed, tmp_path, monkeypatch):
         return pd.DataFrame(np.array([[image.sum()] for image in images], float))
 
     summed = representations.Representation("features:sum", {"name": "sum"}, False, compute)
-    monkeypatch.setattr(representations, "get_representation", lambda *_: summed)
-    monkeypatch.setattr(representations, "BATCH_PIXELS", 3 * 40 * 50)
+    for module in (computing, representations):
+        monkeypatch.setattr(module, "get_representation", lambda *_: summed)
+    monkeypatch.setattr(computing, "BATCH_PIXELS", 3 * 40 * 50)
     cache = TableCache(tmp_path / "cache")
     measured = compute_missing(["features:sum"], index, root, cache=cache)
     assert held == [3, 3, 1]
@@ -208,6 +210,6 @@ def test_features_are_written_for_the_others_and_the_changed_one_is_named(indexe
 def test_the_documents_tell_the_limits():
     text = (Path(__file__).resolve().parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
     limits = {"MAX_BYTES": imaging.MAX_BYTES / 2**20, "MAX_TEXT_BYTES": inputs.MAX_TEXT_BYTES / 2**20}
-    limits |= {"MAX_PIXELS": imaging.MAX_PIXELS / 1e6, "BATCH_PIXELS": representations.BATCH_PIXELS / 1e6}
+    limits |= {"MAX_PIXELS": imaging.MAX_PIXELS / 1e6, "BATCH_PIXELS": computing.BATCH_PIXELS / 1e6}
     for name, limit in limits.items():
         assert re.search(rf"{limit:g} (MiB|million pixels)[^.]*\(`{name}`\)", text), name

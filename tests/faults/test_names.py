@@ -13,8 +13,9 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index, get_dataset, own_datasets, present_datasets, write_index
 from leukobench.datasets.walk import image_files, image_tree, subfolders
 from leukobench.errors import UsageError
+from leukobench.evaluation.computing import compute_missing
 from leukobench.evaluation.predict import read_folder
-from leukobench.evaluation.representations import compute_missing, load_rows
+from leukobench.evaluation.representations import load_rows
 from leukobench.files import atomic_write
 from leukobench.inputs import as_words, locate, spell
 from leukobench.report.tables import file_names

@@ -13,7 +13,8 @@ from leukobench.datasets import build_index
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
 from leukobench.evaluation import pool, representations, runner
-from leukobench.evaluation.representations import Representation, compute_missing, load_rows
+from leukobench.evaluation.computing import compute_missing
+from leukobench.evaluation.representations import Representation, load_rows
 from leukobench.evaluation.suite import Budget, Suite
 from leukobench.models import get_model
 from leukobench.models.bases import BASES
