@@ -49,6 +49,8 @@ PLAIN_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX"}
 JPEG_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 JPEG_END = b"\xff\xd9"
 SEPARATE_PLANES = 2  # of TIFF's planar configuration
+# What the machine lacks says nothing about the file.
+OF_THE_MACHINE = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
 
 class ImageError(Exception):
@@ -87,10 +89,14 @@ def read_file(path):
     ------
     ImageError
         The file cannot be read, is no regular file, or is too large.
+    OSError
+        The machine lacks memory or open files, which would be said of all files.
     """
     try:
         return read_bytes(path, MAX_BYTES)
     except OSError as error:
+        if error.errno in OF_THE_MACHINE:
+            raise
         kind = "too_large" if error.errno == errno.EFBIG else "unreadable"
         raise ImageError(kind, error.strerror or str(error)) from error
 
@@ -154,9 +160,11 @@ def decode_image(data):
         with reader(io.BytesIO(data)) as image:
             _check_pixels(image, data)
             return _decode_jpeg(data, image) if kind == "JPEG" else _stored_colours(image)
-    except ImageError:
+    except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders fail in many ways on damaged bytes, and one file must not stop the rest
+        if getattr(error, "code", None) == cv2.Error.StsNoMem:
+            raise MemoryError("no room for the pixels of an image") from error
         if _ends_early(kind, data) or "truncated" in str(error).lower():
             raise ImageError("truncated", f"the {kind} data end early, after {len(data):,} bytes") from error
         reason = str(error).split(" <_io", 1)[0].split("\n", 1)[0]

@@ -1,13 +1,16 @@
 """Pixels come as they are stored, whatever the format: not turned by a tag, not divided by alpha, not blended."""
 
+import errno
 import io
+import os
 
+import cv2
 import numpy as np
 import pytest
 import tifffile
 from PIL import Image
 
-from leukobench.imaging.io import ImageError, decode_image
+from leukobench.imaging.io import ImageError, decode_image, read_image
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 ALPHA = np.repeat(np.array([0, 128, 255, 1], np.uint8), 10)[:, None, None].repeat(50, axis=1)
@@ -81,3 +84,33 @@ def test_straight_alpha_of_other_writers(kind):
     file = io.BytesIO()
     Image.fromarray(WITH_ALPHA).save(file, kind)
     np.testing.assert_array_equal(decode_image(file.getvalue()), PIXELS)
+
+
+def no_room(*arguments, **options):
+    error = cv2.error("Insufficient memory: failed to allocate 392040 bytes")
+    error.code = cv2.Error.StsNoMem
+    raise error
+
+
+def no_memory(*arguments, **options):
+    raise MemoryError
+
+
+@pytest.mark.parametrize(("kind", "decoder"), [("JPEG", (cv2, "imdecode")), ("PNG", (Image.Image, "convert"))])
+@pytest.mark.parametrize("fail", [no_room, no_memory])
+def test_a_lack_of_memory_is_no_bad_image(monkeypatch, kind, decoder, fail):
+    data = saved(kind)
+    monkeypatch.setattr(*decoder, fail)
+    with pytest.raises(MemoryError):
+        decode_image(data)
+
+
+@pytest.mark.parametrize("code", [errno.ENOMEM, errno.EMFILE, errno.ENFILE])
+def test_nor_is_what_the_machine_lacks_to_open_it(monkeypatch, tmp_path, code):
+    def fail(*arguments, **options):
+        raise OSError(code, os.strerror(code))
+
+    (tmp_path / "cell.png").write_bytes(saved("PNG"))
+    monkeypatch.setattr("leukobench.imaging.io.read_bytes", fail)
+    with pytest.raises(OSError, match=os.strerror(code)):
+        read_image(tmp_path / "cell.png")
