@@ -8,7 +8,6 @@ on the others beside it, and of a few images they say nothing.
 import warnings
 
 import numpy as np
-from sklearn.base import clone
 from sklearn.covariance import ledoit_wolf
 from sklearn.feature_selection import f_classif
 from sklearn.impute import SimpleImputer
@@ -17,7 +16,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from leukobench.errors import UsageError
-from leukobench.models.estimators import Wrapper
+from leukobench.models.estimators import Wrapper, fit_told
 
 LEAST_IMAGES = 10
 """Images of a laboratory that a statistic needs. From Barcelona and from Raabin to the four others, standardised linear
@@ -81,7 +80,7 @@ class StableFeatures(Wrapper):
         self.estimator = estimator
         self.share = share
 
-    def fit(self, X, y, laboratories=None):
+    def fit(self, X, y, laboratories=None, genuine=None):
         """Choose features and fit.
 
         Parameters
@@ -90,12 +89,14 @@ class StableFeatures(Wrapper):
         y : array-like of shape (n,)
         laboratories : array-like of shape (n,) or None, default None
             None is one laboratory.
+        genuine : array-like of bool, shape (n,), or None, default None
+            Rows of images themselves, not of copies, for an inner estimator that is told; None is not known.
 
         Returns
         -------
         StableFeatures
         """
-        X, y, names = self._check(X, y, laboratories)
+        X, y, names, genuine = self._check(X, y, laboratories, genuine)
         filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(X)
         names = np.zeros(len(y)) if names is None else names
         rest = [names != name for name in np.unique(names)]
@@ -105,7 +106,7 @@ class StableFeatures(Wrapper):
             scores = np.min([np.nan_to_num(f_classif(filled[rows], y[rows])[0], posinf=0) for rows in rest], axis=0)
         count = max(1, round(self.share * X.shape[1]))
         self.kept_ = np.sort(np.argsort(-scores, kind="stable")[:count])
-        self.estimator_ = clone(self.estimator).fit(X[:, self.kept_], y)
+        self.estimator_ = fit_told(self.estimator, X[:, self.kept_], y, laboratories=names, genuine=genuine)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -137,14 +138,14 @@ class StandardisedPerLaboratory(Wrapper):
         self.estimator = estimator
         self.least = least
 
-    def fit(self, X, y, laboratories=None):
+    def fit(self, X, y, laboratories=None, genuine=None):
         """Standardise each laboratory, then fit; parameters as in `StableFeatures.fit`."""
-        X, y, names = self._check(X, y, laboratories)
+        X, y, names, genuine = self._check(X, y, laboratories, genuine)
         names = np.zeros(len(y)) if names is None else names
         X = X.astype(float)
         for name in np.unique(names):
             X[names == name] = self._standardised(X[names == name])
-        self.estimator_ = clone(self.estimator).fit(X, y)
+        self.estimator_ = fit_told(self.estimator, X, y, laboratories=names, genuine=genuine)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -188,13 +189,13 @@ class Coral(Wrapper):
         self.estimator = estimator
         self.least = least
 
-    def fit(self, X, y, laboratories=None):
+    def fit(self, X, y, laboratories=None, genuine=None):
         """Fit on the source and keep its moments; parameters as in `StableFeatures.fit`."""
-        X, y, _ = self._check(X, y, laboratories)
+        X, y, names, genuine = self._check(X, y, laboratories, genuine)
         self.scale_ = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
         scaled = self.scale_.fit_transform(X)
         self.mean_, self.root_ = scaled.mean(0), _power(scaled, 0.5)
-        self.estimator_ = clone(self.estimator).fit(scaled, y)
+        self.estimator_ = fit_told(self.estimator, scaled, y, laboratories=names, genuine=genuine)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -249,10 +250,13 @@ class SelfTraining(Wrapper):
         self.share = share
         self.least = least
 
-    def fit(self, X, y, laboratories=None):
+    def fit(self, X, y, laboratories=None, genuine=None):
         """Fit on the source and keep it; parameters as in `StableFeatures.fit`."""
-        self.X_, self.y_, _ = self._check(X, y, laboratories)
-        self.estimator_ = clone(self.estimator).fit(self.X_, self.y_)
+        self.X_, self.y_, names, genuine = self._check(X, y, laboratories, genuine)
+        self.laboratories_ = np.unique(np.zeros(len(self.y_)) if names is None else names, return_inverse=True)[1]
+        self.genuine_ = np.ones(len(self.y_), bool) if genuine is None else genuine.astype(bool)
+        told = {"laboratories": self.laboratories_, "genuine": self.genuine_}
+        self.estimator_ = fit_told(self.estimator, self.X_, self.y_, **told)
         self.classes_ = self.estimator_.classes_
         return self
 
@@ -268,7 +272,11 @@ class SelfTraining(Wrapper):
         believed = np.repeat(believed, max(1, round(wanted / len(believed))))
         rows = np.concatenate([self.X_, X[believed]])
         labels = np.concatenate([self.y_, self.classes_[guess[believed]]])
-        return clone(self.estimator).fit(rows, labels).predict_proba(X)
+        told = {
+            "laboratories": np.append(self.laboratories_, np.full(len(believed), -1)),
+            "genuine": np.append(self.genuine_, np.ones(len(believed), bool)),
+        }
+        return fit_told(self.estimator, rows, labels, **told).predict_proba(X)
 
 
 def _largest(values, among, share):

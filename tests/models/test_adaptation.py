@@ -8,6 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
+from leukobench.models.experts import SourceExperts
 
 
 def laboratory(rng, n=120, shift=0.0, scale=1.0):
@@ -80,3 +81,22 @@ def test_stable_features_leave_out_what_only_one_laboratory_knows():
     model = StableFeatures(GaussianNB(), share=0.25).fit(X, y, laboratories=names)
     np.testing.assert_array_equal(model.kept_, [1])
     assert recall(y, model.predict(X)) > 0.9
+
+
+class _Told(GaussianNB):
+    """Keeps what it was told of the rows it was fitted on."""
+
+    def fit(self, X, y, laboratories=None, genuine=None):
+        self.told_ = list(laboratories), list(genuine)
+        return super().fit(X, y)
+
+
+@pytest.mark.parametrize("wrap", [StableFeatures, StandardisedPerLaboratory, Coral, SelfTraining, SourceExperts])
+def test_a_wrapper_tells_what_it_wraps_of_the_rows(wrap):
+    X, y = laboratory(np.random.default_rng(6), 60)
+    names, genuine = np.repeat(["a", "b"], 30), np.tile([True, False], 30)
+    model = wrap(_Told()).fit(X, y, laboratories=names, genuine=genuine)
+    inner = model.experts_[0][1] if wrap is SourceExperts else model.estimator_
+    assert np.unique(inner.told_[0], return_inverse=True)[1].tolist() == [0] * 30 + [1] * 30
+    assert inner.told_[1] == genuine.tolist()
+    assert model.predict(X).shape == (60,)

@@ -164,7 +164,7 @@ def test_names_of_the_version_before_are_read_with_a_note(old, new):
         ("lda[k=1]", "lda has no parameter 'k'; it has shrinkage"),
         ("vote[k=1]", "vote has no parameter 'k'; it has none"),
         ("mobilenet_v2[C=1]+logistic_regression", "mobilenet_v2 has no parameter 'C'"),
-        ("lda+coral[k=1]", "coral has no parameter 'k'; it has none"),
+        ("lda+coral[k=1]", "coral has no parameter 'k'; it has least"),
         ("knn[n_neighbors=2.5]", "n_neighbors is of type int"),
         ("knn[metric=hamming]", "unknown metric; known: euclidean"),
         ("lda[shrinkage=0.1,shrinkage=0.2]", "stands twice"),
