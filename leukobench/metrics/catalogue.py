@@ -109,27 +109,18 @@ def _auroc(answers):
     return np.where(kept < k, areas, 0.5).mean()
 
 
-def _over_classes(values, sizes, averaged):
-    """Mean of values (b, m, j) over the averaged classes that a replicate drew."""
-    used = averaged & (sizes > 0)
-    total = np.where(used[..., None], values, 0).sum(axis=1)
-    number = used.sum(axis=1)[:, None]
-    return np.where(number > 0, total / np.maximum(number, 1), np.nan)
-
-
 def _over_images(sums, sizes):
     """Sums over all images (b, j, s), per image."""
-    number = sizes.sum(axis=1)[:, None, None]
-    return np.where(number > 0, sums.sum(axis=1) / np.maximum(number, 1), np.nan)
+    return sums.sum(axis=1) / sizes.sum()
 
 
 def _recalls(sums, sizes, averaged):
-    return _over_classes(sums[..., 0] / np.maximum(sizes, 1)[..., None], sizes, averaged)
+    return (sums[..., 0] / np.maximum(sizes, 1)[:, None])[:, averaged].mean(axis=1)
 
 
 def _f1s(sums, sizes, averaged):
     hits, called = np.einsum("bcjc->bcj", sums), sums.sum(axis=1).transpose(0, 2, 1)
-    return _over_classes(2 * hits / np.maximum(sizes[..., None] + called, 1), sizes, averaged)
+    return (2 * hits / np.maximum(sizes[:, None] + called, 1))[:, averaged].mean(axis=1)
 
 
 def _mean(sums, sizes, averaged):
@@ -167,6 +158,7 @@ METRICS = {
             "Matthews' correlation",
             lambda a: _matthews(a.confusion),
             _of_confusion(_matthews),
+            bounded=False,
             chance=lambda classes: 0.0,
             shown=False,
         ),
@@ -175,6 +167,7 @@ METRICS = {
             "Cohen's kappa",
             lambda a: _kappa(a.confusion),
             _of_confusion(_kappa),
+            bounded=False,
             chance=lambda classes: 0.0,
             shown=False,
         ),
@@ -184,6 +177,7 @@ METRICS = {
             "log loss",
             lambda a: _losses(a).mean(),
             Sums(lambda a: _losses(a)[:, None], _mean, linear=True),
+            bounded=False,
             higher_is_better=False,
             shown=False,
         ),

@@ -15,8 +15,9 @@ class Sums:
         `Answers` to an array of shape (n, s): what each image adds. Whole numbers may be of any integer type.
     combine : callable
         `combine(sums, sizes, averaged)` to the metric, shape (b, j), of b replicates of j models: `sums` of shape
-        (b, m, j, s) has the sums over the images of each true class, `sizes` of shape (b, m) the number of images,
-        `averaged` of shape (m,) says which classes a mean over classes is over.
+        (b, m, j, s) has the sums over the images of each true class, `sizes` of shape (m,) the number of images, which
+        is that of the target in every replicate, `averaged` of shape (m,) says which classes a mean over classes is
+        over.
     linear : bool, default False
         Whether the mean of the metric over several runs is the metric of their mean sums: sums of runs are then added
         up first, which saves time and memory.
@@ -45,6 +46,8 @@ class Metric:
     over_classes : bool, default False
         Whether it is a mean over classes: undefined with fewer than two averaged ones. Any metric is undefined with
         fewer than two classes among the images.
+    bounded : bool, default True
+        Whether it lies between 0 and 1: its intervals then do too.
     chance : callable or None, default None
         Number of averaged classes to what guessing gives.
     shown : bool, default True
@@ -66,6 +69,7 @@ class Metric:
     sums: Sums | None = None
     higher_is_better: bool = True
     over_classes: bool = False
+    bounded: bool = True
     chance: Callable | None = None
     shown: bool = True
 

@@ -12,17 +12,18 @@ from zlib import crc32
 
 import numpy as np
 import pandas as pd
-from scipy import stats
+from scipy import special, stats
 
 from leukobench.metrics.catalogue import DEFAULT
 
 REPLICATES = 1000
 LEVEL = 0.95
+ROUNDING = 1e-12
 CHUNK = 256  # classifiers that are looked at together, which bounds the memory
 
 
 class Interval(NamedTuple):
-    """A figure with the ends of its bootstrap interval."""
+    """A figure with the ends of its interval."""
 
     estimate: float
     low: float
@@ -35,10 +36,12 @@ class _Runs:
 
     Parameters
     ----------
+    names : tuple of str, length m
+        Classes.
     rows : ndarray of int, shape (n,)
         Where their images stand among those of the target.
     true : ndarray of int, shape (n,)
-        Classes of these images.
+        Positions of these images' classes among the names.
     averaged : ndarray of bool, shape (m,)
         Classes that a mean over classes is over.
     parts : dict of (train, model) -> list of arrays of shape (n, s), or of Answers
@@ -46,6 +49,7 @@ class _Runs:
     runs : dict of (train, model) -> int
     """
 
+    names: tuple
     rows: np.ndarray
     true: np.ndarray
     averaged: np.ndarray
@@ -58,6 +62,8 @@ class Target:
 
     Parameters
     ----------
+    labels : ndarray of str, shape (n,)
+        True class of each image.
     clusters : ndarray of int, shape (n,)
         Cluster (slide, patient) of each image; images whose cluster is unknown have one each.
     metric : Metric, default balanced accuracy
@@ -65,14 +71,28 @@ class Target:
     Examples
     --------
     >>> from leukobench.metrics import Answers
-    >>> target = Target(np.arange(3))
+    >>> target = Target(np.array(["a", "a", "b"]), np.arange(3))
     >>> target.add(("cvb", "lda"), np.arange(3), Answers(np.array([0, 0, 1]), np.eye(2)[[0, 1, 1]], "ab", np.arange(2)))
     >>> target.replicates(np.array([[1, 1, 1], [2, 0, 1]])).tolist()
     [[0.75], [1.0]]
     """
 
-    def __init__(self, clusters, metric=DEFAULT):
-        self.clusters, self.metric, self._questions = clusters, metric, {}
+    def __init__(self, labels, clusters, metric=DEFAULT):
+        self.labels, self.clusters, self.metric, self._questions = labels, clusters, metric, {}
+
+    @property
+    def precision(self):
+        """Variance of a mean over classes, as one over the units drawn of each, and its degrees of freedom.
+
+        The freedom is Satterthwaite's of independent classes, and no more than the units of all of them allow.
+        """
+        averaged = {q.names[c] for q in self._questions.values() for c in np.flatnonzero(q.averaged)}
+        units = [each for name, _, each in strata(self.labels, self.clusters) if name in averaged]
+        sizes = np.array([size for size in (len(np.unique(each)) for each in units) if size > 1])
+        if not len(sizes):
+            return 0.0, np.inf
+        total = len(np.unique(np.concatenate(units)))
+        return (1 / sizes).sum(), min((1 / sizes).sum() ** 2 / (1 / sizes**2 / (sizes - 1)).sum(), total - 1)
 
     @property
     def columns(self):
@@ -96,14 +116,14 @@ class Target:
         """
         averaged = np.isin(np.arange(len(answers.labels)), answers.averaged)
         place = answers.labels, averaged.tobytes()
-        question = self._questions.setdefault(place, _Runs(rows, answers.true, averaged))
+        question = self._questions.setdefault(place, _Runs(tuple(answers.labels), rows, answers.true, averaged))
         sums = self.metric.sums
         self._take(question, key, [sums.per_image(answers) if sums else answers], 1)
 
     def join(self, other):
         """Take up all runs of another one about the same images."""
         for place, theirs in other._questions.items():
-            question = self._questions.setdefault(place, _Runs(theirs.rows, theirs.true, theirs.averaged))
+            question = self._questions.setdefault(place, _Runs(theirs.names, theirs.rows, theirs.true, theirs.averaged))
             for key, parts in theirs.parts.items():
                 self._take(question, key, parts, theirs.runs[key])
 
@@ -118,16 +138,17 @@ class Target:
     def replicates(self, counts):
         """The metric, mean over runs, where image i was drawn counts[b, i] times.
 
-        A class that a replicate did not draw is left out of that replicate's mean over classes.
+        Every class keeps its share of the images, however many of its own were drawn.
 
         Parameters
         ----------
         counts : ndarray of int, shape (b, n)
+            Of `draw_counts`: some image of every class.
 
         Returns
         -------
         ndarray of float64, shape (b, j)
-            In the order of `columns`; NaN where nothing was drawn that the metric is about.
+            In the order of `columns`.
         """
         values = [np.empty((len(counts), 0))]
         for question in self._questions.values():
@@ -156,9 +177,7 @@ def _order(keys):
 
 
 def _value(metric, answers, drawn):
-    some = answers.of(np.repeat(np.arange(len(drawn)), drawn))
-    whole = len(some.present) >= 2 and (len(some.averaged) > 0 or not metric.over_classes)
-    return float(metric.of(some)) if whole else np.nan
+    return float(metric.of(answers.of(np.repeat(np.arange(len(drawn)), drawn))))
 
 
 def _combined(sums, question, values, runs, drawn):
@@ -167,13 +186,13 @@ def _combined(sums, question, values, runs, drawn):
     # Whole numbers below 2**24 are exact in float32, so the product does not depend on the number of threads.
     kind = np.float64 if values.dtype.kind == "f" else np.float32
     values = values.reshape(n, j * s).astype(kind)
-    total = np.zeros((len(drawn), len(question.averaged), j, s))
-    sizes = np.zeros((len(drawn), len(question.averaged)))
-    for c in range(len(question.averaged)):
+    sizes = np.bincount(question.true, minlength=len(question.averaged))
+    total = np.zeros((len(drawn), len(sizes), j, s))
+    for c in np.flatnonzero(sizes):
         rows = question.true == c
         some = drawn[:, rows].astype(kind)
-        total[:, c] = (some @ values[rows]).reshape(-1, j, s) / runs[:, None]
-        sizes[:, c] = some.sum(axis=1, dtype=float)
+        found = (some @ values[rows]).reshape(-1, j, s) / runs[:, None]
+        total[:, c] = found * sizes[c] / some.sum(axis=1, dtype=float)[:, None, None]
     return sums.combine(total, sizes, question.averaged)
 
 
@@ -192,11 +211,17 @@ class Scores:
     point : ndarray of float, shape (k,)
         Of the images as they are.
     replicates : ndarray of float, shape (b, k)
+    precision : dict of str -> (float, float)
+        Of each target, see `Target.precision`.
+    bounded : bool, default True
+        Whether a score lies between 0 and 1.
     """
 
     keys: pd.MultiIndex
     point: np.ndarray
     replicates: np.ndarray
+    precision: dict
+    bounded: bool = True
 
     def weights(self, chosen):
         """Weights that take the plain mean over some columns.
@@ -213,7 +238,11 @@ class Scores:
         return chosen / max(chosen.sum(), 1)
 
     def interval(self, weights, level=LEVEL):
-        """Percentile interval of a weighted sum of scores: a mean, or a difference of two means.
+        """Interval of a weighted sum of scores: a mean, or a difference of two means.
+
+        The spread of the replicates, times the quantile of Student's t at the degrees of freedom that so few slides and
+        images leave; of a mean of scores between 0 and 1 on the scale of log odds, so that it stays between them.
+        `benchmarks/intervals.py` says how often such an interval holds the truth.
 
         Parameters
         ----------
@@ -228,18 +257,57 @@ class Scores:
         used = np.flatnonzero(weights)
         if not len(used):
             return Interval(np.nan, np.nan, np.nan)
-        values = self.replicates[:, used] @ weights[used]
-        low, high = np.nanquantile(values, [(1 - level) / 2, (1 + level) / 2])
-        return Interval(float(self.point[used] @ weights[used]), float(low), float(high))
+        estimate = float(self.point[used] @ weights[used])
+        spread = float((self.replicates[:, used] @ weights[used]).std())
+        # What rounding alone makes is no spread.
+        reach = (spread > ROUNDING) * spread * stats.t.ppf((1 + level) / 2, self._freedom(weights))
+        if self.bounded and (weights >= 0).all() and reach and 0 < estimate < 1:
+            odds, reach = special.logit(estimate), reach / (estimate * (1 - estimate))
+            return Interval(estimate, float(special.expit(odds - reach)), float(special.expit(odds + reach)))
+        return Interval(estimate, estimate - reach, estimate + reach)
+
+    def _freedom(self, weights):
+        """Degrees of freedom of a weighted sum over targets (Satterthwaite)."""
+        shares = pd.Series(np.abs(weights)).groupby(self.keys.get_level_values("test")).sum()
+        variances, freedoms = np.array([self.precision[test] for test in shares.index]).T
+        variances = variances * shares.to_numpy() ** 2
+        return variances.sum() ** 2 / (variances**2 / freedoms).sum() if (variances / freedoms).any() else np.inf
 
 
-def draw_counts(clusters, replicates=REPLICATES, seed=0):
-    """How often each image is drawn when whole clusters are drawn with replacement.
-
-    As many clusters are drawn as there are, so the number of images varies where clusters differ in size.
+def strata(labels, clusters):
+    """What is drawn from: in each class the clusters, or the images where the class has one cluster alone.
 
     Parameters
     ----------
+    labels : ndarray of str, shape (n,)
+    clusters : ndarray of int, shape (n,)
+
+    Yields
+    ------
+    name : str
+    rows : ndarray of int
+        Where the images of the class stand.
+    units : ndarray of int
+        The unit that each of them belongs to: its cluster, or a number above those of all clusters.
+    """
+    for name in np.unique(labels):
+        rows = np.flatnonzero(labels == name)
+        alone = len(np.unique(clusters[rows])) == 1
+        yield name, rows, clusters.max() + 1 + rows if alone else clusters[rows]
+
+
+def draw_counts(labels, clusters, replicates=REPLICATES, seed=0):
+    """How often each image is drawn when clusters are drawn within their class, with replacement and one fewer.
+
+    Drawing within the class, no replicate misses one: a mean over fewer classes has another expectation. Drawing one
+    fewer, the variance of the replicates is unbiased also where there are few. A cluster with several classes is drawn
+    often of all of them or of none. A class with one cluster alone says nothing of the differences between clusters;
+    its images are drawn, and the interval holds for that cluster.
+
+    Parameters
+    ----------
+    labels : array-like of str, shape (n,)
+        Class of each image.
     clusters : array-like of int, shape (n,)
         Cluster of each image; all different means plain resampling of images.
     replicates : int, default 1000
@@ -251,21 +319,34 @@ def draw_counts(clusters, replicates=REPLICATES, seed=0):
 
     References
     ----------
-    Field and Welsh, Bootstrapping clustered data, J. R. Stat. Soc. B 69 (2007).
+    Rao and Wu, Resampling inference with complex survey data, J. Am. Stat. Assoc. 83 (1988).
 
     Examples
     --------
-    >>> draw_counts([0, 0, 1], replicates=2, seed=1)
-    array([[1, 1, 1],
-           [0, 0, 2]], dtype=uint16)
+    >>> draw_counts(["LY", "LY", "LY", "MO", "MO"], [0, 0, 1, 0, 1], replicates=2, seed=2)
+    array([[0, 0, 1, 0, 1],
+           [1, 1, 0, 1, 0]], dtype=uint16)
     """
-    names, member = np.unique(np.asarray(clusters), return_inverse=True)
     generator = np.random.default_rng(seed)
-    size = len(names)
-    counts = np.empty((replicates, size), np.uint16)
-    for row in counts:
-        row[:] = np.bincount(generator.integers(0, size, size), minlength=size)
-    return counts[:, member]
+    labels, clusters = np.asarray(labels), np.asarray(clusters)
+    parts = [(rows, *np.unique(units, return_inverse=True)) for _, rows, units in strata(labels, clusters)]
+    names, seen = np.unique(np.concatenate([units for _, units, _ in parts]), return_counts=True)
+    place = dict(zip(names[seen > 1].tolist(), range(names.size), strict=False))
+    luck = generator.random((replicates, len(place)))  # of the clusters that have several classes
+    counts, drawn = np.empty((replicates, len(labels)), np.uint16), {}
+    for rows, units, member in parts:
+        size = len(units)
+        shared = [unit for unit in units.tolist() if unit in place]
+        if not shared or size not in drawn:
+            drawn[size] = generator.multinomial(max(size - 1, 1), np.full(size, 1 / size), replicates)
+        found = drawn[size]
+        if shared:  # the numbers of a draw can be dealt in any order: the lucky clusters get the high ones
+            fate = generator.random((replicates, size))
+            fate[:, np.isin(units, shared)] = luck[:, [place[unit] for unit in shared]]
+            ranks = fate.argsort(axis=1).argsort(axis=1)
+            found = np.take_along_axis(np.sort(found, axis=1), ranks, axis=1)
+        counts[:, rows] = found[:, member]
+    return counts
 
 
 def bootstrap(targets, *, replicates=REPLICATES, seed=0):
@@ -288,9 +369,13 @@ def bootstrap(targets, *, replicates=REPLICATES, seed=0):
     for name, target in targets.items():
         keys += [(train, name, model) for train, model in target.columns]
         point.append(target.replicates(np.ones((1, len(target.clusters)), np.uint16))[0])
-        drawn.append(target.replicates(draw_counts(target.clusters, replicates, [seed, crc32(name.encode())])))
+        drawn.append(
+            target.replicates(draw_counts(target.labels, target.clusters, replicates, [seed, crc32(name.encode())]))
+        )
     index = pd.MultiIndex.from_frame(pd.DataFrame(keys, columns=["train", "test", "model"], dtype=str))
-    return Scores(index, np.concatenate(point), np.concatenate(drawn, axis=1))
+    precision = {name: target.precision for name, target in targets.items()}
+    bounded = all(target.metric.bounded for target in targets.values())
+    return Scores(index, np.concatenate(point), np.concatenate(drawn, axis=1), precision, bounded)
 
 
 def rank_tests(scores, alpha=0.05):

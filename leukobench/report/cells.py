@@ -83,7 +83,7 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
         rows += more_rows
         images.join(more_images)
         for test, target in more_targets.items():
-            targets.setdefault(test, Target(target.clusters, by)).join(target)
+            targets.setdefault(test, Target(target.labels, target.clusters, by)).join(target)
     return Cells(*as_table(rows, run, metrics), dict(sorted(targets.items())))
 
 
@@ -101,7 +101,7 @@ def _score_sources(run, sources, protocol, by, metrics):
                 views[record["protocol"]].append(view)
                 if record["protocol"] == protocol and by.defined(view.answers):
                     test = view.row["test"]
-                    target = targets.setdefault(test, Target(view.part.clusters, by))
+                    target = targets.setdefault(test, Target(view.part.true, view.part.clusters, by))
                     target.add((record["train"], record["model"]), view.part.kept, view.answers)
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
     return rows, targets, images

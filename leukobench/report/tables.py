@@ -237,7 +237,8 @@ def _protocol_line(run, headline, replicates):
         f"suite {suite['name']}; level {suite['level']}; datasets {', '.join(suite['datasets'])}; "
         f"seeds {', '.join(map(str, suite['seeds']))}; budget {suite['budget']['name']}; balanced accuracy, shared "
         f"scoring, classes with {suite['min_test_images']} test images or more; ranked by {MEANS[headline]}; "
-        f"{LEVEL:.0%} interval: bootstrap over test images, B = {replicates}, clustered by group where known"
+        f"{LEVEL:.0%} interval: bootstrap over test images within classes, B = {replicates}, clustered by group "
+        "where known, Student's t"
     )
 
 

@@ -4,6 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 import scikit_posthocs
+import sklearn.metrics
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from leukobench.metrics import METRICS, Answers
@@ -24,8 +27,8 @@ def make_answers(n=60, seed=0, right=0.7, labels=CLASSES, averaged=None):
 
 
 def make_target(n=60, columns=3, seed=0, right=0.7, clusters=None, metric=DEFAULT):
-    target = Target(np.arange(n) if clusters is None else clusters, metric)
     true = make_answers(n, seed).true
+    target = Target(np.array(CLASSES)[true], np.arange(n) if clusters is None else clusters, metric)
     for j in range(columns):
         answers = make_answers(n, seed + 1000 * j, right)
         called = np.where(answers.hit, true, (true + 1) % 3)
@@ -33,57 +36,93 @@ def make_target(n=60, columns=3, seed=0, right=0.7, clusters=None, metric=DEFAUL
     return target
 
 
-@pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
-def test_replicates_equal_resampling_image_by_image(metric):
+WEIGHTED = {  # by scikit-learn, of images with weights
+    "balanced_accuracy": lambda a, w: sklearn.metrics.recall_score(
+        a.true, a.predicted, labels=a.averaged, average="macro", sample_weight=w
+    ),
+    "macro_f1": lambda a, w: sklearn.metrics.f1_score(
+        a.true, a.predicted, labels=a.averaged, average="macro", sample_weight=w
+    ),
+    "accuracy": lambda a, w: sklearn.metrics.accuracy_score(a.true, a.predicted, sample_weight=w),
+    "mcc": lambda a, w: sklearn.metrics.matthews_corrcoef(a.true, a.predicted, sample_weight=w),
+    "kappa": lambda a, w: sklearn.metrics.cohen_kappa_score(a.true, a.predicted, sample_weight=w),
+    "log_loss": lambda a, w: sklearn.metrics.log_loss(a.true, a.probabilities, sample_weight=w),
+}
+
+
+@pytest.mark.parametrize("name", WEIGHTED)
+def test_replicates_equal_scikit_learns_metrics_of_weighted_images(name):
     n, runs = 30, [make_answers(25, seed=3, right=right) for right in (0.6, 0.8)]
     few = make_answers(25, seed=3, right=0.7, averaged=[0, 1])
     rows = np.arange(n)[5:]  # the first images are of classes that these models do not share with the target
-    target = Target(np.arange(n), metric)
+    labels = np.array(["EO"] * 5 + [CLASSES[code] for code in few.true])
+    target = Target(labels, np.arange(n), METRICS[name])
     for key, answers in [(("s", "two runs"), runs[0]), (("s", "few"), few), (("s", "two runs"), runs[1])]:
         target.add(key, rows, answers)
-    counts = draw_counts(target.clusters, replicates=20, seed=1)
+    counts = draw_counts(labels, target.clusters, replicates=20, seed=1)
     found = target.replicates(counts)
     assert target.columns == [("s", "few"), ("s", "two runs")]
-    for b, drawn in enumerate(counts):
-        images = np.repeat(np.arange(25), drawn[rows])
-        one, *two = [float(metric.of(answers.of(images))) for answers in (few, *runs)]
-        assert found[b] == pytest.approx([one, np.mean(two)], nan_ok=True)
+    for b, drawn in enumerate(counts[:, rows].astype(float)):
+        share = np.bincount(few.true) / np.bincount(few.true, drawn)  # every class keeps its share of the images
+        one, *two = [WEIGHTED[name](answers, drawn * share[few.true]) for answers in (few, *runs)]
+        assert found[b] == pytest.approx([one, np.mean(two)])
 
 
 @pytest.mark.parametrize("metric", METRICS.values(), ids=METRICS)
 def test_every_image_once_gives_the_metric_itself(metric):
     answers = make_answers()
-    target = Target(np.arange(60), metric)
+    target = Target(np.array(CLASSES)[answers.true], np.arange(60), metric)
     target.add(("s", "m"), np.arange(60), answers)
     assert target.replicates(np.ones((1, 60), int))[0, 0] == pytest.approx(metric.value(answers))
 
 
 def test_joined_targets_are_as_one():
-    whole, *halves = (Target(np.arange(60)) for _ in range(3))
+    labels = np.array(CLASSES)[make_answers().true]
+    whole, *halves = (Target(labels, np.arange(60)) for _ in range(3))
     for seed in range(4):
         answers = make_answers(right=0.2 * (seed + 1))
         for target in (whole, halves[seed % 2]):
             target.add(("s", "ab"[seed // 2]), np.arange(60), answers)
     halves[0].join(halves[1])
-    counts = draw_counts(whole.clusters, replicates=10)
+    counts = draw_counts(labels, whole.clusters, replicates=10)
     np.testing.assert_array_equal(whole.replicates(counts), halves[0].replicates(counts))
 
 
-def test_a_class_that_was_not_drawn_leaves_the_mean_of_that_replicate():
-    target = Target(np.arange(3))
-    answers = Answers(np.array([0, 1, 1]), None, ("BA", "LY"), np.arange(2), called=np.array([1, 1, 0]))
-    target.add(("s", "m"), np.arange(3), answers)
-    assert target.replicates(np.array([[0, 1, 2], [1, 1, 1], [0, 0, 0]])) == pytest.approx(
-        np.array([[1 / 3], [0.25], [np.nan]]), nan_ok=True
-    )
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), min_size=1, max_size=30), st.integers(0, 9))
+def test_clusters_are_drawn_whole_within_their_class_and_one_fewer(images, seed):
+    labels, clusters = np.array([label for label, _ in images]), np.array([cluster for _, cluster in images])
+    counts = draw_counts(labels, clusters, replicates=5, seed=seed)
+    for name in set(labels):
+        own = labels == name
+        units = np.unique(clusters[own])
+        firsts = [np.flatnonzero(own & (clusters == unit)) for unit in units]
+        if len(units) == 1:  # a slide alone: its images are drawn
+            assert (counts[:, own].sum(axis=1) == max(own.sum() - 1, 1)).all()
+            continue
+        assert all((counts[:, rows] == counts[:, rows[:1]]).all() for rows in firsts)
+        assert (counts[:, [rows[0] for rows in firsts]].sum(axis=1) == len(units) - 1).all()
 
 
-def test_whole_clusters_are_drawn():
-    clusters = np.array([4, 7, 7, 7, 9, 4])
-    counts = draw_counts(clusters, replicates=200, seed=0)
-    assert (counts[:, 0] == counts[:, 5]).all()
-    assert (counts[:, [1]] == counts[:, [2, 3]]).all()
-    assert (counts[:, 0] + counts[:, 1] + counts[:, 4] == 3).all()
+def test_a_model_of_one_answer_has_no_spread():
+    # One class of Raabin lies on one slide of 25: when draws could miss it, this interval was [.169, .185].
+    labels = np.array(["NE"] * 60 + ["BA", "EO", "LY", "MO"] * 60)
+    target = Target(labels, np.r_[np.zeros(60, int), 1 + np.arange(240) // 10])
+    codes = np.searchsorted(["BA", "EO", "LY", "MO", "NE"], labels)
+    answers = Answers(codes, None, ("BA", "EO", "LY", "MO", "NE"), np.arange(5), called=np.zeros(300, int))
+    target.add(("s", "prior"), np.arange(300), answers)
+    assert bootstrap({"t": target}).interval(np.ones(1)) == (0.2, 0.2, 0.2)
+
+
+def test_the_replicates_are_centred_on_the_score():
+    target = make_target(n=120, clusters=np.arange(120) // 12, right=0.6)
+    scores = bootstrap({"t": target}, replicates=4000)
+    assert scores.replicates.mean(axis=0) == pytest.approx(scores.point, abs=0.005)
+
+
+def test_an_interval_stays_between_0_and_1_where_the_metric_does():
+    target = make_target(n=30, columns=1, right=0.97)
+    scores = bootstrap({"t": target})
+    assert 0.5 < scores.interval(np.ones(1)).low < scores.point[0] < scores.interval(np.ones(1)).high < 1
 
 
 def test_clusters_widen_the_interval():
@@ -93,16 +132,16 @@ def test_clusters_widen_the_interval():
     answers = Answers(true, None, ("LY", "MO"), np.arange(2), called=np.where(right, true, 1 - true))
     found = []
     for clusters in (np.arange(200), np.repeat(np.arange(10), 20)):
-        target = Target(clusters)
+        target = Target(np.array(["LY", "MO"])[true], clusters)
         target.add(("s", "m"), np.arange(200), answers)
         found.append(bootstrap({"t": target}))
     width = [np.subtract(*s.interval(np.ones(1))[:0:-1]) for s in found]
     assert width[1] > 3 * width[0]
-    assert found[1].replicates.std() == pytest.approx(np.sqrt(0.8 * 0.2 / 10), rel=0.1)
+    assert found[1].replicates.std() == pytest.approx(np.sqrt(0.8 * 0.2 / 9), rel=0.1)
 
 
 def test_a_model_is_paired_with_itself():
-    target = Target(np.arange(60))
+    target = Target(np.array(CLASSES)[make_answers().true], np.arange(60))
     for model in "ab":
         target.add(("s", model), np.arange(60), make_answers())
     scores = bootstrap({"t": target}, replicates=100)
@@ -120,7 +159,7 @@ def test_a_target_draws_the_same_whatever_else_there_is():
 
 def test_interval_of_a_mean_over_targets_agrees_with_the_normal_theory():
     answers = {name: make_answers(n=400, seed=i) for i, name in enumerate("abcd")}
-    targets = {name: Target(np.arange(400)) for name in answers}
+    targets = {name: Target(np.array(CLASSES)[each.true], np.arange(400)) for name, each in answers.items()}
     variance = 0.0
     for name, target in targets.items():
         target.add(("s", "m"), np.arange(400), answers[name])
@@ -144,7 +183,7 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
 
 def test_nothing_chosen_has_no_interval():
     keys = pd.MultiIndex.from_tuples([("s", "t", "m")])
-    scores = Scores(keys, np.array([0.5]), np.full((10, 1), 0.5))
+    scores = Scores(keys, np.array([0.5]), np.full((10, 1), 0.5), {"t": (0.2, 4.0)})
     assert np.isnan(scores.interval(scores.weights([False]))).all()
 
 

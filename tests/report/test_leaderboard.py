@@ -53,7 +53,7 @@ def test_means_by_hand(scored):
 
 def test_interval_holds_the_mean(scored):
     board = board_of(scored(["perfect", "half"]))
-    assert (board.loc["perfect", "ci_low"], board.loc["perfect", "ci_high"]) == (1, 1)
+    assert (board.loc["perfect", "ci_low"], board.loc["perfect", "ci_high"]) == pytest.approx((1, 1))
     # Whole classes are right or wrong, which images are drawn changes nothing.
     assert board.loc["half", "ci_low"] == pytest.approx(board.loc["half", "out_of_domain"])
 

@@ -127,7 +127,7 @@ def _summary(rows, called, own, facts, replicates, seed):
     targets = {}
     for target, (head, probabilities) in own.items():
         at = np.flatnonzero(rows.of(target))
-        targets[target] = Target(rows.cluster[at])
+        targets[target] = Target(rows.label[at], rows.cluster[at])
         for (source, test), answers in called.items():
             if test != target:
                 continue
