@@ -1,12 +1,15 @@
 """The grammar of names, and what the registry makes of them."""
 
 import pickle
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import leukobench
 from leukobench.errors import UsageError
 from leukobench.features.views import VIEWS
 from leukobench.models import MODELS, get_model
@@ -226,3 +229,9 @@ def test_the_words_of_the_grammar_are_complete():
         assert recipe.cost in COSTS
         assert recipe.kind in KINDS
         assert recipe.uses_gpu == recipe.explainable == (recipe.kind == "network")
+
+
+def test_nothing_else_takes_a_name_apart():
+    package = Path(leukobench.__file__).parent
+    splits = re.compile(r"""(partition|split)\(["'][@+~&]["']""")
+    assert [path.name for path in package.rglob("*.py") if splits.search(path.read_text(encoding="utf-8"))] == []
