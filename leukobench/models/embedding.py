@@ -117,7 +117,7 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
     runtime : {"auto", "onnx", "torch"}, default "auto"
         What runs the network; "auto" is ONNX Runtime on the CPU and torch on CUDA (half precision).
     threads : int or None, default None
-        Threads on the CPU; None is one per core.
+        Threads on the CPU; None is the limit of this process, which is one per core where there is none.
 
     Examples
     --------

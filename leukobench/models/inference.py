@@ -13,7 +13,7 @@ from leukobench.cache import cache_folder
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write, content_hash
 from leukobench.models.backbones import INSTALL, import_deep
-from leukobench.models.backbones.onnx_file import has_cuda, open_network, open_session
+from leukobench.models.backbones.onnx_network import has_cuda, open_network, open_session
 
 EXPORT_VERSION = "1"
 
@@ -34,7 +34,7 @@ def embedder(backbone, input_size, device="auto", runtime="auto", threads=None, 
         "auto" is torch in half precision on CUDA; on the CPU it is ONNX Runtime, about three times as fast as torch,
         or torch where ONNX Runtime does not import.
     threads : int or None, default None
-        Threads on the CPU; None is one per core.
+        Threads on the CPU; None is the limit of this process, which is one per core where there is none.
     pooling : {"last", "multi_stage"}, default "last"
         See `leukobench.models.embedding.CNNEmbedding`.
 

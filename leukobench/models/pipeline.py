@@ -10,8 +10,13 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils.validation import validate_data
 
 
-def threads():
+def threads(otherwise=1):
     """Threads of one estimator: `LEUKOBENCH_MODEL_THREADS`, else 1, as the runner spreads whole cells over cores.
+
+    Parameters
+    ----------
+    otherwise : int, default 1
+        What it is where the variable is not set.
 
     Returns
     -------
@@ -23,7 +28,7 @@ def threads():
     >>> threads()
     1
     """
-    return int(os.environ.get("LEUKOBENCH_MODEL_THREADS", 1))
+    return int(os.environ.get("LEUKOBENCH_MODEL_THREADS", otherwise))
 
 
 class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
