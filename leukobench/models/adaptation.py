@@ -207,6 +207,11 @@ class Coral(Wrapper):
         aligned = (scaled - scaled.mean(0)) @ _power(scaled, -0.5) @ self.root_ + self.mean_
         return self.estimator_.predict_proba(aligned)
 
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True  # gaps are filled before the covariance is taken
+        return tags
+
 
 def _power(X, exponent):
     """Power of the shrunk covariance of rows, symmetric, shape (p, p)."""

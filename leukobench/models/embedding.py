@@ -1,5 +1,7 @@
 """Deep embeddings: a frozen network as a scikit-learn transformer."""
 
+from numbers import Integral, Real
+
 import cv2
 import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
@@ -15,6 +17,8 @@ from leukobench.models.inference import embedder
 EMBEDDING_VERSION = "1"
 FIELD_OF_VIEW_UM = 20.0  # the largest leukocytes just fit; within Barcelona 36, 25 and 20 give .94, .96 and .97
 
+SETTINGS = (("batch_size", Integral, 2**16), ("input_size", Integral, 2**13), ("field_of_view_um", Real, 1000))
+"""Parameters of `CNNEmbedding` that are numbers: what they are, and the most that they can be."""
 
 TTA = {
     "none": lambda images: [images],
@@ -166,11 +170,16 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         Raises
         ------
         UsageError
-            Where the backbone or the augmentation is unknown, or the backbone's card names no stages.
+            Where the backbone or the augmentation is unknown, the backbone's card names no stages, or a number is none
+            of `SETTINGS`.
         """
         get_backbone(self.backbone).length(self.pooling)
         if self.tta not in TTA:
             raise unknown("test-time augmentation", self.tta, TTA)
+        for name, kind, most in SETTINGS:
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, kind) and 0 < value <= most):
+                raise UsageError(f"{name} = {value!r}", f"it is a {kind.__name__.lower()} number above 0, up to {most}")
         return self
 
     def transform(self, X, *, um_per_px=None):
