@@ -5,7 +5,7 @@ import time
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.folds import CROSS_VALIDATED, derive_seed, group_ids, inner_folds, outer_folds
+from leukobench.evaluation.folds import derive_seed, group_ids, inner_folds, outer_folds
 from leukobench.evaluation.tuning import Fitted, tune
 
 
@@ -48,7 +48,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     classes = samples["class"].to_numpy(dtype=str)
     datasets = samples["dataset"].to_numpy(dtype=str)
 
-    if cell.protocol in CROSS_VALIDATED:
+    if cell.held_out:
         splits = outer_folds(samples, cell.sources, head, outer, cell.seed, cell.protocol, cell.train)
     else:
         splits = [(np.flatnonzero(is_source), np.flatnonzero(samples["dataset"].isin(cell.targets)))]

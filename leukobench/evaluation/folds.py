@@ -6,8 +6,6 @@ import warnings
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-CROSS_VALIDATED = ("within", "merged")  # protocols whose targets are their sources
-
 
 def derive_seed(*parts):
     """Seed of one random choice, by hashing what it is for.

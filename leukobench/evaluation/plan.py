@@ -6,7 +6,8 @@ import pandas as pd
 
 from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
 from leukobench.errors import UsageError
-from leukobench.evaluation.folds import CROSS_VALIDATED, outer_folds
+from leukobench.evaluation.folds import outer_folds
+from leukobench.evaluation.protocols import BUILT_IN, known_protocols
 from leukobench.evaluation.representations import representation_key
 from leukobench.files import content_hash
 from leukobench.models import Recipe, get_model
@@ -23,10 +24,10 @@ class RunCell:
 
     Parameters
     ----------
-    protocol : {"within", "pairwise", "lodo", "merged"}
-        How source and targets are split.
+    protocol : str
+        Name of a `leukobench.evaluation.protocols.Protocol`: how sources and targets are chosen.
     train : str
-        Name of the source: a dataset, "all-<target>" (leave one dataset out) or "merged".
+        Name of the source, as the protocol calls it: a dataset, "all-<target>" (leave one dataset out) or "merged".
     model : str
         Name of the recipe.
     seed : int
@@ -52,6 +53,11 @@ class RunCell:
     def identity(self):
         """What the cell is called in tables: protocol, source, model and seed."""
         return (self.protocol, self.train, self.model, self.seed)
+
+    @property
+    def held_out(self):
+        """Whether the targets are among the sources, so that every image is predicted out of fold."""
+        return bool({*self.sources} & {*self.targets})
 
     @property
     def fingerprint(self):
@@ -179,27 +185,24 @@ def combinations(suite):
     Raises
     ------
     UsageError
-        Where a protocol needs more than one dataset.
+        Where a protocol needs more datasets than there are, or asks for what cannot be scored.
     """
-    names = suite.datasets
-    if len(names) < 2 and set(suite.protocols) - {"within"}:
+    names, known = suite.datasets, known_protocols()
+    lacking = [name for name in suite.protocols if known[name].needs > len(names)]
+    if lacking:
         raise UsageError(
-            f"{', '.join(sorted(set(suite.protocols) - {'within'}))} needs two datasets or more, not {len(names)}",
+            f"{', '.join(sorted(lacking))} needs {max(known[name].needs for name in lacking)} datasets or more, not"
+            f" {len(names)}",
             "add datasets, or take --protocols within",
         )
     for protocol in suite.protocols:
-        if protocol == "merged":
-            yield protocol, "merged", names, names
-            continue
-        for name in names:
-            others = tuple(other for other in names if other != name)
-            match protocol:
-                case "within":
-                    yield protocol, name, (name,), (name,)
-                case "pairwise":
-                    yield protocol, name, (name,), others
-                case "lodo":
-                    yield protocol, f"all-{name}", others, (name,)
+        for train, sources, targets in known[protocol].fits(names):
+            if {*targets} & {*sources} and {*targets} - {*sources}:
+                raise UsageError(
+                    f"protocol {protocol}: of the targets of '{train}' some are among its sources, and some are not",
+                    "make two fits of it: images of a source are predicted out of fold, others are not",
+                )
+            yield protocol, train, tuple(sources), tuple(targets)
 
 
 def build_plan(suite, samples):
@@ -239,7 +242,7 @@ def build_plan(suite, samples):
                     f" with at least {suite.min_source_images} source images",
                     "leave one of them out with --datasets, or choose another --level",
                 )
-        if protocol in CROSS_VALIDATED:
+        if {*sources} & {*targets}:
             _check_folds(samples, suite, head, protocol, train, sources)
         for model in suite.models:
             recipe = get_model(model)
@@ -254,6 +257,8 @@ def build_plan(suite, samples):
                 "recipe": recipe_hash(recipe),
                 "representation": representation_key(recipe.representation),
             }
+            if protocol not in BUILT_IN:  # what such a name stands for may change
+                inputs["sources"] = list(sources)
             if "epochs" in recipe.defaults:
                 inputs["epochs"] = budget.epochs
             cells += [RunCell(protocol, train, model, seed, sources, targets, inputs, recipe) for seed in suite.seeds]
@@ -289,7 +294,7 @@ def summarise_plan(cells, samples):
     rows = []
     for cell in cells:
         outer, inner = cell.inputs["folds"]
-        repeats, share = (outer, 1 - 1 / outer) if cell.protocol in CROSS_VALIDATED else (1, 1.0)
+        repeats, share = (outer, 1 - 1 / outer) if cell.held_out else (1, 1.0)
         images = share * sizes[list(cell.sources)].sum()
         tuning = cell.inputs["trials"] * inner
         seconds = COSTS[cell.recipe.cost].seconds * images / 1000 * (tuning * (1 - 1 / inner) + 1)

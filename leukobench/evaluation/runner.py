@@ -14,7 +14,6 @@ from leukobench.evaluation.changes import changes, mixed_software
 from leukobench.evaluation.computing import NotComputed, compute_missing
 from leukobench.evaluation.environment import describe_environment
 from leukobench.evaluation.executor import execute
-from leukobench.evaluation.folds import CROSS_VALIDATED
 from leukobench.evaluation.journal import open_database
 from leukobench.evaluation.plan import build_plan, level_notes, select_samples
 from leukobench.evaluation.pool import LocalPool, worker_count
@@ -180,7 +179,7 @@ def run(
 
 
 def _cost(cell, samples):
-    folds = cell.inputs["folds"][0] if cell.protocol in CROSS_VALIDATED else 1
+    folds = cell.inputs["folds"][0] if cell.held_out else 1
     return COSTS[cell.recipe.cost].seconds * folds * int(samples["dataset"].isin(cell.sources).sum())
 
 

@@ -19,7 +19,7 @@ class Planned(TypedDict):
 
     __pydantic_config__ = OPEN
     fingerprint: FileName
-    protocol: Literal["within", "pairwise", "lodo", "merged"]
+    protocol: str
     train: str
     model: str
     seed: int

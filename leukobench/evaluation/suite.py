@@ -11,10 +11,9 @@ from pydantic.dataclasses import dataclass
 from leukobench.datasets.names import check_name
 from leukobench.datasets.taxonomy import LEVELS, PRESETS
 from leukobench.errors import UsageError, unknown
+from leukobench.evaluation.protocols import known_protocols
 from leukobench.inputs import read_toml
 from leukobench.models import MODELS, get_model
-
-PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 
 
 def _dataset_name(name):
@@ -234,7 +233,7 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         seeds=tuple(dict.fromkeys(suite.seeds)),
         models=tuple(dict.fromkeys(get_model(name).name for name in models)),
         level=choose("level", [suite.level], LEVELS)[0],
-        protocols=choose("protocol", suite.protocols, PROTOCOLS),
+        protocols=choose("protocol", suite.protocols, known_protocols()),
         datasets=tuple(dict.fromkeys(suite.datasets)),
     )
 

@@ -5,16 +5,15 @@ the tests compare with; one call of it costs milliseconds where all of them toge
 """
 
 import re
-import warnings
-from importlib.metadata import entry_points
 
 import numpy as np
 
+from leukobench import plugins
 from leukobench.errors import UsageError, unknown
 from leukobench.metrics.metric import Metric, Sums
 
 CALIBRATION_BINS = 15
-ENTRY_POINTS = "leukobench.metrics"
+GROUP = "leukobench.metrics"
 
 
 def calibration_error(confidence, hit):
@@ -198,7 +197,7 @@ def register(metric):
     """Give a metric a place in every table that is written from here on, and in `--rank-by`.
 
     A package does the same for all who install it with an entry point of the group ``leukobench.metrics`` that names a
-    `Metric`.
+    `Metric`; `leukobench.plugins.use` reads it from a file.
 
     Parameters
     ----------
@@ -229,13 +228,14 @@ def known_metrics():
     -------
     dict of str to Metric
         In the order of the columns.
+
+    Raises
+    ------
+    UsageError
+        One from outside cannot be imported, or has a name that is taken.
     """
-    for point in entry_points(group=ENTRY_POINTS):
-        if point.name not in METRICS:
-            try:
-                register(point.load())
-            except Exception as error:  # whatever a stranger's module does: its metric is missing, nothing else is
-                warnings.warn(f"the metric '{point.name}' of {point.value} cannot be loaded: {error}", stacklevel=2)
+    for metric in plugins.load(GROUP):
+        register(metric)
     return dict(METRICS)
 
 

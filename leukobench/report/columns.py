@@ -2,8 +2,9 @@
 
 import pandas as pd
 
+from leukobench.errors import UsageError
+from leukobench.evaluation.protocols import protocols_of
 from leukobench.report.calibration import CALIBRATION, JUDGED
-from leukobench.report.reader import PROTOCOLS
 
 IDENTITY = ["protocol", "train", "test", "model", "seed"]
 TIMES = ["tune_s", "fit_s", "predict_ms_per_image"]  # the only columns that differ between two runs of one plan
@@ -96,7 +97,10 @@ def as_table(rows, run, metrics):
         *recalls[1],
         *[SAME_CLASSES, "n_train", "fingerprint"],
     ]
-    table = pd.DataFrame(rows, columns=[*columns, *TIMES, *CALIBRATION])
+    columns += [*TIMES, *CALIBRATION]
+    if taken := [name for name in metrics if columns.count(name) > 1]:
+        raise UsageError(f"a metric is called '{taken[0]}', as another column of cells.csv", "give it another name")
+    table = pd.DataFrame(rows, columns=columns)
     for name in ("family", "transductive"):  # a cell that has not run knows neither: its model's other cells do
         known = table.dropna(subset=name).groupby("model")[name].first()
         table[name] = table[name].where(table[name].notna(), table["model"].map(known))
@@ -113,7 +117,7 @@ def as_table(rows, run, metrics):
     table.insert(1, "suite", suite["name"])
     table.insert(2, "level", suite["level"])
     table.insert(3, "budget", suite["budget"]["name"])
-    rank = {name: i for i, name in enumerate(PROTOCOLS)}
+    rank = {protocol.name: i for i, protocol in enumerate(protocols_of(set(table["protocol"])))}
     by = [table["protocol"].map(rank), *(table[name] for name in IDENTITY[1:])]
     order = pd.concat(by, axis=1, keys=range(len(by))).sort_values(list(range(len(by))), kind="stable").index
     table = table.loc[order].reset_index(drop=True)

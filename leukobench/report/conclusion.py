@@ -2,21 +2,16 @@
 
 import numpy as np
 
+from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.statistics import LEVEL
 from leukobench.report.leaderboard import combinations, headline_protocol
 
 COMPARED = ("classical", "deep")
-WHERE = {
-    "pairwise": "Out of domain (pairwise)",
-    "lodo": "Out of domain (leave one dataset out)",
-    "merged": "On the merged set, by origin",
-    "within": "Within a dataset",
-}
 # Reported as a finding when a control beats chance by more than this within a dataset.
 CONTROL_MARGIN = 0.05
 
 
-def compare_sides(board, cells, scores, sides):
+def compare_sides(board, cells, scores, sides, metric=DEFAULT):
     """Classical against deep, two ways, neither of which looks at a target to choose a model.
 
     Only complete, inductive models take part whose weights have seen no dataset of the run. *mean*: over all models of
@@ -30,9 +25,10 @@ def compare_sides(board, cells, scores, sides):
     cells : DataFrame
         See `cells.cells_table`.
     scores : statistics.Scores
-        Bootstrap of the protocol that ranks.
+        Bootstrap of the protocol and metric that rank.
     sides : dict of str to str
         Model to its side; those of neither take no part.
+    metric : Metric, default balanced accuracy
 
     Returns
     -------
@@ -51,8 +47,9 @@ def compare_sides(board, cells, scores, sides):
         return result
     models = scores.keys.get_level_values("model")
     result["mean"] = _difference(scores, {side: models.isin(members) for side, members in sides.items()})
-    means = combinations(cells)["score"]
-    if headline_protocol(set(cells["protocol"])) == "pairwise" and "within" in means.index.get_level_values("protocol"):
+    means = metric.sign * combinations(cells, metric)["score"]
+    protocols = set(cells["protocol"])
+    if headline_protocol(protocols).name == "pairwise" and "within" in protocols:
         within = means.xs("within", level="protocol").droplevel("test").unstack("model")
         if within[sides["classical"] + sides["deep"]].notna().all(axis=None):
             best = {side: within[members].idxmax(axis=1).to_dict() for side, members in sides.items()}
@@ -62,17 +59,19 @@ def compare_sides(board, cells, scores, sides):
     return result
 
 
-def conclusion(families, headline, synthetic):
+def conclusion(families, headline, synthetic, metric=DEFAULT):
     """One paragraph: classical against deep.
 
     Parameters
     ----------
     families : dict
         See `compare_sides`.
-    headline : str
-        Protocol that ranks.
+    headline : Protocol
+        That ranks.
     synthetic : bool
         The images are drawn, not real.
+    metric : Metric, default balanced accuracy
+        By which models are ranked.
 
     Returns
     -------
@@ -86,7 +85,7 @@ def conclusion(families, headline, synthetic):
     counts = {side: len(members) for side, members in families["models"].items()}
     mean, chosen = families["mean"], families["chosen"]
     text = (
-        f"{opening}{WHERE[headline]}, deep networks reach a mean balanced accuracy of {_plain(mean['deep'])} "
+        f"{opening}{headline.where}, deep networks reach a mean {metric.title} of {_plain(mean['deep'])} "
         f"(mean of {counts['deep']}) and classical models on hand-crafted features {_plain(mean['classical'])} "
         f"(mean of {counts['classical']}): deep minus classical is {_signed(mean['difference'])}. "
     )
@@ -98,12 +97,12 @@ def conclusion(families, headline, synthetic):
         )
     return (
         text
-        + _verdict(mean, chosen)
+        + _verdict(mean, chosen, metric.sign)
         + (f" Brackets: {LEVEL:.0%} paired bootstrap over the test images; they say nothing about other laboratories.")
     )
 
 
-def notes(run, cells, board):
+def notes(run, cells, board, metric=DEFAULT):
     """What must stand beside every table, one line each.
 
     Parameters
@@ -111,6 +110,8 @@ def notes(run, cells, board):
     run : reader.Run
     cells, board : DataFrame
         See `cells.cells_table` and `leaderboard.leaderboard`.
+    metric : Metric, default balanced accuracy
+        By which models are ranked.
 
     Returns
     -------
@@ -127,7 +128,7 @@ def notes(run, cells, board):
         lines.append(f"rare, out of the class means (fewer than {limits['min_test_images']} test images): {rare}")
     if left := _named(cells, "train", "left_out_classes"):
         lines.append(f"left out of the head (fewer than {limits['min_source_images']} source images): {left}")
-    if undefined := sorted(set(_undefined(fitted))):
+    if undefined := sorted(set(_undefined(fitted, metric))):
         lines.append(f"undefined, in no mean (fewer than two classes to average): {', '.join(undefined)}")
     for seen, models in board[board["contaminated_targets"] != ""].groupby("contaminated_targets")["model"]:
         lines.append(
@@ -138,20 +139,23 @@ def notes(run, cells, board):
         lost = cells[(cells["model"] == row["model"]) & (cells["status"] != "ok")].drop_duplicates("fingerprint")
         kinds = ", ".join(f"{n} {status}" for status, n in lost["status"].value_counts().sort_index().items())
         lines.append(f"incomplete: {row['model']} has {row['coverage']} run cells ({kinds}); its means leave them out")
-    return lines + _findings(fitted, board)
+    return lines + _findings(cells, board)
 
 
-def _findings(fitted, board):
-    own = fitted[(fitted["protocol"] == "within") & fitted["balanced_accuracy"].notna()].drop_duplicates("train")
+def _findings(cells, board, metric=DEFAULT):
+    """Controls that beat chance, whatever models are ranked by."""
+    within = cells[cells["protocol"] == "within"]
+    own = within[(within["status"] == "ok") & within[metric.name].notna()].drop_duplicates("train")
     if own.empty:
         return []
     averaged = own["classes"].str.split().str.len() - own["rare_classes"].str.split().str.len()
-    chance = float(np.mean(1 / averaged))
-    controls = board[(board["section"] == "control") & (board["within"] > chance + CONTROL_MARGIN)]
+    chance = float(np.mean([metric.chance(n) for n in averaged]))
+    scores = combinations(within, metric)["score"].groupby("model").mean()
     return [
-        f"finding: the control {row['model']} scores {row['within']:.3f} within, chance is {chance:.3f}: "
+        f"finding: the control {model} scores {scores[model]:.3f} within, chance is {chance:.3f}: "
         "something other than the cell gives the class away"
-        for _, row in controls.iterrows()
+        for model in board["model"][board["section"] == "control"]
+        if scores.get(model, np.nan) > chance + CONTROL_MARGIN
     ]
 
 
@@ -160,8 +164,8 @@ def _named(cells, dataset, column):
     return "; ".join(f"{name} {classes}" for name, classes in pairs.itertuples(index=False))
 
 
-def _undefined(fitted):
-    rows = fitted[fitted["balanced_accuracy"].isna()]
+def _undefined(fitted, metric):
+    rows = fitted[fitted[metric.name].isna()]
     return (f"{protocol} {train} to {test}" for protocol, train, test in rows[["protocol", "train", "test"]].to_numpy())
 
 
@@ -171,8 +175,8 @@ def _difference(scores, picked):
     return {name: scores.interval(values) for name, values in weights.items()}
 
 
-def _verdict(mean, chosen):
-    signs = [int(i["difference"].low > 0) - int(i["difference"].high < 0) for i in (mean, chosen) if i]
+def _verdict(mean, chosen, sign):
+    signs = [sign * (int(i["difference"].low > 0) - int(i["difference"].high < 0)) for i in (mean, chosen) if i]
     if len(set(signs)) > 1:
         return "The two ways of comparing do not agree, so neither side is clearly ahead."
     return {

@@ -3,10 +3,12 @@
 import numpy as np
 import pandas as pd
 
+from leukobench.errors import UsageError
+from leukobench.evaluation.protocols import BUILT_IN, protocols_of
+from leukobench.metrics import known_metrics
+from leukobench.metrics.catalogue import DEFAULT
 from leukobench.report.columns import SAME_CLASSES
 
-# Column of the leaderboard for each protocol; models are ranked by the first of them that the run holds.
-MEANS = {"pairwise": "out_of_domain", "lodo": "lodo", "merged": "merged", "within": "within"}
 SECTIONS = ("inductive", "transductive", "contaminated", "control")
 RANKED = ("inductive", "transductive")
 DAGGER = "†"  # after a score on a dataset that the model's weights have seen, and after means that leave those out
@@ -22,33 +24,34 @@ def headline_protocol(protocols):
 
     Returns
     -------
-    str
+    Protocol
 
     Examples
     --------
-    >>> headline_protocol(["within", "lodo"])
+    >>> headline_protocol(["within", "lodo"]).name
     'lodo'
     """
-    return next(name for name in MEANS if name in protocols)
+    return min(protocols_of(protocols), key=lambda protocol: protocol.order)
 
 
-def combinations(cells):
+def combinations(cells, metric=DEFAULT):
     """Mean over seeds of each protocol x train x test x model.
 
     Parameters
     ----------
     cells : DataFrame
         See `cells.cells_table`.
+    metric : Metric, default balanced accuracy
 
     Returns
     -------
     DataFrame
-        Indexed by protocol, train, test and model: `score` (balanced accuracy, shared), `deployed`, `same_classes` (the
+        Indexed by protocol, train, test and model: `score` (the metric, shared), `deployed`, `same_classes` (the
         source's own score on the same classes), `complete` (all planned seeds are ok), `contaminated` (the model's
         pretrained weights have seen the target: the score is shown and belongs in no mean). A combination that is not
         complete has no scores: a mean over some seeds is not the mean that was planned.
     """
-    names = {"balanced_accuracy": "score", "deployed_balanced_accuracy": "deployed", SAME_CLASSES: "same_classes"}
+    names = {metric.name: "score", f"deployed_{metric.name}": "deployed", SAME_CLASSES: "same_classes"}
     grouped = cells.assign(complete=cells["status"] == "ok").groupby(COMBINATION)
     # An undefined score (fewer than two classes to average) is NaN for every seed, so its mean has nothing to skip; the
     # source's own score is NaN for the seeds whose within cell is missing.
@@ -60,7 +63,7 @@ def combinations(cells):
     return means
 
 
-def leaderboard(cells, scores):
+def leaderboard(cells, scores, metric=DEFAULT):
     """Rank the models of a run.
 
     Models are ranked within their section: inductive, then transductive (they saw unlabelled target images). Models
@@ -73,7 +76,9 @@ def leaderboard(cells, scores):
     cells : DataFrame
         See `cells.cells_table`.
     scores : statistics.Scores
-        Bootstrap of the protocol that ranks.
+        Bootstrap of the protocol and metric that rank.
+    metric : Metric, default balanced accuracy
+        By which models are ranked.
 
     Returns
     -------
@@ -82,23 +87,29 @@ def leaderboard(cells, scores):
 
         - `rank`, `model`, `family`, `section`, `marks` ("transductive", "contaminated", "control", "incomplete", joined
           by spaces), `contaminated_targets` (names, joined by spaces; in none of the means below);
-        - `within`, `out_of_domain` (pairwise), `lodo`, `merged`: mean balanced accuracy over train x test of the mean
-          over seeds; `ci_low`, `ci_high`: 95 % interval of the one that ranks; `deployed_out_of_domain`;
-        - `gap`: mean over train x test of the source's own score on the same classes minus the pairwise score; NaN
+        - `within`, `out_of_domain` (pairwise), `lodo`, `merged` and those of other protocols: mean of the metric over
+          train x test of the mean over seeds; `ci_low`, `ci_high`: 95 % interval of the one that ranks;
+          `deployed_out_of_domain`;
+        - `gap`: mean over train x test of what the pairwise score loses to the source's own on the same classes; NaN
           unless every within and pairwise cell is there, and without the pairs of which either end is contaminated;
-        - `worst_target`, `worst_target_score`: lowest mean over sources, in the protocol that ranks;
+        - `worst_target`, `worst_target_score`: worst mean over sources, in the protocol that ranks;
         - `coverage`: run cells ok of planned, over all protocols and for each;
-        - `tune_s`, `fit_s`, `ms_per_image`: means over the run cells of the protocol that ranks.
+        - `tune_s`, `fit_s`, `ms_per_image`: means over the run cells of the protocol that ranks;
+        - every other metric: its mean in the protocol that ranks.
     """
-    headline = headline_protocol(set(cells["protocol"]))
-    means = combinations(cells)
-    board = pd.DataFrame([_row(model, rows, means, scores, headline) for model, rows in cells.groupby("model")])
+    headline = headline_protocol(set(cells["protocol"])).column
+    means = combinations(cells, metric)
+    board = pd.DataFrame([_row(model, rows, means, scores, metric) for model, rows in cells.groupby("model")])
+    others = _other_metrics(cells, metric)
+    if taken := {*board.columns} & {*others.columns}:
+        raise UsageError(f"a metric is called '{min(taken)}', as another column of the leaderboard", "rename it")
+    board = board.join(others, on="model")
     ranked = board["section"].isin(RANKED) & board.pop("whole")
-    board["rank"] = board[MEANS[headline]].where(ranked).groupby(board["section"]).rank("min", ascending=False)
+    board["rank"] = (-metric.sign * board[headline]).where(ranked).groupby(board["section"]).rank("min")
     board["rank"] = board["rank"].astype("Int64")
     board["place"] = board["section"].map(SECTIONS.index)
     # Unranked rows stand in the order of their names; controls, which are complete as a rule, by their score.
-    board["order"] = board[MEANS[headline]].where(ranked | board["section"].eq("control"))
+    board["order"] = (metric.sign * board[headline]).where(ranked | board["section"].eq("control"))
     board = board.sort_values(["place", "order", "model"], ascending=[True, False, True], na_position="last")
     return board[["rank", *board.columns.drop(["rank", "place", "order"])]].reset_index(drop=True)
 
@@ -124,42 +135,55 @@ def matrix(means, model, datasets):
     scores = means["score"].xs(model, level="model")
     rows = [name for name in datasets if name in scores.index.get_level_values("train")]
     table = pd.DataFrame(np.nan, index=pd.Index(rows, name="train"), columns=list(datasets))
+    called = {each.name: each.row for each in protocols_of(set(scores.index.get_level_values("protocol")))}
     for (protocol, train, test), score in scores.items():
-        table.loc["all others" if protocol == "lodo" else train, test] = score
+        table.loc[called[protocol].format(protocol=protocol, train=train), test] = score
     return table
 
 
-def _row(model, rows, means, scores, headline):
+def _other_metrics(cells, metric):
+    """Means of all metrics but one in the protocol that ranks, a row per model."""
+    names = [other.name for other in known_metrics().values() if other.name != metric.name and other.name in cells]
+    ranking = cells[cells["protocol"] == headline_protocol(set(cells["protocol"])).name]
+    grouped = ranking.assign(lost=(ranking["status"] != "ok") | ranking["contaminated"]).groupby(COMBINATION)
+    return grouped[names].mean()[~grouped["lost"].any()].groupby("model").mean()
+
+
+def _row(model, rows, means, scores, metric):
     """One model's row; `whole` says that no cell of the protocol that ranks is missing."""
+    there = protocols_of(set(rows["protocol"]))
+    headline = headline_protocol(set(rows["protocol"])).name
     means = means.xs(model, level="model")
     seen = sorted(rows["test"][rows["contaminated"]].unique())
     clean = means[~means["contaminated"]]
     runs = rows.drop_duplicates("fingerprint")
-    covered = {"coverage": runs["status"]} | {
-        f"coverage_{name}": runs["status"][runs["protocol"] == name] for name in MEANS
-    }
+    covered = {"coverage": runs["status"]}
+    for protocol in sorted(there, key=lambda protocol: protocol.order):
+        covered[f"coverage_{protocol.name}"] = runs["status"][runs["protocol"] == protocol.name]
     pairs, ranking = _of(clean, "pairwise"), _of(clean, headline)
     by_target = ranking["score"].dropna().groupby("test").mean()
+    worst = (metric.sign * by_target).idxmin() if len(by_target) else ""
     interval = scores.interval(scores.weights(_columns(scores, model, ranking)))
     transductive, control = bool(rows["transductive"].iloc[0]), rows["family"].iloc[0] == "control"
     incomplete = bool((runs["status"] != "ok").any())
     marks = {"transductive": transductive, "contaminated": seen, "control": control, "incomplete": incomplete}
     kinds = [name for name in ("control", "contaminated", "transductive") if marks[name]]
     timed = runs[(runs["protocol"] == headline) & (runs["status"] == "ok")]
+    columns = protocols_of({*BUILT_IN, *rows["protocol"]})
     return {
         "model": model,
         "family": rows["family"].iloc[0],
         "section": next(iter(kinds), "inductive"),
         "marks": " ".join(name for name, holds in marks.items() if holds),
         "contaminated_targets": " ".join(seen),
-        **{MEANS[name]: _of(clean, name)["score"].mean() for name in ("within", "pairwise", "lodo", "merged")},
+        **{protocol.column: _of(clean, protocol.name)["score"].mean() for protocol in columns},
         "ci_low": interval.low,
         "ci_high": interval.high,
         "deployed_out_of_domain": pairs["deployed"].mean(),
-        "gap": _gap(pairs[~pairs.index.get_level_values("train").isin(seen)]),
-        "worst_target": by_target.idxmin() if len(by_target) else "",
-        "worst_target_score": by_target.min() if len(by_target) else np.nan,
-        **{name: f"{(status == 'ok').sum()}/{len(status)}" for name, status in covered.items() if len(status)},
+        "gap": metric.sign * _gap(pairs[~pairs.index.get_level_values("train").isin(seen)]),
+        "worst_target": worst,
+        "worst_target_score": by_target.get(worst, np.nan),
+        **{name: f"{(status == 'ok').sum()}/{len(status)}" for name, status in covered.items()},
         "tune_s": timed["tune_s"].mean(),
         "fit_s": timed["fit_s"].mean(),
         "ms_per_image": timed["predict_ms_per_image"].mean(),

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from leukobench.evaluation.protocols import protocols_of
 from leukobench.evaluation.store import RunFolder
 from leukobench.metrics.scoring import check_probabilities
 from leukobench.readback import DamagedFile, understanding
 
-PROTOCOLS = ("within", "pairwise", "lodo", "merged")
 PLANNED = ("fingerprint", "protocol", "train", "model", "seed")
 COLUMNS = ["test", "sha256", "group", "true"]
 KEYS = pa.schema([(name, pa.string()) for name in COLUMNS])
@@ -126,13 +126,8 @@ def targets_of(cell, datasets):
     >>> targets_of({"protocol": "lodo", "train": "all-cvb"}, ["cvb", "raabin", "munich"])
     ['cvb']
     """
-    train = cell["train"]
-    return {
-        "within": [train],
-        "pairwise": [name for name in datasets if name != train],
-        "lodo": [train.removeprefix("all-")],
-        "merged": list(datasets),
-    }[cell["protocol"]]
+    (protocol,) = protocols_of([cell["protocol"]])
+    return next((list(targets) for train, _, targets in protocol.fits(datasets) if train == cell["train"]), [])
 
 
 def read_record(store, cell, datasets):

@@ -8,12 +8,15 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from leukobench.evaluation.protocols import Protocol, protocols_of
 from leukobench.files import atomic_write, check_writable, fitting_name
+from leukobench.metrics import Metric, get_metric
+from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
 from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
-from leukobench.report.leaderboard import MEANS, combinations, headline_protocol, leaderboard, matrix
+from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, read_run
 from leukobench.text import to_csv
@@ -44,8 +47,10 @@ class Report:
     ranks : dict or None
         See `statistics.rank_tests`: complete models that are no controls, over the combinations of the protocol that
         ranks.
-    headline : str
-        Protocol that ranks.
+    headline : Protocol
+        That ranks.
+    metric : Metric
+        By which models are ranked.
     protocol_line : str
         Suite, level, seeds, budget, scoring and bootstrap in one line.
     notes : list of str
@@ -62,7 +67,8 @@ class Report:
     matrices: dict
     families: dict
     ranks: dict | None
-    headline: str
+    headline: Protocol
+    metric: Metric
     protocol_line: str
     notes: list
     conclusion: str
@@ -72,14 +78,21 @@ class Report:
         """Whether the images are phantoms."""
         return bool(self.run.plan["synthetic"])
 
+    @property
+    def protocols(self):
+        """Protocols of the run, in the order of tables."""
+        return protocols_of(set(self.cells["protocol"]))
 
-def build_report(folder, *, replicates=REPLICATES, seed=0):
+
+def build_report(folder, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     """Compute all tables of a run folder from its plan, records and predictions alone.
 
     Parameters
     ----------
     folder : path-like
         The run folder.
+    rank_by : str or Metric, default "balanced_accuracy"
+        Metric by which models are ranked and compared.
     replicates : int, default 1000
         Bootstrap replicates.
     seed : int, default 0
@@ -92,21 +105,22 @@ def build_report(folder, *, replicates=REPLICATES, seed=0):
     Raises
     ------
     UsageError
-        The folder is no run folder, or a file in it is damaged, by name.
+        The folder is no run folder, a file in it is damaged, by name, or there is no such metric.
     """
-    return report_of(read_run(folder), replicates=replicates, seed=seed)
+    return report_of(read_run(folder), rank_by=rank_by, replicates=replicates, seed=seed)
 
 
-def report_of(run, *, replicates=REPLICATES, seed=0):
+def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     """As `build_report`, of a `Run` that was read already."""
+    metric = get_metric(rank_by)
     headline = headline_protocol({record["protocol"] for record in run.records})
-    scored = score_cells(run, headline)
+    scored = score_cells(run, headline.name, metric)
     scores = bootstrap(scored.targets, replicates=replicates, seed=seed)
-    cells, board = scored.table, leaderboard(scored.table, scores)
-    families = compare_sides(board, cells, scores, run.sides)
+    cells, board = scored.table, leaderboard(scored.table, scores, metric)
+    families = compare_sides(board, cells, scores, run.sides, metric)
     whole = board["model"][board["rank"].notna()]
-    means = combinations(cells)
-    ranking = means["score"].xs(headline, level="protocol").unstack("model")
+    means = combinations(cells, metric)
+    ranking = metric.sign * means["score"].xs(headline.name, level="protocol").unstack("model")
     return Report(
         run=run,
         cells=cells,
@@ -117,9 +131,10 @@ def report_of(run, *, replicates=REPLICATES, seed=0):
         families=families,
         ranks=rank_tests(ranking[list(whole)]),
         headline=headline,
-        protocol_line=_protocol_line(run, headline, replicates),
-        notes=notes(run, cells, board),
-        conclusion=conclusion(families, headline, bool(run.plan["synthetic"])),
+        metric=metric,
+        protocol_line=_protocol_line(run, headline, metric, replicates),
+        notes=notes(run, cells, board, metric),
+        conclusion=conclusion(families, headline, bool(run.plan["synthetic"]), metric),
     )
 
 
@@ -217,7 +232,8 @@ def as_json(report):
             "synthetic": report.synthetic,
             "protocol_line": report.protocol_line,
             "suite": report.run.suite,
-            "ranked_by": MEANS[report.headline],
+            "ranked_by": report.headline.column,
+            "metric": report.metric.name,
             "groups_unknown": report.run.plan["groups_unknown"],
             "notes": report.notes,
             "conclusion": report.conclusion,
@@ -231,12 +247,12 @@ def as_json(report):
     )
 
 
-def _protocol_line(run, headline, replicates):
+def _protocol_line(run, headline, metric, replicates):
     suite = run.suite
     return (
         f"suite {suite['name']}; level {suite['level']}; datasets {', '.join(suite['datasets'])}; "
-        f"seeds {', '.join(map(str, suite['seeds']))}; budget {suite['budget']['name']}; balanced accuracy, shared "
-        f"scoring, classes with {suite['min_test_images']} test images or more; ranked by {MEANS[headline]}; "
+        f"seeds {', '.join(map(str, suite['seeds']))}; budget {suite['budget']['name']}; {metric.title}, shared "
+        f"scoring, classes with {suite['min_test_images']} test images or more; ranked by {headline.column}; "
         f"{LEVEL:.0%} interval: bootstrap over test images within classes, B = {replicates}, clustered by group "
         "where known, Student's t"
     )

@@ -1,15 +1,16 @@
-"""The leaderboard on a terminal of 100 columns."""
+"""The leaderboard on a terminal of any width."""
 
-import pandas as pd
+import re
+
 from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from leukobench.report.leaderboard import MEANS
+from leukobench.report.board import columns
 from leukobench.text import visible
 
-# Left out of a terminal that is too narrow for them; the files have every column.
-WIDE = 120
+GAP = 2  # columns of the terminal between two of the table
+WIDEST_MODEL = 24  # what a longer name is folded to, before a column is left out for it
 
 
 def print_leaderboard(console, report):
@@ -24,62 +25,55 @@ def print_leaderboard(console, report):
     console.print()
     console.print(Text.assemble((kind, "bold red"), ("Leaderboard", "bold")))
     console.print(Text(visible(report.protocol_line), "dim"))
-    console.print(leaderboard_table(report, wide=console.width >= WIDE))
+    console.print(leaderboard_table(report, console.width))
     for line in report.notes:
         console.print(Text(visible(f"- {line}")))
     console.print()
     console.print(Text(report.conclusion))
 
 
-def leaderboard_table(report, wide=False):
+def leaderboard_table(report, width=100):
     """The leaderboard as a rich table.
 
     Parameters
     ----------
     report : tables.Report
-    wide : bool, default False
-        Also the columns deployed, merged, fit seconds and milliseconds per image.
+    width : int, default 100
+        Columns that there is no room for are left out; the files have them all.
 
     Returns
     -------
     rich.table.Table
     """
-    ranked, board = MEANS[report.headline], report.board
-    means = {"within": "within", "out_of_domain": "out of domain", "deployed_out_of_domain": "deployed", "gap": "gap"}
-    means |= {"lodo": "lodo", "merged": "merged"}
-    shown = [name for name in means if name == ranked or board[name].notna().any()]
-    shown = [name for name in shown if wide or name == ranked or name not in ("deployed_out_of_domain", "merged")]
-    table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0), pad_edge=False)
-    table.add_column("#", justify="right")
-    table.add_column("model", overflow="fold", ratio=1)
-    table.add_column("family")
-    for name in shown:
-        table.add_column(f"{means[name]} [95 %]" if name == ranked else means[name], justify="right", no_wrap=True)
-    table.add_column("worst target", no_wrap=True)
-    table.add_column("cells", justify="right", no_wrap=True)
-    times = {"fit_s": "fit s", "ms_per_image": "ms/img"} if wide else {}
-    for label in times.values():
-        table.add_column(label, justify="right", no_wrap=True)
+    rows = report.board.to_dict("records")
+    shown = [(column, [_short(column.text(row)) for row in rows]) for column in columns(report)]
+    while len(shown) > 2 and sum(map(_width, shown)) > width:
+        shown.remove(min(reversed(shown), key=lambda each: each[0].keep))
+    table = Table(box=box.SIMPLE_HEAD, padding=(0, GAP - 1, 0, 0), pad_edge=False)
+    for column, _ in shown:
+        name = column.title == "model"
+        table.add_column(
+            column.title,
+            justify="left" if column.left else "right",
+            overflow="fold",
+            no_wrap=not name,
+            ratio=1 if name else None,
+        )
     section = None
-    for row in board.to_dict("records"):
+    for i, row in enumerate(rows):
         if section not in (None, row["section"]):
             table.add_section()
         section = row["section"]
-        marks = row["marks"].replace("control", "").split()
-        interval = "" if pd.isna(row["ci_low"]) else f" {_short(row['ci_low'])}-{_short(row['ci_high'])}"
-        table.add_row(
-            "" if pd.isna(row["rank"]) else str(row["rank"]),
-            Text.assemble(visible(row["model"]), *((f" ({mark})", "yellow") for mark in marks)),
-            Text(visible(row["family"])),
-            *(_short(row[name]) + (interval if name == ranked else "") for name in shown),
-            Text(visible(f"{_short(row['worst_target_score'])} {row['worst_target']}")),
-            row["coverage"],
-            *("-" if pd.isna(row[name]) else f"{row[name]:.2f}" for name in times),
-            style="dim" if row["section"] == "control" else None,
-        )
+        table.add_row(*(Text(texts[i]) for _, texts in shown), style="dim" if section == "control" else None)
     return table
 
 
-def _short(value):
-    """Three digits without the leading zero: .612."""
-    return "-" if pd.isna(value) else f"{value:.3f}".replace("0.", ".", 1)
+def _width(shown):
+    column, texts = shown
+    widest = max(map(len, [column.title, *texts]))
+    return GAP + (min(widest, WIDEST_MODEL) if column.title == "model" else widest)
+
+
+def _short(text):
+    """Figures without the leading zero: .612."""
+    return re.sub(r"(?<![\d.])0\.(?=\d)", ".", visible(text))

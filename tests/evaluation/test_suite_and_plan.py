@@ -84,7 +84,7 @@ def test_source_and_target_must_share_two_classes(suite, samples):
 
 def test_one_dataset_is_enough_for_within_only(suite, samples):
     alone = dataclasses.replace(suite, datasets=("left",))
-    with pytest.raises(UsageError, match="two datasets or more"):
+    with pytest.raises(UsageError, match="needs 2 datasets or more"):
         build_plan(alone, samples)
     assert len(build_plan(dataclasses.replace(alone, protocols=("within",)), samples)) == len(suite.models)
 

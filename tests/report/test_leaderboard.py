@@ -24,7 +24,7 @@ def answer(model, protocol, train, test, true, seed):
 def scored(make_run):
     def build(models, **rest):
         run = read_run(make_run(TRUTH, models, answer, seeds=(0, 1), **rest))
-        cells = score_cells(run, headline_protocol(run.suite["protocols"]))
+        cells = score_cells(run, headline_protocol(run.suite["protocols"]).name)
         return cells, bootstrap(cells.targets, replicates=200)
 
     return build

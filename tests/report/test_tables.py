@@ -165,6 +165,19 @@ def test_a_name_cannot_leave_the_folder():
     }
 
 
+@pytest.mark.parametrize("width", [40, 60, 80])
+def test_a_narrow_terminal_has_models_and_what_ranks_them_whole(report, width):
+    console = Console(width=width, record=True, file=io.StringIO(), no_color=True)
+    print_leaderboard(console, report)
+    text = console.export_text()
+    assert max(map(len, text.splitlines())) <= width
+    assert "…" not in text
+    rows = [line for line in text.splitlines() if any(line.split()[:2].count(model) for model in MODELS)]
+    assert len(rows) == len(MODELS)
+    assert ("[.500, .500]" in text) == (width >= 60)
+    assert all({"1.000", ".500"} & set(row.split()) for row in rows)
+
+
 @pytest.mark.parametrize("width", [100, 160])
 def test_terminal(report, width):
     console = Console(width=width, record=True, file=io.StringIO())
@@ -177,6 +190,6 @@ def test_terminal(report, width):
         assert model in text
     assert "fragile (incomplete)" in text
     assert "5/6" in text
-    assert ".500 .500-.500" in text
-    assert ("ms/img" in text) == (width > 120)
+    assert ".500    [.500, .500]" in text
+    assert ("ms/image" in text) == (width > 120)
     assert report.conclusion[-60:] in " ".join(text.split())
