@@ -28,6 +28,7 @@ ModelFiles = Annotated[
         "in the workers. May be given several times.",
     ),
 ]
+RankBy = Annotated[str, typer.Option(help="Metric that ranks and compares models: balanced_accuracy, macro_f1, ...")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 

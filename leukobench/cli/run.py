@@ -17,6 +17,7 @@ from leukobench.cli.common import (
     ModelFiles,
     Names,
     Out,
+    RankBy,
     Seeds,
     SuiteName,
     console,
@@ -50,6 +51,7 @@ def run(
     retry: Annotated[
         str | None, typer.Option(help="Run failed cells again: failed, or kinds among error,oom,timeout,killed.")
     ] = None,
+    rank_by: RankBy = "balanced_accuracy",
 ):
     """Run a suite: every model over every train/test combination, then the leaderboard.
 
@@ -67,8 +69,10 @@ def run(
     from leukobench.evaluation.runner import check_options
     from leukobench.evaluation.runner import run as run_suite
     from leukobench.evaluation.suite import choose
+    from leukobench.metrics import get_metric
     from leukobench.report import print_leaderboard, write_report
 
+    metric = get_metric(rank_by)
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
     out = out or Path("results/runs") / chosen.name
     kinds = failures_to_retry(retry)
@@ -91,7 +95,7 @@ def run(
                 retry=kinds,
                 progress=progress,
             )
-        report = write_report(out)
+        report = write_report(out, rank_by=metric)
     print_leaderboard(console, report)
     failed = sum(record["status"] != "ok" for record in records)
     console.say("", f"{len(records)} run cells, {failed} failed; tables in {out}")

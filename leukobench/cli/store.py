@@ -6,21 +6,21 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import console
+from leukobench.cli.common import RankBy, console
 from leukobench.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 LOG_LINES = 40  # of a failed cell's log, the last ones
 
 
-def report(folder: Folder):
+def report(folder: Folder, rank_by: RankBy = "balanced_accuracy"):
     """Compute the tables of a run folder again, from its records and predictions alone.
 
-    leukobench report results/runs/cross-dataset
+    leukobench report results/runs/cross-dataset --rank-by macro_f1
     """
     from leukobench.report import print_leaderboard, write_report
 
-    print_leaderboard(console, write_report(folder))
+    print_leaderboard(console, write_report(folder, rank_by=rank_by))
 
 
 def status(folder: Folder):

@@ -19,7 +19,7 @@ class Planned(TypedDict):
 
     __pydantic_config__ = OPEN
     fingerprint: FileName
-    protocol: str
+    protocol: Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]  # it may be one that is not known here
     train: str
     model: str
     seed: int

@@ -1,11 +1,13 @@
 """Whether a run folder still is what the run wrote: records, predictions, and every table computed again."""
 
+import json
 from dataclasses import dataclass, field
 
 from leukobench.errors import UsageError
 from leukobench.evaluation.records import SEAL, checksum, seal_holds
 from leukobench.evaluation.store import RunFolder
 from leukobench.files import content_hash
+from leukobench.metrics.catalogue import DEFAULT
 from leukobench.report.reader import PLANNED, Run, read_record
 from leukobench.report.tables import render, report_of
 
@@ -115,9 +117,17 @@ def _check_predictions(run, record, verdict):
         verdict.wrong.append(f"{name}: not the predictions that its record is about")
 
 
+def _ranked_by(folder):
+    """The metric that the tables say they are ranked by: a choice of whoever wrote them, which no record holds."""
+    try:
+        return json.loads((folder / "leaderboard.json").read_bytes()).get("metric", DEFAULT)
+    except (OSError, ValueError, AttributeError):
+        return DEFAULT  # the table is found to be damaged when it is compared
+
+
 def _check_tables(run, verdict):
     try:
-        files = render(report_of(run))
+        files = render(report_of(run, rank_by=_ranked_by(run.folder)))
     except UsageError as error:
         verdict.wrong.append(error.message)
         return

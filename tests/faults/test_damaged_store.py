@@ -58,7 +58,7 @@ WRONG = {
     "status": ["fine", None, 3, ["ok"]],
     "seed": ["0", 0.5, None, True],
     "model": [3, None],
-    "protocol": ["sideways", 7],
+    "protocol": ["side ways", 7],
     "head_classes": [None, "LY", [1, 2], {}],
     "targets": ["right", 3, [None]],
     "times": [3, {"fit_s": "long"}],
@@ -148,7 +148,7 @@ def test_a_plan_of_another_shape_is_named(command, finished, key, value):
     ("part", "key", "value"),
     [
         ("cells", "fingerprint", "../../elsewhere"),
-        ("cells", "protocol", "sideways"),
+        ("cells", "protocol", "side ways"),
         ("cells", "inputs", 3),
         ("suite", "seeds", 3),
         ("suite", "budget", {"name": 3}),
