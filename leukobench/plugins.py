@@ -38,8 +38,12 @@ def use(name):
     if name.endswith(".py"):
         name = str(Path(name).resolve())
     _import(name)
-    names = [n for n in os.environ.get(VARIABLE, "").split(os.pathsep) if n]
-    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*names, name]))
+    os.environ[VARIABLE] = os.pathsep.join(dict.fromkeys([*used(), name]))
+
+
+def used():
+    """Names that were given to `use`, here or where this process was started, a list of str."""
+    return [name for name in os.environ.get(VARIABLE, "").split(os.pathsep) if name]
 
 
 def load(group):
@@ -60,9 +64,8 @@ def load(group):
     UsageError
         Where one cannot be imported.
     """
-    for name in os.environ.get(VARIABLE, "").split(os.pathsep):
-        if name:
-            _import(name)
+    for name in used():
+        _import(name)
     found = {}
     for point in entry_points(group=group):
         try:

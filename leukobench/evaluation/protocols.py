@@ -108,7 +108,7 @@ def register(protocol):
     """Give a protocol a place in suites and tables.
 
     A package does the same for all who install it with an entry point of the group ``leukobench.protocols`` that names
-    a `Protocol`; `leukobench.plugins.use` reads it from a file.
+    a `Protocol`; `--use` reads it from a file.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def known_protocols():
     UsageError
         One from outside cannot be imported, or has a name that is taken.
     """
-    for protocol in plugins.load(GROUP):
+    for protocol in plugins.load(GROUP).values():
         register(protocol)
     return dict(PROTOCOLS)
 

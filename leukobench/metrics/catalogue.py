@@ -197,7 +197,7 @@ def register(metric):
     """Give a metric a place in every table that is written from here on, and in `--rank-by`.
 
     A package does the same for all who install it with an entry point of the group ``leukobench.metrics`` that names a
-    `Metric`; `leukobench.plugins.use` reads it from a file.
+    `Metric`; `--use` reads it from a file.
 
     Parameters
     ----------
@@ -234,7 +234,7 @@ def known_metrics():
     UsageError
         One from outside cannot be imported, or has a name that is taken.
     """
-    for metric in plugins.load(GROUP):
+    for metric in plugins.load(GROUP).values():
         register(metric)
     return dict(METRICS)
 

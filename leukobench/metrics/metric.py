@@ -4,6 +4,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import cloudpickle
+
+from leukobench import plugins
+
 
 @dataclass(frozen=True)
 class Sums:
@@ -73,6 +77,11 @@ class Metric:
     chance: Callable | None = None
     shown: bool = True
 
+    def __reduce__(self):
+        # Bytes in bytes: what is defined in a file of the user's must be there before its functions are looked up, in a
+        # process too that was started before the file was named.
+        return _unpacked, (plugins.used(), cloudpickle.dumps(vars(self)))
+
     @property
     def sign(self):
         """1 where more is better, else -1."""
@@ -90,3 +99,9 @@ class Metric:
         answers : Answers
         """
         return float(self.of(answers)) if self.defined(answers) else math.nan
+
+
+def _unpacked(used, content):
+    for name in used:
+        plugins.use(name)
+    return Metric(**cloudpickle.loads(content))
