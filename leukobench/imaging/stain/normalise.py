@@ -21,6 +21,8 @@ REFERENCE_CONCENTRATIONS = np.array([2.04, 0.54])
 
 DENSE = 0.15  # optical density (natural logarithm) below which a pixel is unstained (Macenko 2009)
 EXTREME = 1.0  # per cent of angles beyond which a pixel is an outlier (Macenko 2009)
+LEAST_SPREAD = 1.0  # grey values of a channel in Lab: cells have 7 and more, a grey picture with noise of one 0.6
+LEAST_MEAN = 1.0  # grey values of a channel that a picture's light can be told from
 LEAST_DENSE = 50  # pixels that stain vectors can be told from
 LEAST_ANGLE = 0.05  # radians between two stain vectors
 
@@ -45,10 +47,10 @@ def grey_world(image, mask=None):
     Returns
     -------
     uint8 array, shape (H, W, 3)
-        The picture as it was where a channel is empty.
+        The picture as it was where a channel is as good as empty.
     """
     means = np.array(cv2.mean(image)[:3])
-    return _scaled(image, means.mean() / means) if means.all() else image.copy()
+    return _scaled(image, means.mean() / means) if means.min() >= LEAST_MEAN else image.copy()
 
 
 def white_balance(image, mask=None):
@@ -87,11 +89,11 @@ def reinhard(image, mask=None):
     Returns
     -------
     uint8 array, shape (H, W, 3)
-        The picture as it was where a channel has no spread.
+        The picture as it was where a channel has no spread but that of rounding, as in a grey picture.
     """
     lab = cv2.cvtColor(image, cv2.COLOR_RGB2LAB)
     mean, std = (moment.ravel() for moment in cv2.meanStdDev(lab))
-    if not std.all():
+    if (std < LEAST_SPREAD).any():
         return image.copy()
     values = (np.arange(256)[:, None] - mean) * (REFERENCE_LAB_STD / std) + REFERENCE_LAB_MEAN
     return cv2.cvtColor(cv2.LUT(lab, _table(values)), cv2.COLOR_LAB2RGB)
