@@ -20,14 +20,14 @@ from sklearn.model_selection import StratifiedKFold, cross_val_predict
 from threadpoolctl import threadpool_limits
 
 from leukobench.datasets import build_index, find_data_root
-from leukobench.evaluation.computing import compute_missing
-from leukobench.evaluation.representations import load_rows
 from leukobench.imaging.io import read_image
 from leukobench.models import MODELS
 from leukobench.models.backbones import BACKBONES, import_deep
 from leukobench.models.embedding import CNNEmbedding, crop_field
 from leukobench.models.heads import HEADS
 from leukobench.models.inference import embedder
+from leukobench.running.computing import compute_missing
+from leukobench.running.representations import load_rows
 
 
 def main():

@@ -16,14 +16,14 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
 from leukobench.datasets import build_index, find_data_root
-from leukobench.evaluation.computing import compute_missing
-from leukobench.evaluation.environment import describe_environment
-from leukobench.evaluation.folds import make_folds
-from leukobench.evaluation.plan import select_samples
-from leukobench.evaluation.representations import load_rows
-from leukobench.evaluation.suite import load_suite
 from leukobench.models import get_model
 from leukobench.models.backbones import import_deep
+from leukobench.running.computing import compute_missing
+from leukobench.running.environment import describe_environment
+from leukobench.running.folds import make_folds
+from leukobench.running.plan import select_samples
+from leukobench.running.representations import load_rows
+from leukobench.running.suite import load_suite
 
 
 def main():

@@ -21,17 +21,17 @@ import numpy as np
 import pandas as pd
 
 from leukobench.datasets import build_index, find_data_root
-from leukobench.evaluation.compact import compact
-from leukobench.evaluation.computing import compute_missing
-from leukobench.evaluation.environment import describe_environment
-from leukobench.evaluation.executor import execute
-from leukobench.evaluation.plan import build_plan, select_samples, summarise_plan
-from leukobench.evaluation.pool import LocalPool
-from leukobench.evaluation.store import RunFolder
-from leukobench.evaluation.suite import Suite, load_suite
-from leukobench.evaluation.worker import describe
 from leukobench.models import MODELS, register
 from leukobench.report import write_report
+from leukobench.running.compact import compact
+from leukobench.running.computing import compute_missing
+from leukobench.running.environment import describe_environment
+from leukobench.running.executor import execute
+from leukobench.running.plan import build_plan, select_samples, summarise_plan
+from leukobench.running.pool import LocalPool
+from leukobench.running.store import RunFolder
+from leukobench.running.suite import Suite, load_suite
+from leukobench.running.worker import describe
 
 DATASETS, N_MODELS, SEEDS = tuple(f"laboratory{i}" for i in range(10)), 30, (0, 1, 2, 3, 4)
 CLASSES, IMAGES = ("BA", "EO", "LY", "MO", "NE"), 200  # images of each dataset

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -59,3 +61,20 @@ def scheduler(started_scheduler):
 def worker(dask, scheduler):
     """Function that starts a worker of that scheduler, with options; gives its process."""
     return lambda *options: dask("worker", scheduler, "--nthreads", 1, "--no-dashboard", *options)
+
+
+def read_cells(root):
+    """Images and label masks of CVB (100) and Jiangxi (300)."""
+    images, masks = [], []
+    for folder in ("cvb/Dataset 2", "jiangxi/Dataset 1"):
+        for path in sorted((root / folder).glob("*.bmp")):
+            grey = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
+            images.append(cv2.imread(str(path))[..., ::-1].copy())
+            masks.append(np.digitize(grey, (64, 192)).astype(np.uint8))
+    return images, masks
+
+
+@pytest.fixture(scope="session")
+def real_cells(data_root):
+    """(images, masks) of all 400 CVB and Jiangxi cells."""
+    return read_cells(data_root)

@@ -7,15 +7,20 @@ import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leukobench"
 BASE = {"errors", "files", "inputs", "plugins", "readback", "cache", "text"}
+PICTURES = BASE | {"imaging", "segmentation", "preparation"}
+RUNNING = PICTURES | {"progress", "metrics", "datasets", "features", "models"}
 MAY_IMPORT = {
     "metrics": BASE,
     "imaging": BASE,
     "datasets": BASE | {"imaging"},
     "segmentation": BASE | {"imaging"},
-    "features": BASE | {"imaging", "segmentation"},
-    "models": BASE | {"imaging", "segmentation", "features"},
-    "evaluation": BASE | {"progress", "metrics", "imaging", "datasets", "segmentation", "features", "models"},
-    "report": BASE | {"metrics", "evaluation"},
+    "preparation": PICTURES,
+    "features": PICTURES,
+    "models": PICTURES | {"features"},
+    "running": RUNNING,
+    "inference": RUNNING | {"running"},
+    "report": BASE | {"metrics", "running"},
+    "diagnosis": RUNNING | {"running", "report"},
 }
 # The report reads the store and knows no runner.
 REPORT_MAY_KNOW = {"archive", "protocols", "records", "store"}
@@ -44,5 +49,5 @@ def test_imports_point_one_way(package):
             if not target or target[0] in (package, "__version__"):
                 continue
             assert target[0] in MAY_IMPORT[package], f"{path.relative_to(PACKAGE)} imports {'.'.join(target)}"
-            if package == "report" and target[0] == "evaluation":
+            if package == "report" and target[0] == "running":
                 assert target[1] in REPORT_MAY_KNOW, f"{path.relative_to(PACKAGE)} imports {'.'.join(target)}"

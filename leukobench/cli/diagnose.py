@@ -19,9 +19,9 @@ def diagnose(folder: Annotated[Path, typer.Argument(help="A run folder.")]):
 
         leukobench diagnose results/runs/cross-dataset
     """
-    from leukobench.evaluation.representations import columns_of
+    from leukobench.diagnosis import write_diagnosis
     from leukobench.models import get_model
-    from leukobench.report.diagnosis import write_diagnosis
+    from leukobench.running.representations import columns_of
 
     recipe = get_model(MODEL)
     with ProgressReport(console) as report:

@@ -47,12 +47,12 @@ def features_extract(
 
     from leukobench.cache import TableCache
     from leukobench.datasets import build_index, find_data_root
-    from leukobench.evaluation.computing import compute_missing
-    from leukobench.evaluation.pool import worker_count
-    from leukobench.evaluation.representations import get_representation, image_ids
     from leukobench.features import feature_names
     from leukobench.features.backends import get_backend
     from leukobench.files import check_writable, keep_result
+    from leukobench.running.computing import compute_missing
+    from leukobench.running.pool import worker_count
+    from leukobench.running.representations import get_representation, image_ids
 
     feature_names(feature_set)  # mistakes are named before any image is read
     get_backend(device)

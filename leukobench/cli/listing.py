@@ -88,7 +88,7 @@ def _markdown(title, rows):
 @suites.command("ls")
 def suites_ls():
     """Show the suites and their files."""
-    from leukobench.evaluation.suite import list_suites, load_suite
+    from leukobench.running.suite import list_suites, load_suite
 
     table = Table("suite", "level", "datasets", "protocols", "file", title="suites")
     for name, path in list_suites().items():

@@ -46,13 +46,13 @@ def predict(
         leukobench predict more/ --load net.zip --out more.csv
     """
     from leukobench.datasets import find_data_root
-    from leukobench.evaluation.model_file import check_keepable, load_model, save_model
-    from leukobench.evaluation.pool import worker_count
-    from leukobench.evaluation.predict import check_explainable, explain_images, notes, predict_images, read_folder
-    from leukobench.evaluation.trained import train_model
     from leukobench.features.backends import check_device
     from leukobench.files import check_writable, file_digest, keep_result
+    from leukobench.inference.model_file import check_keepable, load_model, save_model
+    from leukobench.inference.predict import check_explainable, explain_images, notes, predict_images, read_folder
+    from leukobench.inference.trained import train_model
     from leukobench.models import register_file
+    from leukobench.running.pool import worker_count
     from leukobench.text import to_csv
 
     check_device(device)

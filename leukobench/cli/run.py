@@ -66,11 +66,11 @@ def run(
 
         leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
     """
-    from leukobench.evaluation.runner import check_options
-    from leukobench.evaluation.runner import run as run_suite
-    from leukobench.evaluation.suite import choose
     from leukobench.metrics import get_metric
     from leukobench.report import print_leaderboard, write_report
+    from leukobench.running.runner import check_options
+    from leukobench.running.runner import run as run_suite
+    from leukobench.running.suite import choose
 
     metric = get_metric(rank_by)
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
@@ -119,8 +119,8 @@ def plan(
 
     leukobench plan --suite cross-dataset --budget standard
     """
-    from leukobench.evaluation.plan import level_notes, summarise_plan
-    from leukobench.evaluation.runner import prepare
+    from leukobench.running.plan import level_notes, summarise_plan
+    from leukobench.running.runner import prepare
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
     root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
@@ -140,8 +140,8 @@ def plan(
 
 
 def failures_to_retry(text):
-    from leukobench.evaluation.suite import choose
-    from leukobench.evaluation.worker import FAILURES
+    from leukobench.running.suite import choose
+    from leukobench.running.worker import FAILURES
 
     names = split_names(text) or []
     return FAILURES if names == ["failed"] else choose("kind of failure", names, [*FAILURES, "failed"])
@@ -163,8 +163,8 @@ def interruptible(out):
 
 
 def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files):
-    from leukobench.evaluation.suite import load_suite
     from leukobench.models import register_file
+    from leukobench.running.suite import load_suite
 
     try:
         numbers = None if seeds is None else [int(seed) for seed in split_names(seeds) or []]

@@ -28,8 +28,8 @@ def status(folder: Folder):
 
     leukobench status results/runs/cross-dataset
     """
-    from leukobench.evaluation.store import RunFolder
     from leukobench.report.reader import read_record
+    from leukobench.running.store import RunFolder
 
     run = RunFolder(folder)
     plan = run.read_plan()
@@ -83,8 +83,8 @@ def merge(
 
     leukobench merge machine-a machine-b --out results/runs/both
     """
-    from leukobench.evaluation.merge import merge as join
     from leukobench.report import write_report
+    from leukobench.running.merge import merge as join
 
     counts = join(folders, out)
     write_report(out)
@@ -96,7 +96,7 @@ def compact(folder: Folder):
 
     leukobench compact results/runs/cross-dataset
     """
-    from leukobench.evaluation.compact import compact as pack
+    from leukobench.running.compact import compact as pack
 
     console.say(f"{pack(folder)} records in {folder}/records.parquet")
 

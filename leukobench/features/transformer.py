@@ -8,8 +8,9 @@ from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.features.catalogue import feature_names
 from leukobench.features.extractor import extract_features
-from leukobench.features.views import get_view, view_features
+from leukobench.features.viewed import view_features
 from leukobench.imaging.check import check_images
+from leukobench.preparation.views import get_view
 from leukobench.segmentation import segment
 
 
@@ -22,7 +23,8 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
         One of :func:`leukobench.features.feature_sets`.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
     view : str or None, default None
-        A key of `leukobench.features.views.VIEWS`, such as "canonical": bring the images to one scale and glass first.
+        A key of `leukobench.preparation.views.VIEWS`, such as "canonical": bring the images to one scale and glass
+        first.
         Its augmented copies are for training inside a run and are not made here.
 
     Examples

@@ -3,9 +3,9 @@
 Nothing is imported or loaded for it, so it holds on a machine without any deep-learning library.
 """
 
-from leukobench.features.views import VIEWS
 from leukobench.models.backbones import get_backbone, not_installed
 from leukobench.models.bases import BASES, STEPS
+from leukobench.preparation.views import VIEWS
 
 
 def describe(recipe):

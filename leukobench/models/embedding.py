@@ -7,12 +7,12 @@ import numpy as np
 from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.errors import UsageError, unknown
-from leukobench.features.views import see
 from leukobench.imaging.check import check_images
 from leukobench.imaging.crop import centre_crop
 from leukobench.imaging.scale import check_um_per_px
 from leukobench.models.backbones import get_backbone
 from leukobench.models.inference import embedder
+from leukobench.preparation.views import apply_view
 
 EMBEDDING_VERSION = "1"
 FIELD_OF_VIEW_UM = 20.0  # the largest leukocytes just fit; within Barcelona 36, 25 and 20 give .94, .96 and .97
@@ -79,7 +79,7 @@ def view_vectors(images, embedding, view, um_per_px=None):
     images : sequence of uint8 arrays of shape (H, W, 3)
         RGB images of any sizes.
     embedding : CNNEmbedding
-    view : leukobench.features.views.View
+    view : leukobench.preparation.views.View
     um_per_px : float, sequence of float or None, default None
         Pixel size, of all images or of each; None and NaN are unknown.
 
@@ -88,7 +88,7 @@ def view_vectors(images, embedding, view, um_per_px=None):
     float32 array of shape (n, 1 + copies, dim)
         The image itself first.
     """
-    pictures, _, seen = see(images, view, um_per_px)
+    pictures, _, seen = apply_view(images, view, um_per_px)
     if view.um_per_px is not None:  # a cell of unknown scale was brought to a typical size, as if at the view's scale
         seen = [view.um_per_px if np.isnan(scale) else scale for scale in seen]
         sides = [round(embedding.field_of_view_um / scale) for scale in seen]

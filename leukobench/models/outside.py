@@ -64,7 +64,7 @@ def register(name, model, reads=None, **facts):
     reads : str, default "features"
         The rows that it is fitted on: "features" (the core set), "features:<set>", "embedding:<backbone>" with steps
         such as "+flips", features and an embedding joined by "&", any of them with "@<view>"; or "images", square
-        crops of 32 um as rows of bytes (`leukobench.models.network.crops.as_images` makes images of them).
+        crops of 32 um as rows of bytes (`leukobench.preparation.crops.as_images` makes images of them).
     **facts
         Further fields of `leukobench.models.recipe.Recipe`, such as `space` (Optuna distributions by the name of a
         parameter), `cost`, `side`, `uses_gpu`, `description`, `contamination`; `version` where another thing than its

@@ -6,15 +6,15 @@ from functools import reduce
 from itertools import groupby
 
 from leukobench.errors import UsageError, unknown
-from leukobench.features.views import get_view
 from leukobench.models.backbones import BACKBONES
 from leukobench.models.bases import BASES, OFFERED, OWN, STEPS, TABLES
 from leukobench.models.heads import HEADS
-from leukobench.models.network.crops import crop_view
 from leukobench.models.outside import load_installed
 from leukobench.models.recipe import KINDS
 from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of, tell_renamed
 from leukobench.models.words import checked
+from leukobench.preparation.crops import crop_view
+from leukobench.preparation.views import get_view
 
 PIXELS = "pixels"  # the representation whose argument is its view
 
@@ -48,7 +48,7 @@ def get_model(name):
     Parameters
     ----------
     name : str
-        See `leukobench.models.spec` for the grammar, `leukobench.features.views.VIEWS` for views, and `BASES` and
+        See `leukobench.models.spec` for the grammar, `leukobench.preparation.views.VIEWS` for views, and `BASES` and
         `STEPS` for what a name can begin with and go on with.
 
     Returns

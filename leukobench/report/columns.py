@@ -3,8 +3,8 @@
 import pandas as pd
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.protocols import protocols_of
 from leukobench.report.calibration import CALIBRATION, JUDGED
+from leukobench.running.protocols import protocols_of
 
 IDENTITY = ["protocol", "train", "test", "model", "seed"]
 TIMES = ["tune_s", "fit_s", "predict_ms_per_image"]  # the only columns that differ between two runs of one plan

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.protocols import BUILT_IN, protocols_of
 from leukobench.metrics import known_metrics
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.report.columns import SAME_CLASSES
+from leukobench.running.protocols import BUILT_IN, protocols_of
 
 SECTIONS = ("inductive", "transductive", "contaminated", "control")
 RANKED = ("inductive", "transductive")

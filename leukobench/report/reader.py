@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from leukobench.evaluation.protocols import protocols_of
-from leukobench.evaluation.store import RunFolder
 from leukobench.metrics.scoring import check_probabilities
 from leukobench.readback import DamagedFile, understanding
+from leukobench.running.protocols import protocols_of
+from leukobench.running.store import RunFolder
 
 PLANNED = ("fingerprint", "protocol", "train", "model", "seed")
 COLUMNS = ["test", "sha256", "group", "true"]

@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from leukobench.evaluation.protocols import Protocol, protocols_of
 from leukobench.files import atomic_write, check_writable, fitting_name
 from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT
@@ -19,6 +18,7 @@ from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, read_run
+from leukobench.running.protocols import Protocol, protocols_of
 from leukobench.text import to_csv
 
 DIGITS = "%.6f"

@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass, field
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.records import SEAL, checksum, seal_holds
-from leukobench.evaluation.store import RunFolder
 from leukobench.files import content_hash
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.report.reader import PLANNED, Run, read_record
 from leukobench.report.tables import render, report_of
+from leukobench.running.records import SEAL, checksum, seal_holds
+from leukobench.running.store import RunFolder
 
 
 @dataclass

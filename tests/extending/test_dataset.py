@@ -12,9 +12,9 @@ from leukobench.datasets import DATASETS, DatasetCard, build_index, get_dataset,
 from leukobench.datasets.phantom import write_phantom
 from leukobench.datasets.registry import OWN, load_others
 from leukobench.errors import UsageError
-from leukobench.evaluation import runner
-from leukobench.evaluation.suite import load_suite
 from leukobench.report import write_report
+from leukobench.running import runner
+from leukobench.running.suite import load_suite
 
 FILE = '''
 """Pictures of ward 7, whose labels stand in the names of the files: <slide>_<label>_<number>.png."""

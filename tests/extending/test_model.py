@@ -5,11 +5,11 @@ import json
 import pytest
 
 from leukobench.datasets.phantom import write_phantom
-from leukobench.evaluation import runner
-from leukobench.evaluation.suite import load_suite
 from leukobench.models import OWN, get_model, register_file, unregister
 from leukobench.models.identity import recipe_hash
 from leukobench.report import write_report
+from leukobench.running import runner
+from leukobench.running.suite import load_suite
 
 FILE = '''
 """A model of my own."""

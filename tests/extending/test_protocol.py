@@ -8,11 +8,11 @@ import pytest
 
 from leukobench import plugins
 from leukobench.errors import UsageError
-from leukobench.evaluation import protocols
-from leukobench.evaluation.plan import combinations
-from leukobench.evaluation.protocols import PROTOCOLS, Protocol
-from leukobench.evaluation.suite import load_suite
 from leukobench.report.reader import read_run
+from leukobench.running import protocols
+from leukobench.running.plan import combinations
+from leukobench.running.protocols import PROTOCOLS, Protocol
+from leukobench.running.suite import load_suite
 
 
 @pytest.fixture

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from leukobench import cli
-from leukobench.evaluation.environment import describe_environment
-from leukobench.evaluation.plan import build_plan
-from leukobench.evaluation.store import RunFolder
-from leukobench.evaluation.suite import Budget, Suite
-from leukobench.evaluation.worker import work
 from leukobench.features import feature_names
 from leukobench.report import write_report
+from leukobench.running.environment import describe_environment
+from leukobench.running.plan import build_plan
+from leukobench.running.store import RunFolder
+from leukobench.running.suite import Budget, Suite
+from leukobench.running.worker import work
 
 LABORATORIES = ("left", "right")
 

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.model_file import load_model, save_model
-from leukobench.evaluation.trained import TrainedModel, own_seed
-from leukobench.evaluation.tuning import Fitted
 from leukobench.files import content_hash
+from leukobench.inference.model_file import load_model, save_model
+from leukobench.inference.trained import TrainedModel, own_seed
 from leukobench.models import get_model
 from leukobench.models.stored import dump_estimator
+from leukobench.running.tuning import Fitted
 
 HEAD = ("BA", "LY", "NE")
 

@@ -14,15 +14,15 @@ import pyarrow.parquet as pq
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.compact import compact
-from leukobench.evaluation.merge import merge
-from leukobench.evaluation.plan import build_plan
-from leukobench.evaluation.records import without_places
-from leukobench.evaluation.runner import _claim, _or_none
-from leukobench.evaluation.store import RunFolder
-from leukobench.evaluation.worker import failure, work
 from leukobench.readback import DamagedFile
 from leukobench.report.reader import read_run
+from leukobench.running.compact import compact
+from leukobench.running.merge import merge
+from leukobench.running.plan import build_plan
+from leukobench.running.records import without_places
+from leukobench.running.runner import _claim, _or_none
+from leukobench.running.store import RunFolder
+from leukobench.running.worker import failure, work
 
 READING = ("report", "status", "verify", "diagnose", "merge", "compact")
 

@@ -19,12 +19,12 @@ from leukobench import inputs
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
-from leukobench.evaluation import computing, representations
-from leukobench.evaluation.computing import compute_missing
-from leukobench.evaluation.predict import read_folder
-from leukobench.evaluation.representations import load_rows
 from leukobench.imaging import io as imaging
 from leukobench.imaging.io import ImageError, decode_image, read_image
+from leukobench.inference.predict import read_folder
+from leukobench.running import computing, representations
+from leukobench.running.computing import compute_missing
+from leukobench.running.representations import load_rows
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
 SIDES = ((256, 50, 60_000), (257, 40, 20_000))  # tags of a TIFF's width and height, what they say, and shall say

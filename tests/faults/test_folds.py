@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from optuna.storages import InMemoryStorage
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.cell import run_cell
-from leukobench.evaluation.folds import fitting_folds, make_folds
-from leukobench.evaluation.plan import build_plan, head_of
-from leukobench.evaluation.suite import Budget, Suite
+from leukobench.running.cell import run_cell
+from leukobench.running.folds import fitting_folds, make_folds
+from leukobench.running.plan import build_plan, head_of
+from leukobench.running.suite import Budget, Suite
 
 CLASSES = ("LY", "MO", "NE")
 

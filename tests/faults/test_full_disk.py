@@ -14,8 +14,8 @@ import pytest
 
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError, sentence
-from leukobench.evaluation.store import RunFolder
 from leukobench.files import ROOM, atomic_write, check_writable, keep_result
+from leukobench.running.store import RunFolder
 
 NO_ROOM = {errno.ENOSPC: "No space left on device", errno.EROFS: "Read-only file system", errno.EIO: "Input/output"}
 

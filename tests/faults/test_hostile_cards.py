@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.model_file import load_model
+from leukobench.inference.model_file import load_model
 from tests.faults.hostile import JSON, QUICK, put, read_parts, refused, spots, write_model, write_parts
 
 

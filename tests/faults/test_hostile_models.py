@@ -11,8 +11,8 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import Pipeline
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.model_file import load_model, save_model
-from leukobench.evaluation.tuning import Fitted
+from leukobench.inference.model_file import load_model, save_model
+from leukobench.running.tuning import Fitted
 from tests.faults.hostile import (
     JSON,
     QUICK,
@@ -50,11 +50,11 @@ ALIAS = ("-c", "alias.x=!touch harm", "x")
 SEEDED = {"bit_generator": mapping(bit_generator=text("seed"), state=text(1)), "seed_seq": mapping()}
 FORMAT = {"func": "format", "obj": text("{}")}
 ZOO = {
-    "own function that runs git": made("leukobench.evaluation.environment._git", *ALIAS),
+    "own function that runs git": made("leukobench.running.environment._git", *ALIAS),
     "own function that writes": made("leukobench.files.atomic_write", "harm", "done"),
     "own class that is called": made("leukobench.models.pipeline.Clip", 4.0),
     "own function as an object": node("ObjectNode", "leukobench.models.registry.get_model", content=mapping()),
-    "own module's import as an object": node("ObjectNode", "leukobench.evaluation.environment.Path", content=mapping()),
+    "own module's import as an object": node("ObjectNode", "leukobench.running.environment.Path", content=mapping()),
     "own function": node("FunctionNode", "leukobench.files.atomic_write"),
     "eval": node("FunctionNode", "builtins.eval"),
     "a ufunc": node("FunctionNode", "numpy.add"),

@@ -5,9 +5,9 @@ import optuna
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from leukobench.evaluation.journal import open_storage
-from leukobench.evaluation.tuning import tune
 from leukobench.models.recipe import Recipe
+from leukobench.running.journal import open_storage
+from leukobench.running.tuning import tune
 
 LABELS = np.repeat(["LY", "MO"], 15)
 ROWS = np.random.default_rng(0).normal(size=(30, 2)) + (LABELS == "MO")[:, None]

@@ -13,8 +13,8 @@ from leukobench.datasets.card import DatasetCard
 from leukobench.datasets.names import LONGEST_NAME, RESERVED, check_name
 from leukobench.datasets.taxonomy import CELL_TYPES, subsumes
 from leukobench.errors import UsageError
-from leukobench.evaluation.plan import combinations
-from leukobench.evaluation.suite import load_suite
+from leukobench.running.plan import combinations
+from leukobench.running.suite import load_suite
 
 RESULTS = Path(__file__).resolve().parents[2] / "results"
 

@@ -6,10 +6,10 @@ import pandas as pd
 import pytest
 
 from leukobench.datasets.phantom import write_phantom
-from leukobench.evaluation import runner
-from leukobench.evaluation.plan import level_notes
-from leukobench.evaluation.suite import load_suite
 from leukobench.report import write_report
+from leukobench.running import runner
+from leukobench.running.plan import level_notes
+from leukobench.running.suite import load_suite
 
 NARROW = {"datasets": ["cvb", "barcelona"], "models": ["prior"], "protocols": ["within"], "budget": "tiny"}
 

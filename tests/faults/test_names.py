@@ -13,12 +13,12 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index, get_dataset, own_datasets, present_datasets, write_index
 from leukobench.datasets.walk import image_files, image_tree, subfolders
 from leukobench.errors import UsageError
-from leukobench.evaluation.computing import compute_missing
-from leukobench.evaluation.predict import read_folder
-from leukobench.evaluation.representations import load_rows
 from leukobench.files import atomic_write
+from leukobench.inference.predict import read_folder
 from leukobench.inputs import as_words, locate, spell
 from leukobench.report.tables import file_names
+from leukobench.running.computing import compute_missing
+from leukobench.running.representations import load_rows
 
 LATIN = os.fsdecode("Käfig".encode("latin-1"))
 NFC, NFD = (unicodedata.normalize(form, "Stäbe") for form in ("NFC", "NFD"))

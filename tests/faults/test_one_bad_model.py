@@ -12,13 +12,13 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
-from leukobench.evaluation import pool, representations, runner
-from leukobench.evaluation.computing import compute_missing
-from leukobench.evaluation.representations import Representation, load_rows
-from leukobench.evaluation.suite import Budget, Suite
 from leukobench.models import get_model
 from leukobench.models.bases import BASES
 from leukobench.models.words import Base
+from leukobench.running import pool, representations, runner
+from leukobench.running.computing import compute_missing
+from leukobench.running.representations import Representation, load_rows
+from leukobench.running.suite import Budget, Suite
 
 GOOD = "features:background"
 

@@ -12,7 +12,7 @@ from leukobench.models.embedding import CNNEmbedding
 from leukobench.models.estimators import Balanced
 from leukobench.models.experts import SourceExperts
 from leukobench.models.network.classifier import NetworkClassifier
-from leukobench.models.network.crops import crop_rows
+from leukobench.preparation.crops import crop_rows
 from leukobench.segmentation import segment
 
 IMAGES = [np.full((40, 40, 3), grey, np.uint8) for grey in (60, 130, 200)]

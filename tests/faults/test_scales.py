@@ -6,10 +6,11 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.features import HandcraftedFeatures, extract_features, feature_names
-from leukobench.features.views import VIEWS, see, view_features
+from leukobench.features.viewed import view_features
 from leukobench.imaging.scale import PIXEL_SIZES, check_um_per_px
 from leukobench.models.embedding import CNNEmbedding, crop_field, view_vectors
-from leukobench.models.network.crops import as_images, crop_rows
+from leukobench.preparation.crops import as_images, crop_rows
+from leukobench.preparation.views import VIEWS, apply_view
 
 BLANK = np.full((40, 40, 3), 200, np.uint8)
 USES = {
@@ -58,7 +59,7 @@ def test_a_thumbnail_has_the_cell_area_of_the_picture_it_was_made_of(side, um_pe
 
 def test_a_magnification_that_is_cut_off_is_reported_as_what_it_is():
     image = cell(400, 1.5, 60.0)  # more than four times smaller than the view's scale, and no thumbnail
-    (picture,), _, (seen,) = see([image], VIEWS["scale"], 1.5)
+    (picture,), _, (seen,) = apply_view([image], VIEWS["scale"], 1.5)
     assert picture.shape[0] < 400 * 1.5 / 0.2
     assert seen == pytest.approx(400 * 1.5 / picture.shape[0])
     assert area(image, 1.5, "scale") == pytest.approx(np.pi * 30**2, rel=0.05)
@@ -68,7 +69,7 @@ def test_a_magnification_that_is_cut_off_is_reported_as_what_it_is():
 @pytest.mark.parametrize("shape", [(33, 34), (57, 61), (101, 90)])
 def test_the_scale_of_a_view_is_that_of_the_picture_whose_sides_are_whole(shape, um_per_px):
     image = np.full((*shape, 3), 200, np.uint8)
-    (picture,), _, (seen,) = see([image], VIEWS["scale"], um_per_px)
+    (picture,), _, (seen,) = apply_view([image], VIEWS["scale"], um_per_px)
     field = np.sqrt(np.prod(shape)) * um_per_px
     assert np.sqrt(np.prod(picture.shape[:2])) * seen == pytest.approx(field)
 

@@ -17,7 +17,7 @@ SCRIPT = """
     import typer
 
     from leukobench.cli.run import interruptible
-    from leukobench.evaluation.pool import LocalPool
+    from leukobench.running.pool import LocalPool
 
     def busy(path):
         Path(path).write_text(str(os.getpid()))

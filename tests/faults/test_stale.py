@@ -12,13 +12,13 @@ import pytest
 from sklearn.ensemble import RandomForestClassifier
 
 from leukobench.datasets.phantom import write_phantom
-from leukobench.evaluation import pool, runner
-from leukobench.evaluation.suite import Budget, Suite
 from leukobench.models import get_model
 from leukobench.models.identity import recipe_hash
 from leukobench.models.pipeline import imputed
 from leukobench.models.recipe import Base, Recipe
 from leukobench.models.registry import BASES
+from leukobench.running import pool, runner
+from leukobench.running.suite import Budget, Suite
 
 OWN = """
     from sklearn.ensemble import RandomForestClassifier

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.pool import worker_count
-from leukobench.evaluation.suite import Budget, list_suites, load_suite
+from leukobench.running.pool import worker_count
+from leukobench.running.suite import Budget, list_suites, load_suite
 
 LINES = list_suites()["cross-dataset"].read_text().splitlines()
 

@@ -13,8 +13,8 @@ from PIL import Image
 from leukobench.datasets import barcelona, build_index, get_dataset, munich, zxaoyou
 from leukobench.datasets.folder import LONGEST_PATTERN, find_groups
 from leukobench.errors import UsageError
-from leukobench.evaluation.suite import list_suites, load_suite
 from leukobench.inputs import read_bytes, read_table, read_text, read_toml
+from leukobench.running.suite import list_suites, load_suite
 
 PACKAGE = Path(__file__).resolve().parents[2] / "leukobench"
 ENCODINGS = {

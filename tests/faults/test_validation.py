@@ -13,8 +13,8 @@ from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, St
 from leukobench.models.embedding import CNNEmbedding
 from leukobench.models.experts import SourceExperts
 from leukobench.models.network.classifier import NetworkClassifier
-from leukobench.models.network.crops import crop_rows
 from leukobench.models.network.ensemble import NetworkEnsemble
+from leukobench.preparation.crops import crop_rows
 from leukobench.segmentation import segment
 
 SIDE = 8

@@ -1,27 +1,9 @@
 """Real cells with expert masks, and small drawn ones."""
 
-import cv2
 import numpy as np
 import pytest
 
 from leukobench.features import extract_features
-
-
-def read_cells(root):
-    """Images and label masks of CVB (100) and Jiangxi (300)."""
-    images, masks = [], []
-    for folder in ("cvb/Dataset 2", "jiangxi/Dataset 1"):
-        for path in sorted((root / folder).glob("*.bmp")):
-            grey = cv2.imread(str(path.with_suffix(".png")), cv2.IMREAD_GRAYSCALE)
-            images.append(cv2.imread(str(path))[..., ::-1].copy())
-            masks.append(np.digitize(grey, (64, 192)).astype(np.uint8))
-    return images, masks
-
-
-@pytest.fixture(scope="session")
-def real_cells(data_root):
-    """(images, masks) of all 400 CVB and Jiangxi cells."""
-    return read_cells(data_root)
 
 
 def draw_cell(seed=0, height=60, width=52):

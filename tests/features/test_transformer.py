@@ -10,7 +10,8 @@ from sklearn.preprocessing import StandardScaler
 
 from leukobench.errors import UsageError
 from leukobench.features import HandcraftedFeatures, extract_features
-from leukobench.features.views import VIEWS, view_features
+from leukobench.features.viewed import view_features
+from leukobench.preparation.views import VIEWS
 from leukobench.segmentation import segment
 
 

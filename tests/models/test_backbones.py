@@ -281,7 +281,7 @@ def test_a_name_has_one_card_so_that_its_network_is_loaded_once(timm, torchvisio
 
 
 def test_weights_decide_the_key_of_vectors(timm, dinobloom):
-    from leukobench.evaluation.representations import representation_key
+    from leukobench.running.representations import representation_key
 
     assert representation_key("embedding:mobilenet_v2") == {"name": "embedding:mobilenet_v2", "version": "1"}
     assert representation_key("embedding:timm:tiny")["weights"] == "tiny.a1"

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.evaluation.representations import representation_key
 from leukobench.models import get_model
 from leukobench.models.backbones import get_backbone
 from leukobench.models.embedding import CNNEmbedding
 from leukobench.models.variants import open_embedding
+from leukobench.running.representations import representation_key
 
 onnx = pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")

@@ -4,9 +4,9 @@ import pickle
 
 import pytest
 
-from leukobench.features.views import VIEWS
 from leukobench.models import classical, get_model
 from leukobench.models.options import OPTIONS
+from leukobench.preparation.views import VIEWS
 
 CLASSICAL = [recipe.name for recipe in classical.RECIPES]
 

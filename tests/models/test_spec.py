@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 
 import leukobench
 from leukobench.errors import UsageError
-from leukobench.features.views import VIEWS
 from leukobench.models import MODELS, get_model
 from leukobench.models.bases import BASES, STEPS
 from leukobench.models.recipe import COSTS, KINDS, SIDES
 from leukobench.models.spec import ModelSpec, StepSpec, parts_of
+from leukobench.preparation.views import VIEWS
 from leukobench.text import split_outside
 
 WORDS = st.from_regex(r"[^\W\d]\w{0,6}", fullmatch=True)

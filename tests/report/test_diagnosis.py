@@ -14,13 +14,13 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 
 from leukobench.datasets.phantom import DOMAINS, render_cell
+from leukobench.diagnosis import diagnose, write_diagnosis
+from leukobench.diagnosis.corrections import aligned, corrected, magnification, moments
+from leukobench.diagnosis.loss import split_loss
+from leukobench.diagnosis.probe import probe
+from leukobench.diagnosis.rows import FOLDS, folds, read_rows
+from leukobench.diagnosis.shift import shift_table
 from leukobench.errors import UsageError
-from leukobench.report.diagnosis import diagnose, write_diagnosis
-from leukobench.report.diagnosis.corrections import aligned, corrected, magnification, moments
-from leukobench.report.diagnosis.loss import split_loss
-from leukobench.report.diagnosis.probe import probe
-from leukobench.report.diagnosis.rows import FOLDS, folds, read_rows
-from leukobench.report.diagnosis.shift import shift_table
 from leukobench.report.reader import read_run
 
 CODES = ("NE", "EO", "BA", "LY", "MO")
@@ -129,7 +129,7 @@ def quiet(*_):
 def few_trees():
     """Probes of a few trees, which are enough for a few features."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leukobench.report.diagnosis.probe.TREES", 10)
+        patch.setattr("leukobench.diagnosis.probe.TREES", 10)
         yield
 
 

@@ -24,7 +24,7 @@ def records(folder):
     return {record["model"]: record for record in found}
 
 
-@pytest.mark.soak  # tests/evaluation/test_executor.py has the quick part
+@pytest.mark.soak  # tests/running/test_executor.py has the quick part
 def test_each_failure_has_its_kind_traceback_and_log(start, tmp_path, capsys):
     options = ["--protocols", "within", "--datasets", "cvb", "--jobs", 2, "--cell-timeout", 12]
     out = tmp_path / "run"
@@ -50,7 +50,7 @@ def test_each_failure_has_its_kind_traceback_and_log(start, tmp_path, capsys):
     assert changed == {"raises", "not_a_number"}
 
 
-@pytest.mark.soak  # tests/evaluation/test_executor.py and tests/test_files_and_cache.py have the quick part
+@pytest.mark.soak  # tests/running/test_executor.py and tests/test_files_and_cache.py have the quick part
 def test_damaged_files_are_named_and_made_again(start, reference, result, tmp_path):
     out, cache = tmp_path / "run", tmp_path / "cache"
     code, text = start(out, "--jobs", 2, cache=cache).wait()

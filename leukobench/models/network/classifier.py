@@ -17,9 +17,9 @@ from leukobench.models.backbones import import_deep
 from leukobench.models.inference import torch_threads
 from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
-from leukobench.models.network.crops import as_images
 from leukobench.models.pipeline import threads
 from leukobench.models.soundness import MOST_CLASSES, whole
+from leukobench.preparation.crops import as_images
 
 SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
 LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
@@ -135,7 +135,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n, side * side * 3)
-            Rows of `leukobench.models.network.crops.crop_rows`: RGB bytes.
+            Rows of `leukobench.preparation.crops.crop_rows`: RGB bytes.
         y : array-like of shape (n,)
         laboratories, groups : array-like of shape (n,) or None, default None
             Dataset of each row, and what must stay on one side of the validation split; None is one laboratory, and

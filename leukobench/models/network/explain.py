@@ -28,7 +28,7 @@ def grad_cam(classifier, X, classes=None):
     classifier : NetworkClassifier or NetworkEnsemble
         Fitted.
     X : array-like of shape (n, side * side * 3)
-        Rows of `leukobench.models.network.crops.crop_rows`.
+        Rows of `leukobench.preparation.crops.crop_rows`.
     classes : label, array-like of shape (n,) or None, default None
         The class that each map is for, one for all or one per row; None is the one that is predicted.
 

@@ -9,8 +9,8 @@ from leukobench.errors import UsageError
 from leukobench.models import get_model
 from leukobench.models.network.augmentation import COLOURS, prepare
 from leukobench.models.network.classifier import NetworkClassifier, _split, _temperature
-from leukobench.models.network.crops import SIDE, as_images, crop_rows
 from leukobench.models.network.recipes import TRAININGS
+from leukobench.preparation.crops import SIDE, as_images, crop_rows
 
 pytest.importorskip("torch", reason="needs the extra `deep`")
 pytest.importorskip("skorch", reason="needs the extra `deep`")

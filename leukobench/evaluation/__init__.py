@@ -1,1 +1,0 @@
-"""From a suite to a result store: plan, tuning, execution, metrics and statistics."""

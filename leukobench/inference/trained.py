@@ -1,0 +1,170 @@
+"""A model trained on datasets of the data root for other images than theirs."""
+
+import dataclasses
+
+import optuna
+from threadpoolctl import threadpool_limits
+
+from leukobench.cache import TableCache, cache_folder
+from leukobench.datasets import build_index
+from leukobench.errors import UsageError
+from leukobench.files import content_hash
+from leukobench.models import get_model
+from leukobench.models.identity import recipe_hash
+from leukobench.running.computing import compute_missing
+from leukobench.running.folds import derive_seed, group_ids
+from leukobench.running.plan import head_of, level_notes, select_samples
+from leukobench.running.representations import image_ids, load_rows, representation_key
+from leukobench.running.suite import load_suite
+from leukobench.running.tuning import Fitted, tune
+
+SUITE = "cross-dataset"  # whose limits and folds hold here too
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainedModel:
+    """A fitted model, with what must be known to use and to judge it.
+
+    Parameters
+    ----------
+    model : str
+        Name of the recipe.
+    sources : tuple of str
+        Datasets that it was trained on.
+    level : str
+        Cut through the label tree.
+    seed : int
+    params : dict
+        Parameters of the recipe.
+    head : tuple of str
+        Classes that it can predict.
+    left_out : dict of str to int
+        Classes of the sources with too few images, with their counts.
+    images : frozenset of str
+        sha256 of the images that it was trained on.
+    synthetic : bool
+        Whether these are rendered.
+    fitted : Fitted
+    """
+
+    model: str
+    sources: tuple
+    level: str
+    seed: int
+    params: dict
+    head: tuple
+    left_out: dict
+    images: frozenset = dataclasses.field(repr=False)
+    synthetic: bool
+    fitted: Fitted = dataclasses.field(repr=False)
+
+
+def train_model(
+    model, sources, root, *, level="L5", trials=0, epochs=None, seed=0, jobs=1, device="auto", cache=None, progress
+):
+    """Train a model on all usable images of some datasets.
+
+    Trained on one dataset, it is the model that the protocol "pairwise" scores at the same trials, epochs and seed.
+
+    Parameters
+    ----------
+    model : str
+        Name of a recipe.
+    sources : sequence of str
+        Datasets below the data root.
+    root : path-like
+        The data root.
+    level : str, default "L5"
+        Cut through the label tree.
+    trials : int, default 0
+        Optuna trials inside the sources; 0 takes the recipe's defaults.
+    epochs : int or None, default None
+        Of a fine-tuned network; None is the recipe's.
+    seed, jobs : int
+        `jobs` are worker processes for the representation, default 1.
+    device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+        Where features are computed.
+    cache : path-like or None, default None
+        Folder of the representations; None is the user's.
+    progress : leukobench.progress.ProgressReport
+
+    Returns
+    -------
+    TrainedModel
+
+    Raises
+    ------
+    UsageError
+        Where model, dataset or level are unknown, or the sources have fewer than two classes with enough images.
+    """
+    recipe = get_model(model).with_epochs(epochs)
+    suite = load_suite(SUITE, datasets=sources, models=[model], level=level)
+    progress.stage(f"images of {', '.join(suite.datasets)}", None)
+    index = build_index(root, names=list(suite.datasets), progress=progress.count)
+    samples = select_samples(index, suite)
+    for note in level_notes(index, suite):
+        progress.note(note)
+    head, left_out = head_of(samples, suite.datasets, suite)
+    if len(head) < 2:
+        raise UsageError(
+            f"{', '.join(suite.datasets)} has {len(head)} class(es) with {suite.min_source_images} images at {level}",
+            "two are needed: train on more datasets, or choose another --level",
+        )
+    samples = samples[samples["class"].isin(head)].reset_index(drop=True)
+    rows = represent(recipe.representation, samples, root, jobs, device, cache, progress)
+    classes = samples["class"].to_numpy(dtype=str)
+    laboratories = samples["dataset"].to_numpy(dtype=str)
+    groups = group_ids(samples)
+    estimator_seed = own_seed(suite.datasets, model, seed)
+    progress.stage(f"fit of {model}", 1)
+    with threadpool_limits(1):  # as in a run's workers, so that the numbers are the same
+        params = tune(
+            recipe,
+            rows,
+            classes,
+            groups,
+            laboratories=laboratories,
+            strata=(samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str),
+            trials=trials,
+            n_folds=suite.budget.inner_folds,
+            seed=estimator_seed,
+            storage=optuna.storages.InMemoryStorage(),
+        )
+        key = [model, recipe_hash(recipe), representation_key(recipe.representation), params, estimator_seed]
+        key = content_hash(
+            [*key, sorted(zip(image_ids(samples), laboratories.tolist(), classes.tolist(), strict=True))]
+        )
+        told = {"groups": groups, "checkpoint": cache_folder() / "predict" / f"{key}.checkpoint"}
+        fitted = Fitted(recipe, params, estimator_seed, rows, classes, laboratories, **told)
+    progress.advance(1)
+    return TrainedModel(
+        model=recipe.name,
+        sources=suite.datasets,
+        level=suite.level,
+        seed=seed,
+        params=params,
+        head=tuple(head),
+        left_out=left_out,
+        images=frozenset(samples["sha256"]),
+        synthetic=bool(index["synthetic"].any()),
+        fitted=fitted,
+    )
+
+
+def own_seed(sources, model, seed):
+    """Seed of the estimator: that of the protocol "pairwise", whose model one source then gives."""
+    return derive_seed("pairwise", "+".join(sources), model, seed, 0)
+
+
+def represent(name, samples, root, jobs, device, cache, progress, lost=None):
+    """Rows of a representation for images, computed where the cache lacks them; parameters as in `train_model`.
+
+    With a dict `lost`, images that are no longer what was indexed are put there and have no rows; else they are errors.
+    """
+    tables = TableCache(cache)
+    progress.stage(f"{name} of {len(samples):,} images", None)
+    compute_missing([name], samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count, lost=lost)
+    samples = samples[~samples["path"].isin(lost or {})]
+    if samples.empty:
+        raise UsageError(f"none of the images in {root} is left as it was indexed", "start the same command again")
+    return load_rows(name, samples, tables)

@@ -1,0 +1,219 @@
+"""Views: at what scale and on what glass a cell is measured, and copies as other laboratories might have taken it.
+
+A model that is trained in one laboratory meets other microscopes and stains in the next. A view takes out of the image
+what the image itself can tell (micrometres, the colour of the glass), and shows a model in training what cannot be
+taken out: each copy is changed as a picture, then segmented and measured like any other.
+"""
+
+import zlib
+from dataclasses import asdict, dataclass
+
+import cv2
+import numpy as np
+
+from leukobench.errors import unknown
+from leukobench.imaging.check import check_images
+from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
+from leukobench.imaging.stain import augment, get_stain_normaliser
+from leukobench.segmentation import VERSION as SEGMENTATION_VERSION
+from leukobench.segmentation import centred_ellipses, segment
+
+VIEW_VERSION = "2"
+"""Goes into cache keys; raised whenever a view would give other pixels, or another scale of them."""
+
+LEAST_CONFIDENCE = 0.2  # of a scale that is estimated from red cells; below it the scale is unknown
+TYPICAL_CELL_UM = 12.5  # diameter that a cell of unknown scale is given: between a lymphocyte's and a monocyte's
+LONGEST_SIDE = 180  # px that an image of unknown scale is shrunk to before copies are made: about a field of 36 um
+SIZE_SPREAD = 0.1  # relative standard deviation of cell sizes between smears, in copies
+LEAST_FACTOR, MOST_FACTOR = 0.15, 4.0  # bounds of a magnification, against scales that cannot be;
+MAGNIFIED_SIDE = 720  # px that a thumbnail may be magnified to beyond them: a field of 144 um at 0.2 um per px
+
+
+@dataclass(frozen=True)
+class View:
+    """How images are prepared before features are taken.
+
+    Parameters
+    ----------
+    um_per_px : float or None, default None
+        Scale that every cell is brought to. The image's own scale is the card's, else estimated from its red cells;
+        where none shows, the cell gets a typical diameter and its lengths are missing. None leaves images as they are.
+    stain : str, default "none"
+        A key of `leukobench.imaging.stain.STAIN_NORMALISERS`.
+    copies : int, default 0
+        Augmented copies of each image for training. Every second one hides its scale.
+    segmented : bool, default True
+        Find the cell; else ellipses in the middle of the image stand for it, to tell what segmentation is worth.
+    description : str, default ""
+        What it is, for `leukobench models ls` and the docs.
+    """
+
+    um_per_px: float | None = None
+    stain: str = "none"
+    copies: int = 0
+    segmented: bool = True
+    description: str = ""
+
+
+VIEWS = {
+    "scale": View(0.2, description="brought to 0.2 um per px"),
+    "white_balance": View(stain="white_balance", description="glass made white"),
+    "grey_world": View(stain="grey_world", description="grey-world colour constancy"),
+    "reinhard": View(stain="reinhard", description="Reinhard's colour transfer"),
+    "macenko": View(stain="macenko", description="Macenko's stain normalisation"),
+    "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass"),
+    "copies": View(copies=8, description="as it is, with 8 augmented copies in training"),
+    "augmented": View(
+        0.2, "white_balance", 8, description="0.2 um per px on white glass, with 8 augmented copies in training"
+    ),
+    "unsegmented": View(0.2, "white_balance", 8, segmented=False, description="augmented, but not segmented"),
+}
+
+
+def get_view(name):
+    """Look up a view.
+
+    Parameters
+    ----------
+    name : str
+        A key of `VIEWS`.
+
+    Returns
+    -------
+    View
+
+    Raises
+    ------
+    UsageError
+        Where there is no such view.
+
+    Examples
+    --------
+    >>> get_view("augmented").copies
+    8
+    """
+    if name not in VIEWS:
+        raise unknown("view", name, VIEWS)
+    return VIEWS[name]
+
+
+def view_key(view):
+    """What the pixels and masks of a view depend on, as plain values: nothing of features."""
+    parameters = {name: value for name, value in asdict(view).items() if name != "description"}
+    return parameters | {"view": VIEW_VERSION, "segmentation": SEGMENTATION_VERSION}
+
+
+def apply_view(images, view, um_per_px=None):
+    """Images and their augmented copies as pictures, seen through a view.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8, shape (H, W, 3)
+        RGB, each of its own size.
+    view : View
+    um_per_px : float, sequence of float or None, default None
+        Micrometres per pixel, of all or of each image; None and NaN are unknown.
+
+    Returns
+    -------
+    pictures, masks : list of ndarray of uint8
+        One per image and copy: each image first, then its copies.
+    seen : list of float
+        Micrometres per pixel of each picture, which is that of the view but for the rounding of its sides and for the
+        bounds of a magnification; NaN where the scale is unknown.
+
+    Raises
+    ------
+    UsageError
+        Where an image is no RGB array of 8 bits, or a pixel size is none.
+    """
+    images = check_images(images)
+    scales = check_um_per_px(um_per_px, len(images)).tolist()
+    cells = [cell for image, scale in zip(images, scales, strict=True) for cell in _apply(image, scale, view)]
+    return tuple([cell[k] for cell in cells] for k in range(3))
+
+
+def _apply(image, um_per_px, view):
+    """(picture, mask, micrometres per px or NaN) of an image, then of each of its copies."""
+    if view.um_per_px is not None:
+        image, um_per_px = at_most(image, um_per_px, view.um_per_px)
+    cells = [rescale(image, um_per_px, view)]
+    seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
+    for number in range(1, view.copies + 1):
+        rng = np.random.default_rng((seed, number))
+        copy, magnified = augment(image, rng)
+        scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
+        cells.append(rescale(copy, scale if number % 2 else np.nan, view))
+    return cells
+
+
+def at_most(image, um_per_px, target):
+    """Shrink an image to no more pixels than a scale needs, after estimating its own scale where that is not known.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, 3)
+    um_per_px : float
+        NaN where unknown.
+    target : float
+        Micrometres per pixel that it will be brought to.
+
+    Returns
+    -------
+    image : ndarray of uint8
+    um_per_px : float
+        Its scale now; NaN where unknown and no red cell tells it.
+    """
+    if np.isnan(um_per_px):
+        found, confidence = estimate_um_per_px(image, segment([image])[0])
+        um_per_px = found if confidence >= LEAST_CONFIDENCE else np.nan
+    factor = LONGEST_SIDE / max(image.shape[:2]) if np.isnan(um_per_px) else um_per_px / target
+    if factor >= 1:
+        return image, um_per_px
+    small = _resize(image, max(factor, LEAST_FACTOR))
+    return small, um_per_px * _shrunk(image, small)
+
+
+def rescale(image, um_per_px, view):
+    """Segment a picture, and bring it to the view's scale and stain.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (H, W, 3)
+    um_per_px : float
+        NaN where unknown: the cell then gets a typical diameter.
+    view : View
+
+    Returns
+    -------
+    picture, mask : ndarray of uint8
+    um_per_px : float
+        Of the picture; NaN where the scale is unknown.
+    """
+    normalise = get_stain_normaliser(view.stain)
+    mask = segment([image])[0] if view.segmented else centred_ellipses(*image.shape[:2])
+    if view.um_per_px is None:
+        return normalise(image, mask), mask, um_per_px
+    scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px
+    most = max(MOST_FACTOR, MAGNIFIED_SIDE / max(image.shape[:2]))
+    factor = float(np.clip(scale / view.um_per_px, LEAST_FACTOR, most))
+    layers = [_resize((mask >= label).astype(np.float32), factor) > 0.5 for label in (1, 2)]
+    mask = layers[0].astype(np.uint8) + (layers[0] & layers[1])
+    picture = _resize(image, factor)
+    return normalise(picture, mask), mask, um_per_px * _shrunk(image, picture)
+
+
+def _resize(image, factor):
+    height, width = image.shape[:2]
+    size = max(1, round(width * factor)), max(1, round(height * factor))
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+
+
+def _shrunk(before, after):
+    """How many times as long a pixel has become: of the sides that there are, which are whole numbers of pixels."""
+    return float(np.sqrt(before.shape[0] * before.shape[1] / (after.shape[0] * after.shape[1])))
+
+
+def _diameter(mask):
+    """Of a disc of the cell's area, in px; of the whole picture where there is no cell."""
+    return 2 * np.sqrt((np.count_nonzero(mask) or mask.size) / np.pi)

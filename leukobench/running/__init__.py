@@ -1,0 +1,1 @@
+"""From a suite to a result store: plan, representations, tuning and execution."""

@@ -1,0 +1,114 @@
+"""One run cell: tune and fit on the sources, predict every target."""
+
+import time
+
+import numpy as np
+import pandas as pd
+
+from leukobench.running.folds import derive_seed, group_ids, inner_folds, outer_folds
+from leukobench.running.tuning import Fitted, tune
+
+
+def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambda number: None):
+    """Run one cell of the plan.
+
+    The target is never seen before scoring: tuning, imputing, scaling and fitting use source rows alone. In `within`
+    and `merged` every image is predicted by a model that was tuned and fitted without it.
+
+    Parameters
+    ----------
+    cell : RunCell
+        What to run.
+    samples : pandas.DataFrame
+        Images of all datasets, of `select_samples`.
+    rows : array of shape (len(samples), p) or (len(samples), 1 + copies, p)
+        Their representation.
+    head : list of str
+        Classes that the model is trained on.
+    left_out : dict of str to int
+        Source classes that are too rare for the head.
+    open_storage : callable
+        Number of a tuning (one per outer fold) to an Optuna storage.
+    checkpoint : callable
+        Number of a fit (one per outer fold) to the file that it goes on from after a kill, or None.
+
+    Returns
+    -------
+    record : dict
+        Plain values: parameters per fit, times, sizes.
+    predictions : pandas.DataFrame
+        test, sha256, group, true and one probability column `p_<class>` per class of the head.
+    """
+    recipe = cell.recipe.with_epochs(cell.inputs.get("epochs"))
+    outer, inner = cell.inputs["folds"]
+    is_source = samples["dataset"].isin(cell.sources).to_numpy()
+    in_head = samples["class"].isin(head).to_numpy()
+    strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)
+    groups = group_ids(samples)
+    classes = samples["class"].to_numpy(dtype=str)
+    datasets = samples["dataset"].to_numpy(dtype=str)
+
+    if cell.held_out:
+        splits = outer_folds(samples, cell.sources, head, outer, cell.seed, cell.protocol, cell.train)
+    else:
+        splits = [(np.flatnonzero(is_source), np.flatnonzero(samples["dataset"].isin(cell.targets)))]
+
+    probabilities = np.full((len(samples), len(head)), np.nan)
+    times = {"tune_s": 0.0, "fit_s": 0.0, "predict_s": 0.0}
+    chosen, tuned_by, n_predicted = [], [], 0
+    for number, (train, test) in enumerate(splits):
+        train = train[in_head[train]]
+        seed = derive_seed(*cell.identity, number)
+        start = time.perf_counter()
+        params = tune(
+            recipe,
+            rows[train],
+            classes[train],
+            groups[train],
+            laboratories=datasets[train],
+            strata=strata[train],
+            trials=cell.inputs["trials"],
+            n_folds=inner,
+            seed=seed,
+            storage=open_storage(number),
+            study=f"{cell.fingerprint}-{number}",
+        )
+        tuned = time.perf_counter()
+        told = {"groups": groups[train], "checkpoint": checkpoint(number)}
+        fitted = Fitted(recipe, params, seed, rows[train], classes[train], datasets[train], **told)
+        ready = time.perf_counter()
+        for name in np.unique(datasets[test]):  # one laboratory at a time: a transductive model looks at all of them
+            batch = test[datasets[test] == name]
+            probabilities[batch] = fitted.predict_proba(rows[batch], head)
+        n_predicted += len(test)
+        times["predict_s"] += time.perf_counter() - ready
+        times["tune_s"] += tuned - start
+        times["fit_s"] += ready - tuned
+        chosen.append(params)
+        held_out = (
+            inner_folds(strata[train], classes[train], groups[train], inner, seed) if cell.inputs["trials"] else ()
+        )
+        tuned_by.append(len(held_out))
+
+    scored = np.flatnonzero(samples["dataset"].isin(cell.targets))
+    predictions = pd.DataFrame(
+        {
+            "test": samples["dataset"].to_numpy()[scored],
+            "sha256": samples["sha256"].to_numpy()[scored],
+            "group": samples["group"].to_numpy()[scored],
+            "true": classes[scored],
+        }
+    )
+    for column, name in enumerate(head):
+        predictions[f"p_{name}"] = probabilities[scored, column]
+    times["predict_ms_per_image"] = 1000 * times.pop("predict_s") / n_predicted
+    record = {
+        "n_train": int((is_source & in_head).sum()),
+        "head_classes": list(head),
+        "left_out_classes": left_out,
+        "params": chosen,
+        # What was used, not what was asked for: a source that allows no inner folds is fitted with the defaults.
+        "folds": {"outer": len(splits), "inner": tuned_by},
+        "times": {name: round(value, 4) for name, value in times.items()},
+    }
+    return record, predictions

@@ -1,0 +1,303 @@
+"""The plan: which run cells a suite asks for, checked against the data before the first fit."""
+
+import dataclasses
+
+import pandas as pd
+
+from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
+from leukobench.errors import UsageError
+from leukobench.files import content_hash
+from leukobench.models import Recipe, get_model
+from leukobench.models.identity import recipe_hash
+from leukobench.models.recipe import COSTS
+from leukobench.running.folds import outer_folds
+from leukobench.running.protocols import BUILT_IN, known_protocols
+from leukobench.running.representations import representation_key
+
+# Raised whenever folds, tuning or scoring inputs change what a record means.
+PROTOCOL_VERSION = "2"
+
+
+@dataclasses.dataclass(frozen=True)
+class RunCell:
+    """One fit of one model, scored on every target.
+
+    Parameters
+    ----------
+    protocol : str
+        Name of a `leukobench.running.protocols.Protocol`: how sources and targets are chosen.
+    train : str
+        Name of the source, as the protocol calls it: a dataset, "all-<target>" (leave one dataset out) or "merged".
+    model : str
+        Name of the recipe.
+    seed : int
+        Seed of the suite; every random choice in the cell is derived from it by hashing.
+    sources, targets : tuple of str
+        Datasets that are trained on and scored.
+    inputs : dict
+        Everything that the record depends on, for the fingerprint and to say what changed.
+    recipe : leukobench.models.recipe.Recipe
+        The model itself, which travels with the cell to wherever it is run.
+    """
+
+    protocol: str
+    train: str
+    model: str
+    seed: int
+    sources: tuple
+    targets: tuple
+    inputs: dict = dataclasses.field(hash=False, compare=False)
+    recipe: Recipe = dataclasses.field(hash=False, compare=False, repr=False)
+
+    @property
+    def identity(self):
+        """What the cell is called in tables: protocol, source, model and seed."""
+        return (self.protocol, self.train, self.model, self.seed)
+
+    @property
+    def held_out(self):
+        """Whether the targets are among the sources, so that every image is predicted out of fold."""
+        return bool({*self.sources} & {*self.targets})
+
+    @property
+    def fingerprint(self):
+        """Content hash of the identity and of all inputs."""
+        return content_hash([*self.identity, self.inputs])
+
+    def as_dict(self):
+        """The cell as plain values, for `plan.json`."""
+        own = {name: value for name, value in vars(self).items() if name != "recipe"}
+        return own | self.kind | {"fingerprint": self.fingerprint}
+
+    @property
+    def kind(self):
+        """What tables must know of the model, as plain values."""
+        recipe = self.recipe
+        return {
+            "family": recipe.family,
+            "side": recipe.side,
+            "transductive": recipe.transductive,
+            "contamination": list(recipe.contamination),
+        }
+
+
+def select_samples(index, suite):
+    """Images that take part in a suite, with their class at its level.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Of `leukobench.datasets.build_index`.
+    suite : Suite
+        Gives datasets, level and preset.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per usable image: dataset, path, sha256, class, group (text or None), um_per_px.
+
+    Raises
+    ------
+    UsageError
+        Where a dataset has no usable image at that level.
+    """
+    index = apply_preset(index, suite.preset) if suite.preset else index
+    usable = index[(index["status"] == "ok") & index[suite.level].notna()]
+    empty = [name for name in suite.datasets if not (usable["dataset"] == name).any()]
+    if empty:
+        raise UsageError(
+            f"no usable image of {', '.join(empty)} at level {suite.level}",
+            "see `leukobench data index` for what was found, and narrow the run with --datasets",
+        )
+    usable = usable[usable["dataset"].isin(suite.datasets)]
+    group = usable["group"].astype(object).where(usable["group"].notna(), None)
+    samples = usable[["dataset", "path", "sha256", "um_per_px"]].assign(group=group)
+    return samples.assign(**{"class": usable[suite.level].astype(str)}).reset_index(drop=True)
+
+
+def level_notes(index, suite):
+    """What a suite's level leaves out, in words: images that are labelled, but as no class of that level.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Of `leukobench.datasets.build_index`.
+    suite : Suite
+        Gives datasets and level.
+
+    Returns
+    -------
+    list of str
+        One line per dataset that loses images.
+    """
+    index = index[(index["status"] == "ok") & index["dataset"].isin(suite.datasets)]
+    lines = []
+    for name, rows in index.groupby("dataset"):
+        counts = rows.loc[rows[suite.level].isna(), "code"].value_counts().sort_index(kind="stable")
+        if len(counts):
+            what = ", ".join(f"{n} {code} ({_in_words(code)})" for code, n in counts.items())
+            lines.append(f"{suite.level} leaves out {counts.sum()} of {len(rows)} images of {name}: {what}")
+    return lines
+
+
+def _in_words(code):
+    cell_type = CELL_TYPES[code]
+    return f"{cell_type.name}, {cell_type.note}" if cell_type.note else cell_type.name
+
+
+def head_of(samples, sources, suite):
+    """Classes that a source is trained on, and those it has too few images of.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        Of `select_samples`.
+    sources : sequence of str
+        Datasets that are trained on.
+    suite : Suite
+        Gives the limit.
+
+    Returns
+    -------
+    head : list of str
+        Classes with at least `min_source_images` images, sorted.
+    left_out : dict of str to int
+        The others, with their counts.
+    """
+    counts = samples.loc[samples["dataset"].isin(sources), "class"].value_counts().sort_index()
+    enough = counts >= suite.min_source_images
+    return list(counts.index[enough]), {name: int(n) for name, n in counts[~enough].items()}
+
+
+def combinations(suite):
+    """Protocol, name of the source, sources and targets of every fit that a suite asks for.
+
+    Parameters
+    ----------
+    suite : Suite
+        Gives protocols and datasets.
+
+    Yields
+    ------
+    tuple
+        (protocol, train, sources, targets).
+
+    Raises
+    ------
+    UsageError
+        Where a protocol needs more datasets than there are, or asks for what cannot be scored.
+    """
+    names, known = suite.datasets, known_protocols()
+    lacking = [name for name in suite.protocols if known[name].needs > len(names)]
+    if lacking:
+        raise UsageError(
+            f"{', '.join(sorted(lacking))} needs {max(known[name].needs for name in lacking)} datasets or more, not"
+            f" {len(names)}",
+            "add datasets, or take --protocols within",
+        )
+    for protocol in suite.protocols:
+        for train, sources, targets in known[protocol].fits(names):
+            if {*targets} & {*sources} and {*targets} - {*sources}:
+                raise UsageError(
+                    f"protocol {protocol}: of the targets of '{train}' some are among its sources, and some are not",
+                    "make two fits of it: images of a source are predicted out of fold, others are not",
+                )
+            yield protocol, train, tuple(sources), tuple(targets)
+
+
+def build_plan(suite, samples):
+    """Every run cell of a suite, in a fixed order.
+
+    Parameters
+    ----------
+    suite : Suite
+        What is asked for.
+    samples : pandas.DataFrame
+        Of `select_samples`.
+
+    Returns
+    -------
+    list of RunCell
+        The cells.
+
+    Raises
+    ------
+    UsageError
+        Where a source has fewer than two classes to train on, shares fewer than two with a target, or has too few
+        groups for a protocol that holds some of them out.
+    """
+    rows = samples[["dataset", "sha256", "class", "group", "um_per_px"]]
+    data = {name: content_hash(table.astype(str).values.tolist()) for name, table in rows.groupby("dataset")}
+    classes = {name: set(table["class"]) for name, table in rows.groupby("dataset")}
+    budget = suite.budget
+    cells = []
+    for protocol, train, sources, targets in combinations(suite):
+        head, _ = head_of(samples, sources, suite)
+        for target in targets:
+            shared = sorted(set(head) & classes[target])
+            if len(shared) < 2:
+                names = ", ".join(shared) or "none"
+                raise UsageError(
+                    f"{train} and {target} share {len(shared)} class(es) at {suite.level} ({names})"
+                    f" with at least {suite.min_source_images} source images",
+                    "leave one of them out with --datasets, or choose another --level",
+                )
+        if {*sources} & {*targets}:
+            _check_folds(samples, suite, head, protocol, train, sources)
+        for model in suite.models:
+            recipe = get_model(model)
+            inputs = {
+                "protocol_version": PROTOCOL_VERSION,
+                "level": suite.level,
+                "data": {name: data[name] for name in sorted({*sources, *targets})},
+                "limits": [suite.min_source_images, suite.min_test_images],
+                "folds": [budget.outer_folds, budget.inner_folds],
+                "trials": budget.trials[recipe.cost] if recipe.space else 0,
+                "model_version": recipe.version,
+                "recipe": recipe_hash(recipe),
+                "representation": representation_key(recipe.representation),
+            }
+            if protocol not in BUILT_IN:  # what such a name stands for may change
+                inputs["sources"] = list(sources)
+            if "epochs" in recipe.defaults:
+                inputs["epochs"] = budget.epochs
+            cells += [RunCell(protocol, train, model, seed, sources, targets, inputs, recipe) for seed in suite.seeds]
+    return cells
+
+
+def _check_folds(samples, suite, head, protocol, train, sources):
+    for seed in suite.seeds:
+        if not outer_folds(samples, sources, head, suite.budget.outer_folds, seed, protocol, train):
+            raise UsageError(
+                f"{protocol} {train}: its groups (slides, patients) allow no folds, since fewer than two classes are"
+                " spread over two groups or more",
+                "leave it out with --datasets, or take --protocols pairwise,lodo, which hold nothing out",
+            )
+
+
+def summarise_plan(cells, samples):
+    """What a plan costs, by protocol.
+
+    Parameters
+    ----------
+    cells : list of RunCell
+        Of `build_plan`.
+    samples : pandas.DataFrame
+        Of `select_samples`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per protocol: run cells, scored cells (with every target), fits, and a rough estimate of core minutes.
+    """
+    sizes = samples["dataset"].value_counts()
+    rows = []
+    for cell in cells:
+        outer, inner = cell.inputs["folds"]
+        repeats, share = (outer, 1 - 1 / outer) if cell.held_out else (1, 1.0)
+        images = share * sizes[list(cell.sources)].sum()
+        tuning = cell.inputs["trials"] * inner
+        seconds = COSTS[cell.recipe.cost].seconds * images / 1000 * (tuning * (1 - 1 / inner) + 1)
+        rows.append((cell.protocol, 1, len(cell.targets), repeats * (tuning + 1), repeats * seconds / 60))
+    table = pd.DataFrame(rows, columns=["protocol", "run cells", "scored cells", "fits", "core minutes"])
+    return table.groupby("protocol", sort=False).sum()

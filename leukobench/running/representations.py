@@ -1,0 +1,200 @@
+"""Representations: images as rows of numbers, each computed once and cached by content."""
+
+import dataclasses
+
+import numpy as np
+import pandas as pd
+
+from leukobench import features, segmentation
+from leukobench.cache import TableCache
+from leukobench.errors import UsageError
+from leukobench.features.viewed import view_features
+from leukobench.models.spec import ModelSpec, parts_of
+from leukobench.preparation.views import get_view, view_key
+
+
+@dataclasses.dataclass(frozen=True)
+class Representation:
+    """What an estimator sees of an image.
+
+    Parameters
+    ----------
+    name : str
+        As in the grammar of `leukobench.models.spec`, such as "features:core@augmented".
+    key : dict
+        Everything its numbers depend on, for the cache.
+    needs_masks : bool
+        Whether the images are segmented first.
+    compute : callable
+        (images, masks, um_per_px) to a DataFrame with one row per image.
+    copies : int, default 0
+        Augmented copies whose values follow those of the image itself in its row.
+    """
+
+    name: str
+    key: dict
+    needs_masks: bool
+    compute: callable = dataclasses.field(compare=False)
+    copies: int = 0
+
+
+def get_representation(name, device="auto"):
+    """A representation by name.
+
+    Parameters
+    ----------
+    name : str
+        "features:<feature set>" or "embedding:<backbone>", either with "@<view>" and the latter with "+<way to embed>"
+        behind it, or "pixels:<view>".
+    device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+        Where features are computed; the numbers are the same.
+
+    Returns
+    -------
+    Representation
+        Ready to compute.
+
+    Raises
+    ------
+    UsageError
+        For a name of another kind.
+    """
+    spec = ModelSpec.parse(name)
+    if spec.base not in KINDS or not spec.argument:
+        raise UsageError(f"unknown representation '{name}'", f"it begins with {': or '.join(KINDS)}:")
+    return KINDS[spec.base](spec, device)
+
+
+def _features(spec, device):
+    name, feature_set = str(spec), ":".join(spec.argument)
+    versions = features.features_key(feature_set)
+    if not spec.view:
+
+        def compute(images, masks, um_per_px):
+            return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=feature_set)
+
+        return Representation(name, {"name": name, "segmentation": segmentation.VERSION, **versions}, True, compute)
+    view = get_view(spec.view)
+
+    def compute(images, masks, um_per_px):
+        rows = view_features(images, view, um_per_px=um_per_px, feature_set=feature_set, device=device)
+        return pd.DataFrame(rows.reshape(len(rows), -1))
+
+    return Representation(name, {"name": name, **view_key(view), **versions}, False, compute, view.copies)
+
+
+def _embedding(spec, device):
+    from leukobench.models.embedding import view_vectors
+    from leukobench.models.variants import embedding_key, open_embedding
+
+    name, what = str(spec), str(spec.stands_on)
+    if not spec.view:
+
+        def compute(images, masks, um_per_px):
+            return pd.DataFrame(np.asarray(open_embedding(what).transform(images, um_per_px=um_per_px)))
+
+        return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
+    view = get_view(spec.view)
+
+    def compute(images, masks, um_per_px):
+        rows = view_vectors(images, open_embedding(what), view, um_per_px=um_per_px)
+        return pd.DataFrame(rows.reshape(len(rows), -1))
+
+    own = embedding_key(what)
+    key = {"name": own.get("name", name), "view": view_key(view), "embedding": own}
+    return Representation(name, key, False, compute, view.copies)
+
+
+def _pixels(spec, device):
+    from leukobench.preparation.crops import crop_key, crop_rows
+
+    view_name = spec.argument[0]
+
+    def compute(images, masks, um_per_px):
+        return pd.DataFrame(crop_rows(images, view_name, um_per_px))
+
+    return Representation(str(spec), {"name": str(spec), **crop_key(view_name)}, False, compute)
+
+
+KINDS = {"features": _features, "embedding": _embedding, "pixels": _pixels}
+
+
+def columns_of(name):
+    """What the columns of a representation are.
+
+    Parameters
+    ----------
+    name : str
+
+    Returns
+    -------
+    list or None
+        Features in column order, of the image itself; None where the columns are no features.
+    """
+    if not name.startswith("features:"):
+        return None
+    return features.features_of(ModelSpec.parse(name).argument[0])
+
+
+def names_in(name):
+    """Names of the representations that a name joins."""
+    return [str(part) for part in parts_of(name)]
+
+
+def representation_key(name):
+    """What the numbers of a representation depend on, as plain values; of several, of each."""
+    keys = [get_representation(part).key for part in names_in(name)]
+    return keys[0] if len(keys) == 1 else {"name": name, "parts": keys}
+
+
+def image_ids(samples):
+    """Cache ids of images: the content, and the pixel size that lengths are scaled by.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        With the columns sha256 and um_per_px.
+
+    Returns
+    -------
+    list of str
+        One id per row.
+    """
+    pairs = zip(samples["sha256"], samples["um_per_px"], strict=True)
+    return [f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}" for sha, um in pairs]
+
+
+def load_rows(name, samples, cache=None):
+    """Rows of a representation for every image.
+
+    Parameters
+    ----------
+    name : str
+        The representation; several joined by "&" stand side by side, and must make the same number of copies.
+    samples : pandas.DataFrame
+        The images.
+    cache : TableCache, optional
+        Default: the user's.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n, p), or (n, 1 + copies, p) where the representation has copies
+        The rows in the order of `samples`; of an image and its copies, the image itself comes first.
+
+    Raises
+    ------
+    RuntimeError
+        Where rows are missing: `compute_missing` was not run, or a shard was found corrupt since.
+    """
+    parts = [_load_part(part, samples, cache or TableCache()) for part in names_in(name)]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+
+def _load_part(name, samples, cache):
+    ids = image_ids(samples)
+    representation = get_representation(name)
+    table = cache.load(representation.key, ids)
+    if len(table) < len(ids):
+        raise RuntimeError(f"{len(ids) - len(table)} rows of {name} are not in the cache: start the run again")
+    rows = table.to_numpy()
+    return rows.reshape(len(rows), 1 + representation.copies, -1) if representation.copies else rows

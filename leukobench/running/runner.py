@@ -1,0 +1,259 @@
+"""A suite from the images to the result store, with everything that is done already left as it is."""
+
+import contextlib
+import json
+import logging
+from pathlib import Path
+
+from rich.console import Console
+
+from leukobench.cache import TableCache
+from leukobench.datasets import build_index, index_hash
+from leukobench.errors import UsageError
+from leukobench.features.backends import check_device
+from leukobench.files import locked
+from leukobench.models.recipe import COSTS
+from leukobench.progress import ProgressReport
+from leukobench.readback import DamagedFile
+from leukobench.running.changes import changes, mixed_software
+from leukobench.running.computing import NotComputed, compute_missing
+from leukobench.running.environment import describe_environment
+from leukobench.running.executor import execute
+from leukobench.running.journal import open_database
+from leukobench.running.plan import build_plan, level_notes, select_samples
+from leukobench.running.pool import LocalPool, worker_count
+from leukobench.running.records import SEAL, sealed
+from leukobench.running.representations import load_rows, names_in
+from leukobench.running.store import RunFolder
+from leukobench.running.worker import failure
+
+log = logging.getLogger(__name__)
+NAMED = 20  # changed cells that are named one by one at the start of a run; the rest is counted
+
+
+def prepare(suite, root, progress=None):
+    """Read the data and make the plan.
+
+    Parameters
+    ----------
+    suite : Suite
+        What is asked for.
+    root : path-like
+        The data root.
+    progress : callable, optional
+        Called as progress(done, total) in files.
+
+    Returns
+    -------
+    index, samples : pandas.DataFrame
+        Every file, and the images that take part.
+    cells : list of RunCell
+        The plan.
+    """
+    index = build_index(root, names=list(suite.datasets), progress=progress)
+    samples = select_samples(index, suite)
+    return index, samples, build_plan(suite, samples)
+
+
+def check_options(*, jobs=None, timeout=None, device="auto", scheduler=None):
+    """Refuse at once what could never run; parameters as of `run`.
+
+    Raises
+    ------
+    UsageError
+        Where a number is out of range, the device is unknown or not there, or the address is none of a scheduler.
+    """
+    worker_count(jobs)
+    if timeout is not None and not 0 < timeout < float("inf"):
+        raise UsageError(f"a run cell cannot be stopped after {timeout:g} s", "--cell-timeout is above 0")
+    check_device(device)
+    if scheduler is not None:
+        from leukobench.running.cluster import check_address
+
+        check_address(scheduler)
+
+
+def run(
+    suite,
+    root,
+    out,
+    *,
+    cache=None,
+    jobs=None,
+    scheduler=None,
+    storage=None,
+    timeout=None,
+    device="auto",
+    retry=(),
+    progress=None,
+):
+    """Run a suite into a folder; what the folder holds already is kept.
+
+    Parameters
+    ----------
+    suite : Suite
+        What is asked for.
+    root : path-like
+        The data root.
+    out : path-like
+        The run folder.
+    cache : path-like, optional
+        Folder of the representations; default the user's.
+    jobs : int, optional
+        Worker processes; default and most one per core, and no more than there are run cells.
+    scheduler : str, optional
+        Address of a Dask scheduler whose workers run the cells in place of this machine's processes.
+    storage : str, optional
+        URL of a database that keeps the Optuna trials in place of journals in the run folder.
+    timeout : float, optional
+        Seconds after which a run cell is stopped.
+    device : {"auto", "cpu", "cuda", "reference"}, default "auto"
+        Where features are computed.
+    retry : collection of str, default none
+        Kinds of failure whose cells are run again, among "error", "oom", "timeout" and "killed".
+    progress : leukobench.progress.ProgressReport, optional
+        Where to report; default nowhere.
+
+    Returns
+    -------
+    list of dict
+        One record per cell of the plan.
+
+    Raises
+    ------
+    UsageError
+        Where data or suite cannot be run, or another process runs another plan in the folder.
+    OSError
+        Where the folder cannot be written; what was finished stays.
+    KeyboardInterrupt
+        On Ctrl-C, after the workers were stopped; what was finished stays.
+    """
+    check_options(jobs=jobs, timeout=timeout, device=device, scheduler=scheduler)
+    jobs, progress = worker_count(jobs), progress or ProgressReport(Console(quiet=True))
+    progress.stage("index", None)
+    index, samples, cells = prepare(suite, root, progress.count)
+    facts = {"suite": suite.name, "suite_version": suite.version, "index_hash": index_hash(index), "threads": 1}
+    if storage:
+        open_database(storage)  # says now, and not in every worker, that it cannot be reached
+    with contextlib.ExitStack() as held:
+        store = RunFolder(out)
+        plan = _plan(suite, index, samples, cells, facts)
+        before = _claim(store, plan, samples, held)
+        _tell(progress, plan["notes"])
+        where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
+        store.write_json("environment.json", describe_environment(**facts, seeds=list(suite.seeds), **where))
+        records = {cell: store.read_record(cell.fingerprint) for cell in cells}
+        _tell(progress, changes(before, cells) + mixed_software(records))
+        stale = {cell: record for cell, record in records.items() if record and record["status"] in retry}
+        todo = [cell for cell, record in records.items() if record is None or cell in stale]
+        if len(todo) < len(cells):
+            progress.note(f"{len(cells) - len(todo)} of {len(cells)} run cells are done already in {out}")
+        if not todo:
+            return [records[cell] for cell in cells]
+        pool = _open_pool(worker_count(jobs, len(todo)), scheduler, store)
+        failed = _represent(todo, samples, root, store, TableCache(cache), jobs, device, progress)
+
+        def done(cell, record):
+            records[cell] = record
+            if record["status"] != "ok":
+                progress.note(f"{record['status']}: {' '.join(map(str, cell.identity))}: {record['error']}")
+            progress.advance(1, " ".join(map(str, cell.identity)))
+
+        progress.stage("run cells", len(todo))
+        for cell in list(todo):
+            for name in failed.keys() & set(names_in(cell.recipe.representation)):
+                kind, reason = failed[name]
+                done(cell, store.write_record(failure(cell, kind, NotComputed(f"{name}: {reason}"), 0.0, facts)))
+                todo.remove(cell)
+                break
+        todo.sort(key=lambda cell: -_cost(cell, samples))
+        options = {"stale": stale, "timeout": timeout, "storage": storage, "facts": facts, "done": done}
+        try:
+            with pool:
+                execute(todo, suite, store.path, pool=pool, **options)
+        except KeyboardInterrupt:
+            n = sum(record is not None and cell not in stale for cell, record in records.items())
+            progress.note(f"stopping the workers; {n} of {len(cells)} run cells are done in {out}")
+            raise
+    return [records[cell] for cell in cells]
+
+
+def _cost(cell, samples):
+    folds = cell.inputs["folds"][0] if cell.held_out else 1
+    return COSTS[cell.recipe.cost].seconds * folds * int(samples["dataset"].isin(cell.sources).sum())
+
+
+def _plan(suite, index, samples, cells, facts):
+    datasets = samples.groupby("dataset")["group"]
+    return {
+        "suite": suite.as_dict(),
+        "synthetic": bool(index["synthetic"].any()),
+        "groups_unknown": [name for name, group in datasets if group.isna().all()],
+        "images": {name: len(group) for name, group in datasets},
+        "notes": level_notes(index, suite),
+        "index_hash": facts["index_hash"],
+        "cells": [cell.as_dict() for cell in cells],
+    }
+
+
+def _open_pool(jobs, scheduler, store):
+    if not scheduler:
+        return LocalPool(jobs)
+    from leukobench.running.cluster import DaskPool
+
+    return DaskPool(scheduler, store.path)
+
+
+def _claim(store, plan, samples, held):
+    """Write the plan, unless it is there already, and keep others from changing it; gives the plan there was before."""
+    with locked(store.path / "locks" / "plan"):
+        before = _or_none(store.read_json, "plan.json")
+        same = before is not None and before.get(SEAL) == sealed(json.loads(json.dumps(plan)))[SEAL]
+        if same and _or_none(store.read_samples) is None:
+            store.write_samples(samples)
+        if not same:
+            with locked(store.path / "locks" / "running", wait=False) as alone:
+                if not alone:
+                    raise UsageError(
+                        f"another process runs another plan in {store.path}",
+                        "wait for it, or choose another folder with --out",
+                    )
+                store.write_samples(samples)
+                store.write_json("plan.json", plan)
+        held.enter_context(locked(store.path / "locks" / "running", shared=True))
+        return before
+
+
+def _or_none(read, *name):
+    """What is read back, or None where it is missing or damaged: it is then written again."""
+    try:
+        return read(*name)
+    except FileNotFoundError:
+        return None
+    except DamagedFile as error:
+        log.warning("%s: it is written again", error.message)
+        return None
+
+
+def _represent(cells, samples, root, store, tables, jobs, device, progress):
+    """Compute the representations that cells need and lay them out for the workers; gives what failed, and why."""
+    progress.stage("features and embeddings", None)
+    names, failed = sorted({cell.recipe.representation for cell in cells}), {}
+    options = {"jobs": jobs, "device": device, "progress": progress.count, "failed": failed}
+    with locked(store.path / "locks" / "representations"):
+        measured = compute_missing(names, samples, root, cache=tables, **options)
+        for name, (_, reason) in failed.items():
+            progress.note(f"{name} cannot be computed: {reason}")
+        for name in names:
+            if not failed.keys() & set(names_in(name)):
+                store.write_rows(name, load_rows(name, samples, tables))
+        known = _or_none(store.read_json, "representations.json") or {}
+        store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
+    return failed
+
+
+def _tell(progress, lines):
+    for line in lines[:NAMED]:
+        progress.note(line)
+    if len(lines) > NAMED:
+        progress.note(f"... and {len(lines) - NAMED} more; `leukobench status` names all of the run folder's records")

@@ -1,0 +1,175 @@
+"""Optuna tuning: inside the source alone, and the same whatever interrupted it."""
+
+import functools
+import warnings
+
+import numpy as np
+import optuna
+from optuna.trial import TrialState, create_trial
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.utils.validation import has_fit_parameter
+
+from leukobench.models.recipe import COSTS
+from leukobench.running.folds import derive_seed, inner_folds
+
+optuna.logging.set_verbosity(optuna.logging.WARNING)
+
+
+class Fitted:
+    """An estimator with the classes of its source, whatever subset of them a fold held.
+
+    Augmented copies of an image train beside it; what is predicted is the image itself.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        How to build the estimator.
+    params : dict
+        Its parameters.
+    seed : int
+        Of the estimator.
+    X : array of shape (n, p) or (n, 1 + copies, p)
+        Training rows.
+    y : array of str of shape (n,)
+        Their classes.
+    laboratories : array of str of shape (n,)
+        Dataset of each row. An estimator whose `fit` takes `laboratories` is told them, and one that takes `genuine`
+        which rows are images themselves, not copies.
+    groups : array of shape (n,) or None, default None
+        What must stay together in a split, for an estimator whose `fit` takes `groups`.
+    checkpoint : path-like or None, default None
+        Where an estimator whose `fit` takes `checkpoint` keeps what it goes on from after a kill.
+    """
+
+    def __init__(self, recipe, params, seed, X, y, laboratories, groups=None, checkpoint=None):
+        self.classes, codes = np.unique(y, return_inverse=True)
+        if len(self.classes) < 2:
+            raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
+        facts = {"laboratories": laboratories, "genuine": np.ones(len(X), bool), "groups": groups}
+        if X.ndim == 3:
+            n, copies, _ = X.shape
+            codes = np.repeat(codes, copies)
+            facts = {name: None if each is None else np.repeat(each, copies) for name, each in facts.items()}
+            facts["genuine"] = np.arange(n * copies) % copies == 0
+            X = X.reshape(n * copies, -1)
+        estimator = recipe.build(params, seed)
+        facts["checkpoint"] = checkpoint
+        told = {name: values for name, values in facts.items() if has_fit_parameter(estimator, name)}
+        self.estimator = estimator.fit(X, codes, **told)
+
+    @classmethod
+    def restore(cls, estimator, classes):
+        """The same from an estimator that was fitted before, and the classes of its source."""
+        fitted = cls.__new__(cls)
+        fitted.estimator, fitted.classes = estimator, np.asarray(classes)
+        return fitted
+
+    def predict(self, X):
+        """Classes of rows of shape (n, p) or (n, 1 + copies, p)."""
+        return self.classes[np.asarray(self.estimator.predict(_themselves(X)), dtype=int)]
+
+    def predict_proba(self, X, head):
+        """Probabilities of shape (n, len(head)); zero for a class of the head that the training rows lacked.
+
+        Raises
+        ------
+        ValueError
+            Where the model returns something that is no probability.
+        """
+        given = self.estimator.predict_proba(_themselves(X))
+        if not np.isfinite(given).all():
+            raise ValueError(f"the model returned {np.sum(~np.isfinite(given))} probabilities that are not finite")
+        probabilities = np.zeros((len(X), len(head)))
+        probabilities[:, [list(head).index(name) for name in self.classes]] = given
+        return probabilities
+
+
+def _themselves(X):
+    """Rows of the images themselves, without copies."""
+    return X[:, 0] if X.ndim == 3 else X
+
+
+def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, storage, study="tuning"):
+    """Choose a model's parameters by cross-validation on the source.
+
+    The first trial takes the recipe's defaults. Of networks a trial ends after the first folds where it is below the
+    median of those before. Each further one draws from its own seed, so that a study that goes
+    on after a kill chooses what an undisturbed one would have chosen.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        Gives the search space and builds the estimator.
+    X, y, groups, laboratories, strata : arrays with n rows
+        Source rows, their classes, what must stay together in a fold, their datasets and what to stratify by.
+    trials, n_folds : int
+        Budget; no trials, no search space, or a source that allows no folds gives the defaults.
+    seed : int
+        Of folds, sampler and estimators.
+    storage : optuna.storages.BaseStorage
+        Where trials are kept.
+    study : str, default "tuning"
+        Name of this tuning, for a storage that several share.
+
+    Returns
+    -------
+    dict
+        The parameters with the best mean balanced accuracy, the earliest where two are equal.
+    """
+    if not recipe.space or trials < 1:
+        return dict(recipe.defaults)
+    folds = inner_folds(strata, y, groups, n_folds, seed)
+    if not folds:  # nothing can be held out of the source, so nothing can be chosen by it
+        return dict(recipe.defaults)
+
+    def objective(params, report):
+        scores = []
+        for number, (train, test) in enumerate(folds):
+            fitted = Fitted(recipe, params, seed, X[train], y[train], laboratories[train], groups[train])
+            with warnings.catch_warnings():  # a rare class may be absent from a fold's true or predicted labels
+                warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
+                scores.append(balanced_accuracy_score(y[test], fitted.predict(X[test])))
+            if report(float(np.mean(scores)), number):
+                return None
+        return float(np.mean(scores))
+
+    study = optuna.create_study(
+        study_name=study,
+        direction="maximize",
+        storage=storage,
+        load_if_exists=True,
+        sampler=_sampler(recipe, seed, 0),
+        pruner=optuna.pruners.MedianPruner(1) if COSTS[recipe.cost].pruned else optuna.pruners.NopPruner(),
+    )
+    for stale in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):  # of a process that was killed
+        study.tell(stale.number, state=TrialState.FAIL)
+    if not _finished(study):
+        first = dict(recipe.defaults)
+        means = {}
+        value = objective(first, lambda mean, number: means.update({number: mean}))
+        searched = {name: first[name] for name in recipe.space}
+        study.add_trial(
+            create_trial(params=searched, distributions=recipe.space, value=value, intermediate_values=means)
+        )
+    while (done := len(_finished(study))) < trials:
+        study.sampler = _sampler(recipe, seed, done)
+        trial = study.ask(recipe.space)
+        value = objective(recipe.defaults | trial.params, functools.partial(_hopeless, trial))
+        study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
+    whole = [trial for trial in _finished(study)[:trials] if trial.state == TrialState.COMPLETE]
+    best = max(whole, key=lambda trial: (trial.value, -trial.number))
+    return recipe.defaults | best.params
+
+
+def _hopeless(trial, mean, number):
+    """Tell the trial its mean over the folds so far; whether the trials before it say to stop here."""
+    trial.report(mean, number)
+    return trial.should_prune()
+
+
+def _finished(study):
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _sampler(recipe, seed, number):
+    return optuna.samplers.TPESampler(seed=derive_seed(seed, recipe.name, "trial", number), n_startup_trials=5)

@@ -1,0 +1,149 @@
+from dataclasses import replace
+
+import numpy as np
+import optuna
+import pytest
+from optuna.storages import InMemoryStorage
+from sklearn.dummy import DummyClassifier
+from sklearn.neighbors import KNeighborsClassifier
+
+from leukobench.models import get_model
+from leukobench.models.recipe import Recipe
+from leukobench.running.folds import derive_seed, make_folds
+from leukobench.running.journal import open_storage
+from leukobench.running.store import RunFolder
+from leukobench.running.tuning import Fitted, tune
+
+
+def knn_recipe(seen=None, fail_at=None):
+    def build(params, seed):
+        if seen is not None:
+            seen.append(params["n_neighbors"])
+            if fail_at is not None and len(seen) == fail_at:
+                raise KeyboardInterrupt
+        return KNeighborsClassifier(**params)
+
+    space = {"n_neighbors": optuna.distributions.IntDistribution(1, 30)}
+    return Recipe("knn", "classical", "features:core", build, space, {"n_neighbors": 5})
+
+
+@pytest.fixture
+def problem():
+    rng = np.random.default_rng(1)
+    y = np.repeat(["LY", "MO", "NE"], 20)
+    X = rng.normal(size=(60, 2)) + 1.5 * np.array([[0, 0], [1, 1], [0, 2]]).repeat(20, axis=0)
+    return X, y, np.arange(60)
+
+
+def run(recipe, problem, storage, trials=6):
+    X, y, groups = problem
+    return tune(recipe, X, y, groups, laboratories=y, strata=y, trials=trials, n_folds=3, seed=4, storage=storage)
+
+
+def test_seed_depends_on_every_part():
+    assert derive_seed(0, "a", "bc") != derive_seed(0, "ab", "c")
+
+
+def test_folds_keep_groups_together_and_cover_all():
+    y, groups = np.repeat([0, 1], 30), np.repeat(np.arange(12), 5)
+    folds = make_folds(y, groups, 3, 0)
+    assert sorted(np.concatenate([test for _, test in folds])) == list(range(60))
+    assert all(not set(groups[train]) & set(groups[test]) for train, test in folds)
+
+
+def test_first_trial_takes_the_defaults_and_all_trials_are_spent(problem):
+    seen = []
+    run(knn_recipe(seen), problem, InMemoryStorage())
+    assert len(seen) == 6 * 3
+    assert seen[:3] == [5, 5, 5]
+
+
+def test_tuning_repeats_exactly(problem):
+    assert run(knn_recipe(), problem, InMemoryStorage()) == run(knn_recipe(), problem, InMemoryStorage())
+
+
+@pytest.mark.parametrize("fail_at", [2, 5, 9, 14, 18])
+def test_a_killed_study_goes_on_to_the_same_choice(problem, tmp_path, fail_at):
+    undisturbed, resumed = [], []
+    expected = run(knn_recipe(undisturbed), problem, InMemoryStorage())
+    store = RunFolder(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(knn_recipe([], fail_at), problem, open_storage(store.journal_path("cell", 0)))
+    assert run(knn_recipe(resumed), problem, open_storage(store.journal_path("cell", 0))) == expected
+    assert len(resumed) == 18 - 3 * ((fail_at - 1) // 3)
+    assert resumed == undisturbed[-len(resumed) :]
+
+
+def test_no_trials_give_the_defaults(problem):
+    assert run(knn_recipe(), problem, InMemoryStorage(), trials=0) == {"n_neighbors": 5}
+
+
+def test_class_missing_from_a_fold_has_probability_zero(problem):
+    X, y, _ = problem
+    fitted = Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:40], y[:40], y[:40])
+    probabilities = fitted.predict_proba(X, ["LY", "MO", "NE"])
+    assert (probabilities[:, 2] == 0).all()
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+
+
+def test_one_class_is_an_error_that_says_so(problem):
+    X, y, _ = problem
+    with pytest.raises(ValueError, match="only the class LY"):
+        Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:20], y[:20], y[:20])
+
+
+class Told(DummyClassifier):
+    """Keeps what its `fit` is told."""
+
+    def fit(self, X, y, laboratories=None, genuine=None):
+        self.told = X, laboratories, genuine
+        return super().fit(X, y)
+
+
+def test_copies_train_beside_their_image_and_are_not_predicted():
+    X = np.arange(24.0).reshape(4, 3, 2)  # four images, two copies each
+    recipe = Recipe("told", "classical", "features:core", lambda params, seed: Told(strategy="prior"))
+    fitted = Fitted(recipe, {}, 0, X, np.array(["LY", "MO", "LY", "MO"]), np.array(["a", "a", "b", "b"]))
+    rows, laboratories, genuine = fitted.estimator.told
+    np.testing.assert_array_equal(rows, X.reshape(12, 2))
+    assert laboratories.tolist() == ["a"] * 6 + ["b"] * 6
+    assert genuine.tolist() == [True, False, False] * 4
+    assert fitted.predict_proba(X, ["LY", "MO"]).shape == (4, 2)
+
+
+class Resumed(DummyClassifier):
+    """Keeps what its `fit` is told of groups and of where it can go on."""
+
+    def fit(self, X, y, groups=None, checkpoint=None):
+        self.told = groups, checkpoint
+        return super().fit(X, y)
+
+
+def test_groups_and_the_checkpoint_reach_an_estimator_that_asks_for_them():
+    X, y = np.arange(12.0).reshape(2, 3, 2), np.array(["LY", "MO"])
+    recipe = Recipe("told", "classical", "features:core", lambda params, seed: Resumed(strategy="prior"))
+    fitted = Fitted(recipe, {}, 0, X, y, y, groups=np.array([4, 5]), checkpoint="here")
+    groups, checkpoint = fitted.estimator.told
+    assert groups.tolist() == [4, 4, 4, 5, 5, 5]
+    assert checkpoint == "here"
+
+
+def test_trials_of_networks_that_are_behind_are_pruned_and_count(problem):
+    seen = []
+    recipe = replace(knn_recipe(seen), cost="network", defaults={"n_neighbors": 9})
+    storage = InMemoryStorage()
+    chosen = run(recipe, problem, storage, trials=12)
+    trials = optuna.load_study(study_name="tuning", storage=storage).trials
+    pruned = [trial for trial in trials if trial.state == optuna.trial.TrialState.PRUNED]
+    assert len(trials) == 12
+    assert 0 < len(pruned) < 11
+    assert len(seen) < 12 * 3
+    whole = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
+    assert chosen == max(whole, key=lambda trial: (trial.value, -trial.number)).params
+
+
+def test_the_budget_sets_the_epochs_of_networks_alone():
+    network = get_model("lenet")
+    assert network.with_epochs(3).defaults["epochs"] == 3
+    assert network.with_epochs(None) is network
+    assert get_model("lda").with_epochs(3) == get_model("lda")
