@@ -17,10 +17,12 @@ from sklearn.preprocessing import StandardScaler
 from leukobench.datasets import build_index
 from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
+from leukobench.features import feature_names
 from leukobench.imaging.io import read_image
 from leukobench.inference.model_file import load_model, save_model
 from leukobench.inference.predict import explain_images, notes, predict_images, read_folder
 from leukobench.inference.trained import represent, train_model
+from leukobench.models import get_model
 from leukobench.progress import ProgressReport
 from leukobench.running.cell import run_cell
 from leukobench.running.plan import build_plan, head_of, select_samples
@@ -180,6 +182,16 @@ def test_notes_say_what_must_be_known(lda, root, folder):
     assert "trained on:" not in text
     transductive = dataclasses.replace(lda, model="lda@canonical+coral")
     assert "looks at all 6 images together" in "\n".join(notes(transductive, other))
+
+
+def test_a_transductive_model_refuses_a_folder_of_a_few_images(lda, folder, progress):
+    rng = np.random.default_rng(0)
+    estimator = get_model("lda+coral").build({"shrinkage": 0.05}, 0)
+    estimator.fit(rng.normal(size=(50, len(feature_names("core")))), np.arange(50) % 5)
+    fitted = Fitted.restore(estimator, lda.head)
+    trained = dataclasses.replace(lda, model="lda+coral", fitted=fitted)
+    with pytest.raises(UsageError, match=r"6 image\(s\) of a laboratory are too few for a transductive model"):
+        predict_images(trained, read_folder(folder), folder, progress=progress)
 
 
 def test_too_few_classes_are_refused(root, tmp_path, progress):
