@@ -36,6 +36,24 @@ class Answers:
     averaged: np.ndarray
     called: np.ndarray | None = None
 
+    @classmethod
+    def of_labels(cls, true, called):
+        """Answers without probabilities.
+
+        Parameters
+        ----------
+        true, called : array-like of str, shape (n,)
+            Class of each image, and what was answered.
+
+        Returns
+        -------
+        Answers
+            Averaged are all classes with images.
+        """
+        labels, codes = np.unique(np.concatenate([true, called]), return_inverse=True)
+        true, called = codes[: len(true)], codes[len(true) :]
+        return cls(true, None, tuple(labels.tolist()), np.unique(true), called)
+
     @cached_property
     def predicted(self):
         """Position of each answer in `labels`, shape (n,)."""

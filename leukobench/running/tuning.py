@@ -1,14 +1,14 @@
 """Optuna tuning: inside the source alone, and the same whatever interrupted it."""
 
 import functools
-import warnings
 
 import numpy as np
 import optuna
 from optuna.trial import TrialState, create_trial
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.validation import has_fit_parameter
 
+from leukobench.metrics import Answers
+from leukobench.metrics.catalogue import DEFAULT
 from leukobench.models.recipe import COSTS
 from leukobench.running.folds import derive_seed, inner_folds
 
@@ -89,12 +89,12 @@ def _themselves(X):
     return X[:, 0] if X.ndim == 3 else X
 
 
-def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, storage, study="tuning"):
+def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, storage, study="tuning", metric=DEFAULT):
     """Choose a model's parameters by cross-validation on the source.
 
-    The first trial takes the recipe's defaults. Of networks a trial ends after the first folds where it is below the
-    median of those before. Each further one draws from its own seed, so that a study that goes
-    on after a kill chooses what an undisturbed one would have chosen.
+    The first trial takes the recipe's defaults. Of networks a trial ends after the first folds where it is worse than
+    the median of those before. Each further one draws from its own seed, so that a study that goes on after a kill
+    chooses what an undisturbed one would have chosen.
 
     Parameters
     ----------
@@ -110,11 +110,13 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
         Where trials are kept.
     study : str, default "tuning"
         Name of this tuning, for a storage that several share.
+    metric : Metric, default balanced accuracy
+        What is tuned for, one that needs no probabilities.
 
     Returns
     -------
     dict
-        The parameters with the best mean balanced accuracy, the earliest where two are equal.
+        The parameters with the best mean of the metric over the folds, the earliest where two are equal.
     """
     if not recipe.space or trials < 1:
         return dict(recipe.defaults)
@@ -126,16 +128,14 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
         scores = []
         for number, (train, test) in enumerate(folds):
             fitted = Fitted(recipe, params, seed, X[train], y[train], laboratories[train], groups[train])
-            with warnings.catch_warnings():  # a rare class may be absent from a fold's true or predicted labels
-                warnings.filterwarnings("ignore", message="y_pred contains classes not in y_true")
-                scores.append(balanced_accuracy_score(y[test], fitted.predict(X[test])))
+            scores.append(float(metric.of(Answers.of_labels(y[test], fitted.predict(X[test])))))
             if report(float(np.mean(scores)), number):
                 return None
         return float(np.mean(scores))
 
     study = optuna.create_study(
         study_name=study,
-        direction="maximize",
+        direction="maximize" if metric.higher_is_better else "minimize",
         storage=storage,
         load_if_exists=True,
         sampler=_sampler(recipe, seed, 0),
@@ -157,7 +157,7 @@ def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, s
         value = objective(recipe.defaults | trial.params, functools.partial(_hopeless, trial))
         study.tell(trial, value, TrialState.PRUNED if value is None else TrialState.COMPLETE)
     whole = [trial for trial in _finished(study)[:trials] if trial.state == TrialState.COMPLETE]
-    best = max(whole, key=lambda trial: (trial.value, -trial.number))
+    best = max(whole, key=lambda trial: (metric.sign * trial.value, -trial.number))
     return recipe.defaults | best.params
 
 

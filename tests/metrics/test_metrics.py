@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics as oracle
 
-from leukobench.metrics import METRICS, score
+from leukobench.metrics import METRICS, Answers, score
 from leukobench.metrics.scoring import normalise
 
 HEAD = ["BA", "EO", "LY", "MO"]
@@ -157,3 +157,14 @@ def test_wrong_shapes_and_unknown_shared_classes_are_refused():
         score(["LY", "MO"], [[0.5, 0.5]], ["LY", "MO"])
     with pytest.raises(ValueError, match="lacks: NE"):
         score(["LY"], [[0.5, 0.5]], ["LY", "MO"], shared=["LY", "NE"])
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 12))
+def test_labels_alone_give_scikit_learns_balanced_accuracy(seed, n):
+    generator = np.random.default_rng(seed)
+    true, called = generator.choice(HEAD, (2, n))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # classes that are answered and not there
+        expected = oracle.balanced_accuracy_score(true, called)
+    assert METRICS["balanced_accuracy"].of(Answers.of_labels(true, called)) == expected

@@ -7,6 +7,7 @@ from optuna.storages import InMemoryStorage
 from sklearn.dummy import DummyClassifier
 from sklearn.neighbors import KNeighborsClassifier
 
+from leukobench.metrics import Metric
 from leukobench.models import get_model
 from leukobench.models.recipe import Recipe
 from leukobench.running.folds import derive_seed, make_folds
@@ -35,9 +36,10 @@ def problem():
     return X, y, np.arange(60)
 
 
-def run(recipe, problem, storage, trials=6):
+def run(recipe, problem, storage, trials=6, **options):
     X, y, groups = problem
-    return tune(recipe, X, y, groups, laboratories=y, strata=y, trials=trials, n_folds=3, seed=4, storage=storage)
+    how = {"trials": trials, "n_folds": 3, "seed": 4, "storage": storage} | options
+    return tune(recipe, X, y, groups, laboratories=y, strata=y, **how)
 
 
 def test_seed_depends_on_every_part():
@@ -72,6 +74,16 @@ def test_a_killed_study_goes_on_to_the_same_choice(problem, tmp_path, fail_at):
     assert run(knn_recipe(resumed), problem, open_storage(store.journal_path("cell", 0))) == expected
     assert len(resumed) == 18 - 3 * ((fail_at - 1) // 3)
     assert resumed == undisturbed[-len(resumed) :]
+
+
+@pytest.mark.parametrize(("sign", "end"), [(True, max), (False, min)])
+def test_any_metric_can_be_tuned_for(problem, sign, end):
+    answered = Metric("lymphocytes", "answers that are LY", lambda a: (a.predicted == 0).mean(), higher_is_better=sign)
+    storage = InMemoryStorage()
+    chosen = run(knn_recipe(), problem, storage, metric=answered)
+    trials = storage.get_all_trials(0)
+    assert chosen["n_neighbors"] == end(trials, key=lambda trial: trial.value).params["n_neighbors"]
+    assert len({trial.value for trial in trials}) > 1
 
 
 def test_no_trials_give_the_defaults(problem):
