@@ -101,7 +101,7 @@ def fitting_folds(strata, classes, groups, n_folds, seed):
     Examples
     --------
     >>> slides, classes = np.array([0, 0, 1, 1, 2, 2]), np.array(["LY", "NE"] * 3)
-    >>> [len(fitting_folds(classes, classes, slides[:n], 5, 0)) for n in (6, 4, 2)]
+    >>> [len(fitting_folds(classes[:n], classes[:n], slides[:n], 5, 0)) for n in (6, 4, 2)]
     [3, 2, 0]
     """
     classes, groups = np.asarray(classes), np.asarray(groups)

@@ -96,7 +96,7 @@ def cut_torn_end(path):
     >>> import tempfile
     >>> path = Path(tempfile.mkdtemp()) / "cell-0.log"
     >>> path.write_bytes(b'{"op_code": 4}\\n{"op_co')
-    23
+    22
     >>> cut_torn_end(path)
     >>> path.read_bytes()
     b'{"op_code": 4}\\n'
