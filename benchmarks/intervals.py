@@ -16,7 +16,9 @@ import pandas as pd
 from scipy import special, stats
 
 from leukobench.metrics import Answers
-from leukobench.metrics.statistics import Scores, Target, draw_counts
+from leukobench.metrics.drawing import draw_counts
+from leukobench.metrics.statistics import Scores
+from leukobench.metrics.target import Target
 from leukobench.text import markdown_table
 
 RAABIN = {  # slides with a class, as slide: images

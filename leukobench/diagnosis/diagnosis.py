@@ -8,7 +8,7 @@ import pandas as pd
 from leukobench.diagnosis import loss, probe, shift
 from leukobench.diagnosis.rows import LEAST, read_rows
 from leukobench.errors import UsageError
-from leukobench.metrics.statistics import REPLICATES
+from leukobench.metrics.drawing import REPLICATES
 from leukobench.report.cells import cells_table
 from leukobench.report.reader import Run, read_run
 

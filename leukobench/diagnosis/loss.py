@@ -12,7 +12,9 @@ import pandas as pd
 from leukobench.diagnosis.corrections import ALL, CORRECTIONS, corrected
 from leukobench.diagnosis.rows import FOLDS, LEAST, folds
 from leukobench.metrics import Answers
-from leukobench.metrics.statistics import LEVEL, REPLICATES, Target, bootstrap
+from leukobench.metrics.drawing import REPLICATES
+from leukobench.metrics.statistics import LEVEL, bootstrap
+from leukobench.metrics.target import Target
 
 AS_IT_IS, WITHIN, PRIOR = "as it is", "within", "prior"
 ORDER = (PRIOR, *CORRECTIONS, ALL)

@@ -5,8 +5,7 @@ Every figure of the leaderboard is a weighted mean of one metric, which has a va
 two means is one product with a vector of weights, and models are compared image by image.
 """
 
-from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 from zlib import crc32
 
@@ -14,12 +13,10 @@ import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from leukobench.metrics.catalogue import DEFAULT
+from leukobench.metrics.drawing import REPLICATES, draw_counts
 
-REPLICATES = 1000
 LEVEL = 0.95
 ROUNDING = 1e-12
-CHUNK = 256  # classifiers that are looked at together, which bounds the memory
 
 
 class Interval(NamedTuple):
@@ -28,176 +25,6 @@ class Interval(NamedTuple):
     estimate: float
     low: float
     high: float
-
-
-@dataclass
-class _Runs:
-    """Runs of classifiers that answered the same question: the same images, with the same classes to choose from.
-
-    Parameters
-    ----------
-    names : tuple of str, length m
-        Classes.
-    rows : ndarray of int, shape (n,)
-        Where their images stand among those of the target.
-    true : ndarray of int, shape (n,)
-        Positions of these images' classes among the names.
-    averaged : ndarray of bool, shape (m,)
-        Classes that a mean over classes is over.
-    parts : dict of (train, model) -> list of arrays of shape (n, s), or of Answers
-        What each run adds to the sums of the metric; of a linear one a single array, the sum over runs.
-    runs : dict of (train, model) -> int
-    """
-
-    names: tuple
-    rows: np.ndarray
-    true: np.ndarray
-    averaged: np.ndarray
-    parts: dict = field(default_factory=lambda: defaultdict(list))
-    runs: dict = field(default_factory=lambda: defaultdict(int))
-
-
-class Target:
-    """Test images of one dataset and what a number of classifiers made of them, by one metric.
-
-    Parameters
-    ----------
-    labels : ndarray of str, shape (n,)
-        True class of each image.
-    clusters : ndarray of int, shape (n,)
-        Cluster (slide, patient) of each image; images whose cluster is unknown have one each.
-    metric : Metric, default balanced accuracy
-
-    Examples
-    --------
-    >>> from leukobench.metrics import Answers
-    >>> target = Target(np.array(["a", "a", "b"]), np.arange(3))
-    >>> target.add(("cvb", "lda"), np.arange(3), Answers(np.array([0, 0, 1]), np.eye(2)[[0, 1, 1]], "ab", np.arange(2)))
-    >>> target.replicates(np.array([[1, 1, 1], [2, 0, 1]])).tolist()
-    [[0.75], [1.0]]
-    """
-
-    def __init__(self, labels, clusters, metric=DEFAULT):
-        self.labels, self.clusters, self.metric, self._questions = labels, clusters, metric, {}
-
-    @property
-    def precision(self):
-        """Variance of a mean over classes, as one over the units drawn of each, and its degrees of freedom.
-
-        The freedom is Satterthwaite's of independent classes, and no more than the units of all of them allow.
-        """
-        averaged = {q.names[c] for q in self._questions.values() for c in np.flatnonzero(q.averaged)}
-        units = [each for name, _, each in strata(self.labels, self.clusters) if name in averaged]
-        sizes = np.array([size for size in (len(np.unique(each)) for each in units) if size > 1])
-        if not len(sizes):
-            return 0.0, np.inf
-        total = len(np.unique(np.concatenate(units)))
-        return (1 / sizes).sum(), min((1 / sizes).sum() ** 2 / (1 / sizes**2 / (sizes - 1)).sum(), total - 1)
-
-    @property
-    def columns(self):
-        """(train, model) of each column of `replicates`, sorted."""
-        return sorted(self._keys())
-
-    def _keys(self):
-        return [key for question in self._questions.values() for key in question.runs]
-
-    def add(self, key, rows, answers):
-        """Take up one run (seed) of a classifier.
-
-        Parameters
-        ----------
-        key : (train, model)
-            Of runs with the same key the mean counts.
-        rows : ndarray of int, shape (n,)
-            Where its images stand among those of the target.
-        answers : Answers
-            About these images.
-        """
-        averaged = np.isin(np.arange(len(answers.labels)), answers.averaged)
-        place = answers.labels, averaged.tobytes()
-        question = self._questions.setdefault(place, _Runs(tuple(answers.labels), rows, answers.true, averaged))
-        sums = self.metric.sums
-        self._take(question, key, [sums.per_image(answers) if sums else answers], 1)
-
-    def join(self, other):
-        """Take up all runs of another one about the same images."""
-        for place, theirs in other._questions.items():
-            question = self._questions.setdefault(place, _Runs(theirs.names, theirs.rows, theirs.true, theirs.averaged))
-            for key, parts in theirs.parts.items():
-                self._take(question, key, parts, theirs.runs[key])
-
-    def _take(self, question, key, parts, runs):
-        question.runs[key] += runs
-        if self.metric.sums and self.metric.sums.linear:
-            before = question.parts[key][0] if question.parts[key] else 0
-            question.parts[key] = [before + sum(part.astype(_kind(part)) for part in parts)]
-        else:
-            question.parts[key] += parts
-
-    def replicates(self, counts):
-        """The metric, mean over runs, where image i was drawn counts[b, i] times.
-
-        Every class keeps its share of the images, however many of its own were drawn.
-
-        Parameters
-        ----------
-        counts : ndarray of int, shape (b, n)
-            Of `draw_counts`: some image of every class.
-
-        Returns
-        -------
-        ndarray of float64, shape (b, j)
-            In the order of `columns`.
-        """
-        values = [np.empty((len(counts), 0))]
-        for question in self._questions.values():
-            keys = list(question.runs)
-            for start in range(0, len(keys), CHUNK):
-                values.append(self._of_question(question, keys[start : start + CHUNK], counts[:, question.rows]))
-        return np.concatenate(values, axis=1)[:, _order(self._keys())]
-
-    def _of_question(self, question, keys, drawn):
-        parts = [question.parts[key] for key in keys]
-        flat = [part for each in parts for part in each]
-        if self.metric.sums is None:
-            found = np.array([[_value(self.metric, answers, row) for answers in flat] for row in drawn])
-        elif self.metric.sums.linear:
-            runs = np.array([question.runs[key] for key in keys])
-            found = _combined(self.metric.sums, question, np.stack(flat, axis=1), runs, drawn)
-        else:
-            found = _combined(self.metric.sums, question, np.stack(flat, axis=1), np.ones(len(flat)), drawn)
-        first = np.cumsum([0, *map(len, parts)])[:-1]
-        return np.add.reduceat(found, first, axis=1) / [len(each) for each in parts]
-
-
-def _order(keys):
-    """Positions that sort columns: they come in another order where several processes shared the scoring."""
-    return sorted(range(len(keys)), key=keys.__getitem__)
-
-
-def _value(metric, answers, drawn):
-    return float(metric.of(answers.of(np.repeat(np.arange(len(drawn)), drawn))))
-
-
-def _combined(sums, question, values, runs, drawn):
-    """The metric of every replicate and column of values (n, j, s), which are sums over that many runs."""
-    n, j, s = values.shape
-    # Whole numbers below 2**24 are exact in float32, so the product does not depend on the number of threads.
-    kind = np.float64 if values.dtype.kind == "f" else np.float32
-    values = values.reshape(n, j * s).astype(kind)
-    sizes = np.bincount(question.true, minlength=len(question.averaged))
-    total = np.zeros((len(drawn), len(sizes), j, s))
-    for c in np.flatnonzero(sizes):
-        rows = question.true == c
-        some = drawn[:, rows].astype(kind)
-        found = (some @ values[rows]).reshape(-1, j, s) / runs[:, None]
-        total[:, c] = found * sizes[c] / some.sum(axis=1, dtype=float)[:, None, None]
-    return sums.combine(total, sizes, question.averaged)
-
-
-def _kind(part):
-    return part.dtype if part.dtype.kind == "f" else np.uint16
 
 
 @dataclass(frozen=True)
@@ -272,81 +99,6 @@ class Scores:
         variances, freedoms = np.array([self.precision[test] for test in shares.index]).T
         variances = variances * shares.to_numpy() ** 2
         return variances.sum() ** 2 / (variances**2 / freedoms).sum() if (variances / freedoms).any() else np.inf
-
-
-def strata(labels, clusters):
-    """What is drawn from: in each class the clusters, or the images where the class has one cluster alone.
-
-    Parameters
-    ----------
-    labels : ndarray of str, shape (n,)
-    clusters : ndarray of int, shape (n,)
-
-    Yields
-    ------
-    name : str
-    rows : ndarray of int
-        Where the images of the class stand.
-    units : ndarray of int
-        The unit that each of them belongs to: its cluster, or a number above those of all clusters.
-    """
-    for name in np.unique(labels):
-        rows = np.flatnonzero(labels == name)
-        alone = len(np.unique(clusters[rows])) == 1
-        yield name, rows, clusters.max() + 1 + rows if alone else clusters[rows]
-
-
-def draw_counts(labels, clusters, replicates=REPLICATES, seed=0):
-    """How often each image is drawn when clusters are drawn within their class, with replacement and one fewer.
-
-    Drawing within the class, no replicate misses one: a mean over fewer classes has another expectation. Drawing one
-    fewer, the variance of the replicates is unbiased also where there are few. A cluster with several classes is drawn
-    often of all of them or of none. A class with one cluster alone says nothing of the differences between clusters;
-    its images are drawn, and the interval holds for that cluster.
-
-    Parameters
-    ----------
-    labels : array-like of str, shape (n,)
-        Class of each image.
-    clusters : array-like of int, shape (n,)
-        Cluster of each image; all different means plain resampling of images.
-    replicates : int, default 1000
-    seed : int or sequence of int, default 0
-
-    Returns
-    -------
-    ndarray of uint16, shape (replicates, n)
-
-    References
-    ----------
-    Rao and Wu, Resampling inference with complex survey data, J. Am. Stat. Assoc. 83 (1988).
-
-    Examples
-    --------
-    >>> draw_counts(["LY", "LY", "LY", "MO", "MO"], [0, 0, 1, 0, 1], replicates=2, seed=2)
-    array([[0, 0, 1, 0, 1],
-           [1, 1, 0, 1, 0]], dtype=uint16)
-    """
-    generator = np.random.default_rng(seed)
-    labels, clusters = np.asarray(labels), np.asarray(clusters)
-    parts = [(rows, *np.unique(units, return_inverse=True)) for _, rows, units in strata(labels, clusters)]
-    names, seen = np.unique(np.concatenate([units for _, units, _ in parts]), return_counts=True)
-    place = dict(zip(names[seen > 1].tolist(), range(names.size), strict=False))
-    luck = generator.random((replicates, len(place)))  # of the clusters that have several classes
-    counts, drawn = np.empty((replicates, len(labels)), np.uint16), {}
-    for rows, units, member in parts:
-        size = len(units)
-        shared = [unit for unit in units.tolist() if unit in place]
-        if not shared or size not in drawn:
-            drawn[size] = generator.multinomial(max(size - 1, 1), np.full(size, 1 / size), replicates)
-        found = drawn[size]
-        if shared:  # the numbers of a draw can be dealt in any order: the lucky clusters get the high ones
-            fate = generator.random((replicates, size))
-            fate[:, np.isin(units, shared)] = luck[:, [place[unit] for unit in shared]]
-            ranks = fate.argsort(axis=1).argsort(axis=1)
-            found = np.take_along_axis(np.sort(found, axis=1), ranks, axis=1)
-        counts[:, rows] = found[:, member]
-    return counts
 
 
 def bootstrap(targets, *, replicates=REPLICATES, seed=0):

@@ -11,7 +11,7 @@ import pandas as pd
 from leukobench.metrics import Answers, get_metric, known_metrics
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.scoring import score_answers
-from leukobench.metrics.statistics import Target
+from leukobench.metrics.target import Target
 from leukobench.report.calibration import calibration_figures, crossfitted_temperatures, fit_temperature
 from leukobench.report.columns import SAME_CLASSES, as_table, facts, figures
 from leukobench.report.layout import Images, Layout, Part

@@ -11,7 +11,8 @@ import pandas as pd
 from leukobench.files import atomic_write, check_writable, fitting_name
 from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT
-from leukobench.metrics.statistics import LEVEL, REPLICATES, bootstrap, rank_tests
+from leukobench.metrics.drawing import REPLICATES
+from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
 from leukobench.report.calibration import calibration_means
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes

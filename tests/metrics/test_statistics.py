@@ -11,7 +11,9 @@ from scipy import stats
 
 from leukobench.metrics import METRICS, Answers
 from leukobench.metrics.catalogue import DEFAULT
-from leukobench.metrics.statistics import Scores, Target, bootstrap, draw_counts, rank_tests
+from leukobench.metrics.drawing import draw_counts
+from leukobench.metrics.statistics import Scores, bootstrap, rank_tests
+from leukobench.metrics.target import Target
 
 CLASSES = ("BA", "LY", "MO")
 

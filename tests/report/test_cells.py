@@ -7,7 +7,7 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.metrics import METRICS
-from leukobench.metrics.statistics import draw_counts
+from leukobench.metrics.drawing import draw_counts
 from leukobench.report.cells import cells_table, score_cells
 from leukobench.report.columns import TIMES
 from leukobench.report.reader import read_run
