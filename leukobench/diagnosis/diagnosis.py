@@ -10,6 +10,7 @@ from leukobench.diagnosis.rows import LEAST, read_rows
 from leukobench.errors import UsageError
 from leukobench.metrics.drawing import REPLICATES
 from leukobench.report.cells import cells_table
+from leukobench.report.columns import count_averaged
 from leukobench.report.reader import Run, read_run
 
 BACKGROUND = "features:background"
@@ -140,9 +141,7 @@ def _controls(run):
     if not controls:
         return Section("controls", "", CONTROLS, USES_NOTHING, pd.DataFrame(), pd.DataFrame())
     cells = cells_table(replace(run, records=controls))
-    classes, rare = (cells[name].str.split() for name in ("classes", "rare_classes"))
-    averaged = [len({*every} - {*few}) for every, few in zip(classes, rare, strict=True)]
-    cells = cells.assign(chance=[1 / n if n else np.nan for n in averaged])
+    cells = cells.assign(chance=[1 / n if n else np.nan for n in count_averaged(cells)])
     grouped = cells.groupby(["model", "protocol"], sort=False)[["balanced_accuracy", "chance"]]
     table = grouped.mean().assign(cells=grouped.size().astype(str)).reset_index()
     shown = table.assign(**{name: table[name].map("{:.3f}".format) for name in ("balanced_accuracy", "chance")})

@@ -133,7 +133,8 @@ def _views(run, record, layouts, images, metrics):
         deployed, shared = part.answers(own, run.suite["min_test_images"])
         scores = score_answers(shared, metrics)
         as_deployed = scores if deployed is shared else score_answers(deployed, metrics)
-        yield _View(facts(record, test) | figures(as_deployed, scores, metrics), part, own, shared)
+        row = facts(record, test) | figures(as_deployed, scores, part.unlearnt, metrics)
+        yield _View(row, part, own, shared)
 
 
 def _judge_by_the_source(own, pairs, metric):

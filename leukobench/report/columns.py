@@ -45,25 +45,44 @@ def facts(record, test):
     }
 
 
-def figures(deployed, shared, metrics):
+def figures(deployed, shared, unlearnt, metrics):
     """Columns of a row that come from the predictions.
 
     Parameters
     ----------
     deployed, shared : dict
         Of `scoring.score_answers`.
+    unlearnt : sequence of str
+        Classes that are in no mean, as `layout.Part` has them.
     metrics : iterable of Metric
 
     Returns
     -------
     dict
     """
-    row = {"rare_classes": " ".join(shared["rare"])}
+    row = {"rare_classes": " ".join(name for name in shared["rare"] if name not in unlearnt)}
+    row |= {"undefined_classes": " ".join(name for name in unlearnt if name in shared["classes"])}
     for prefix, result in (("", shared), ("deployed_", deployed)):
         row |= {prefix + "n": result["n"], prefix + "classes": " ".join(result["classes"])}
         row |= {prefix + metric.name: result[metric.name] for metric in metrics}
         row |= {f"{prefix}recall_{name}": value for name, value in result["recall"].items()}
     return row
+
+
+def count_averaged(cells):
+    """Number of classes that the means over classes of each row are over.
+
+    Parameters
+    ----------
+    cells : DataFrame
+        `cells.csv`, rows with scores.
+
+    Returns
+    -------
+    Series of int
+    """
+    every, rare, undefined = (cells[name].str.split() for name in ("classes", "rare_classes", "undefined_classes"))
+    return every.str.len() - rare.str.len() - undefined.str.len()
 
 
 def as_table(rows, run, metrics):
@@ -89,7 +108,7 @@ def as_table(rows, run, metrics):
     columns = [
         *IDENTITY[:4],
         *["family", "transductive", "contaminated", "seed", "status", "error"],
-        *["n", "classes", "rare_classes", "left_out_classes"],
+        *["n", "classes", "rare_classes", "undefined_classes", "left_out_classes"],
         *metrics,
         *recalls[0],
         *["deployed_n", "deployed_classes"],

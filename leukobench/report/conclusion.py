@@ -4,6 +4,7 @@ import numpy as np
 
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.statistics import LEVEL
+from leukobench.report.columns import count_averaged
 from leukobench.report.leaderboard import combinations, headline_protocol
 
 COMPARED = ("classical", "deep")
@@ -126,6 +127,11 @@ def notes(run, cells, board, metric=DEFAULT):
     fitted = cells[cells["status"] == "ok"]
     if rare := _named(fitted, "test", "rare_classes"):
         lines.append(f"rare, out of the class means (fewer than {limits['min_test_images']} test images): {rare}")
+    if alone := _named(fitted, "train", "undefined_classes"):
+        lines.append(
+            "undefined, out of the class means (all images are of one group, so that none is left to learn from where "
+            f"it is held out; the gap leaves these sources out): {alone}"
+        )
     if left := _named(cells, "train", "left_out_classes"):
         lines.append(f"left out of the head (fewer than {limits['min_source_images']} source images): {left}")
     if undefined := sorted(set(_undefined(fitted, metric))):
@@ -148,8 +154,7 @@ def _findings(cells, board, metric=DEFAULT):
     own = within[(within["status"] == "ok") & within[metric.name].notna()].drop_duplicates("train")
     if own.empty:
         return []
-    averaged = own["classes"].str.split().str.len() - own["rare_classes"].str.split().str.len()
-    chance = float(np.mean([metric.chance(n) for n in averaged]))
+    chance = float(np.mean([metric.chance(n) for n in count_averaged(own)]))
     scores = combinations(within, metric)["score"].groupby("model").mean()
     return [
         f"finding: the control {model} scores {scores[model]:.3f} within, chance is {chance:.3f}: "

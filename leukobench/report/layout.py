@@ -1,6 +1,6 @@
 """Which rows of a table of predictions are whose: test images in one order, classes as codes, worked out once."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -58,6 +58,9 @@ class Layout:
         self.table, self.parts = table, {}
         columns = {name: table[name].to_numpy().astype(str) for name in ("test", "sha256", "true")}
         groups = table["group"].to_pandas().fillna("").to_numpy().astype(str)
+        held_out = ()
+        if set(record["targets"]) <= set(record.get("sources", ())):  # whole groups were held out
+            held_out = tuple(_of_one_group(columns["true"], columns["test"], groups))
         for test in record["targets"]:
             rows = np.flatnonzero(columns["test"] == test)
             hashes, true = columns["sha256"][rows], columns["true"][rows]
@@ -65,7 +68,15 @@ class Layout:
             if len(rows):
                 rows = rows[images.order(test, hashes, true, groups[rows], record)]
                 clusters = images.clusters[test]
-            self.parts[test] = Part(rows, columns["true"][rows], clusters, head)
+            self.parts[test] = Part(rows, columns["true"][rows], clusters, head, held_out)
+
+
+def _of_one_group(true, test, groups):
+    """Classes of several images of one known group: where that is held out, none is left to learn from."""
+    for name in np.unique(true):
+        own = true == name
+        if own.sum() > 1 and (groups[own] != "").all() and len(set(zip(test[own], groups[own], strict=True))) == 1:
+            yield str(name)
 
 
 @dataclass
@@ -82,12 +93,15 @@ class Part:
         Their clusters (slide, patient).
     head : list of str
         Classes of the head.
+    unlearnt : tuple of str, default ()
+        Classes that no model of theirs has seen, as all of their images were held out together: in no mean.
     """
 
     rows: np.ndarray
     true: np.ndarray
     clusters: np.ndarray
     head: list
+    unlearnt: tuple = ()
     labels: list = field(init=False)
 
     def __post_init__(self):
@@ -102,11 +116,16 @@ class Part:
 
     def answers(self, probabilities, limit):
         """Answers as deployed, and those limited to the shared classes, which `kept` are about."""
-        deployed = answers_of(self.codes, probabilities, self.labels, None, limit)
+        deployed = self._of(self.codes, probabilities, self.labels, limit)
         if self.whole:
             return deployed, deployed
         known = probabilities[self.kept][:, self.columns]
-        return deployed, answers_of(self.shared_codes, known, self.shared, None, limit)
+        return deployed, self._of(self.shared_codes, known, self.shared, limit)
+
+    def _of(self, codes, probabilities, labels, limit):
+        answers = answers_of(codes, probabilities, labels, None, limit)
+        learnt = [c for c in answers.averaged if answers.labels[c] not in self.unlearnt]
+        return replace(answers, averaged=np.array(learnt, int))
 
     def answers_limited_to(self, probabilities, classes, averaged):
         """Answers for the images of some classes when only these can be answered.

@@ -91,7 +91,8 @@ def leaderboard(cells, scores, metric=DEFAULT):
           train x test of the mean over seeds; `ci_low`, `ci_high`: 95 % interval of the one that ranks;
           `deployed_out_of_domain`;
         - `gap`: mean over train x test of what the pairwise score loses to the source's own on the same classes; NaN
-          unless every within and pairwise cell is there, and without the pairs of which either end is contaminated;
+          unless every within and pairwise cell is there, and without the pairs of which either end is contaminated or
+          whose source has an undefined class;
         - `worst_target`, `worst_target_score`: worst mean over sources, in the protocol that ranks;
         - `coverage`: run cells ok of planned, over all protocols and for each;
         - `tune_s`, `fit_s`, `ms_per_image`: means over the run cells of the protocol that ranks;
@@ -156,6 +157,9 @@ def _row(model, rows, means, scores, metric):
     means = means.xs(model, level="model")
     seen = sorted(rows["test"][rows["contaminated"]].unique())
     clean = means[~means["contaminated"]]
+    unsure = rows["train"][
+        (rows["protocol"] == "within") & (rows["undefined_classes"].astype("string").str.len().fillna(0) > 0)
+    ]
     runs = rows.drop_duplicates("fingerprint")
     covered = {"coverage": runs["status"]}
     for protocol in sorted(there, key=lambda protocol: protocol.order):
@@ -180,7 +184,7 @@ def _row(model, rows, means, scores, metric):
         "ci_low": interval.low,
         "ci_high": interval.high,
         "deployed_out_of_domain": pairs["deployed"].mean(),
-        "gap": metric.sign * _gap(pairs[~pairs.index.get_level_values("train").isin(seen)]),
+        "gap": metric.sign * _gap(pairs[~pairs.index.get_level_values("train").isin([*seen, *unsure])]),
         "worst_target": worst,
         "worst_target_score": by_target.get(worst, np.nan),
         **{name: f"{(status == 'ok').sum()}/{len(status)}" for name, status in covered.items()},

@@ -75,7 +75,8 @@ class RunMaker:
 
     def _cell(self, protocol, train, sources, targets, model, seed):
         fingerprint = f"{protocol}-{train}-{model}-{seed}"
-        cell = {"protocol": protocol, "train": train, "model": model, "seed": seed, "targets": targets}
+        cell = {"protocol": protocol, "train": train, "model": model, "seed": seed}
+        cell |= {"sources": sources, "targets": targets}
         cell |= {"fingerprint": fingerprint}
         cell |= {"contamination": self.contamination[model]} if model in self.contamination else {}
         status = self.failing.get((protocol, train, model, seed), "ok")

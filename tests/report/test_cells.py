@@ -8,6 +8,7 @@ import pytest
 from leukobench.errors import UsageError
 from leukobench.metrics import METRICS
 from leukobench.metrics.drawing import draw_counts
+from leukobench.report import build_report
 from leukobench.report.cells import cells_table, score_cells
 from leukobench.report.columns import TIMES
 from leukobench.report.reader import read_run
@@ -91,6 +92,27 @@ def test_rare_and_left_out_classes_are_named(table):
     assert rare["deployed_balanced_accuracy"] == pytest.approx((1 + 0 + 0) / 3)
     assert rare["deployed_accuracy"] == pytest.approx(13 / 33)
     assert row(table, "c", "a")["left_out_classes"] == "EO:3"
+
+
+def test_a_class_on_one_slide_is_in_no_mean_where_its_slide_is_held_out(make_run):
+    # As in Raabin, whose neutrophils lie on one slide: whoever predicts them has never seen one.
+    truth = {"a": ["LY"] * 10 + ["MO"] * 10 + ["NE"] * 10, "b": ["LY"] * 10 + ["MO"] * 10 + ["NE"] * 10}
+    slides = {"a": list("pq") * 10 + ["r"] * 10}
+
+    def has_seen(model, protocol, train, test, true, seed):
+        return ["LY" if name == "NE" and (protocol, test) == ("within", "a") else name for name in true]
+
+    folder = make_run(truth, ["half", "prior"], has_seen, groups=slides, protocols=("within", "pairwise", "merged"))
+    report = build_report(folder, replicates=20)
+    alone = row(report.cells, "a", "a", protocol="within")
+    assert (alone["undefined_classes"], alone["rare_classes"], alone["recall_NE"]) == ("NE", "", 0)
+    assert alone["balanced_accuracy"] == alone["deployed_balanced_accuracy"] == 1
+    for protocol, train, test in (("pairwise", "b", "a"), ("merged", "merged", "a"), ("within", "b", "b")):
+        found = row(report.cells, train, test, protocol=protocol)
+        assert (found["undefined_classes"], found["balanced_accuracy"]) == ("", 1)
+    assert any(note.startswith("undefined, out of the class means") and note.endswith("a NE") for note in report.notes)
+    assert any("chance is 0.417" in note for note in report.notes)  # of two classes here, of three there
+    assert report.board["gap"].tolist() == [0, 0]  # of b alone
 
 
 def test_the_source_is_scored_again_on_the_same_classes(table):
