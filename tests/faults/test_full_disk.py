@@ -1,5 +1,6 @@
 """A full or read-only disk is a sentence with the file and the reason, before long work or with its result kept."""
 
+import contextlib
 import errno
 import os
 import re
@@ -39,12 +40,18 @@ def fill(monkeypatch):
     return begin
 
 
-@pytest.fixture
-def short():
-    """Function that gives this process a limit of bytes per file: the system itself then refuses to write."""
+@contextlib.contextmanager
+def short(size):
+    """Let this process write so many bytes per file inside the block: the system itself then refuses more.
+
+    The limit is gone before pytest writes of the test, which may be into a file.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    yield lambda size: resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.fixture(scope="module")
@@ -62,19 +69,17 @@ WRITERS = {
 
 
 @pytest.mark.parametrize("writer", WRITERS)
-def test_whoever_writes_the_file_is_named(tmp_path, short, writer):
-    short(8192)
+def test_whoever_writes_the_file_is_named(tmp_path, writer):
     path = tmp_path / "table"
-    with pytest.raises(OSError, match="File too large") as error:
+    with short(8192), pytest.raises(OSError, match="File too large") as error:
         atomic_write(path, WRITERS[writer])
     assert (error.value.filename, error.value.errno) == (str(path), errno.EFBIG)
     assert os.listdir(tmp_path) == []
 
 
-def test_rows_that_do_not_fit_say_why(tmp_path, short):
+def test_rows_that_do_not_fit_say_why(tmp_path):
     store = RunFolder(tmp_path)
-    short(8192)
-    with pytest.raises(OSError, match="File too large") as error:
+    with short(8192), pytest.raises(OSError, match="File too large") as error:
         store.write_rows("features:core", TABLE.to_numpy())
     assert error.value.filename == str(store.rows_path("features:core"))
 
@@ -97,7 +102,7 @@ def test_a_result_that_cannot_be_written_is_kept_elsewhere(tmp_path, fill):
     shutil.rmtree(os.path.dirname(spare))
 
 
-def test_what_can_be_written_is_known_before(tmp_path, short):
+def test_what_can_be_written_is_known_before(tmp_path):
     (tmp_path / "file").write_text("")
     for path in ("new", "file", "folder/that/is/made/table.csv"):
         check_writable(tmp_path / path)
@@ -106,8 +111,7 @@ def test_what_can_be_written_is_known_before(tmp_path, short):
     for path, folder in [("", False), ("file/below", False), ("file", True)]:
         with pytest.raises(UsageError, match=r"cannot write .* is no"):
             check_writable(tmp_path / path, folder)
-    short(ROOM - 1)
-    with pytest.raises(UsageError, match=r"cannot write .*File too large"):
+    with short(ROOM - 1), pytest.raises(UsageError, match=r"cannot write .*File too large"):
         check_writable(tmp_path / "new")
 
 
@@ -137,9 +141,8 @@ def test_run_names_the_disk_that_is_full(phantom, say, fill, tmp_path, monkeypat
     assert "start the same command again" in said[1]
 
 
-def test_phantom_names_its_root(tmp_path, short):
-    short(2000)
-    with pytest.raises(OSError, match="File too large") as error:
+def test_phantom_names_its_root(tmp_path):
+    with short(2000), pytest.raises(OSError, match="File too large") as error:
         write_phantom(tmp_path / "new", per_class=1, domains=["cvb"], jobs=1)
     assert sentence(error.value).startswith(f"File too large ({tmp_path / 'new'}); put it right")
     assert os.listdir(tmp_path) == [".new.lock"]

@@ -15,12 +15,23 @@ from leukobench.text import from_csv
 
 RESULTS = Path(__file__).parents[2] / "results"
 RUNS = sorted(path.parent for path in RESULTS.rglob("cells.csv") if (path.parent / "leaderboard.csv").exists())
-TEXTS = ["error", "classes", "rare_classes", "left_out_classes", "marks", "contaminated_targets", "worst_target"]
+TEXTS = [
+    "error",
+    "classes",
+    "rare_classes",
+    "undefined_classes",
+    "left_out_classes",
+    "marks",
+    "contaminated_targets",
+    "worst_target",
+]
 DATASETS = ["barcelona", "cvb", "raabin", "munich", "jiangxi"]
 
 
 def read(path):
     table = from_csv(pd.read_csv(path))
+    if "rare_classes" in table:  # tables of versions that did not know of undefined classes
+        table["undefined_classes"] = table.get("undefined_classes", "")
     return table.assign(**{name: table[name].astype(object).fillna("") for name in TEXTS if name in table})
 
 
