@@ -121,6 +121,8 @@ def notes(run, cells, board, metric=DEFAULT):
     limits, lines = run.suite, []
     if run.plan["synthetic"]:
         lines.append("SYNTHETIC: phantom images, drawn by a program; not a result about real laboratories")
+    if len(limits["seeds"]) == 1:
+        lines.append("ONE SEED: another one would move every model that draws by chance, and nothing here says how far")
     if unknown := run.plan["groups_unknown"]:
         lines.append(f"groups unknown: {', '.join(sorted(unknown))} (scores within them are optimistic)")
     lines += run.plan.get("notes", [])  # of runs that were planned before there were any

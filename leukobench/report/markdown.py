@@ -50,6 +50,10 @@ def as_markdown(report):
     parts = [title, markdown(report.protocol_line), markdown_table(board)]
     parts += [_FEWER * bool(fewer.any()), report.conclusion]
     parts.append("\n".join(f"- {markdown(line)}" for line in report.notes))
+    if report.ranks:
+        ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
+        table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})
+        parts += ["## Ranks", _ranked(report), markdown_table(table)]
     means = report.calibration_means.reset_index(drop=True)
     shown = {
         name: _marked(means[column], fewer) for name, column in _CALIBRATION.items() if means[column].notna().any()
@@ -64,6 +68,16 @@ def as_markdown(report):
         shown = table.apply(lambda scores, seen=seen[name]: _marked(scores, scores.name in seen))
         parts += [f"## {markdown(name)}", markdown_table(shown.reset_index()), _SEEN * bool(seen[name])]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _ranked(report):
+    ranks, laboratories = report.ranks, len(report.run.suite["datasets"])
+    return (
+        f"Inductive models over {ranks['n']} combinations of the protocol that ranks. Nemenyi's critical difference at "
+        f".05 is {ranks['critical_difference']:.2f} ranks; Friedman's p is {ranks['p']:.2g}. Combinations that share a "
+        f"laboratory are not independent, so both are too sure of themselves: over {laboratories} laboratories no "
+        f"two-sided sign test goes below p = {2 * 0.5**laboratories:.4g}."
+    )
 
 
 def _marked(scores, contaminated):

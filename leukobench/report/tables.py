@@ -46,8 +46,7 @@ class Report:
     families : dict
         See `conclusion.compare_sides`.
     ranks : dict or None
-        See `statistics.rank_tests`: complete models that are no controls, over the combinations of the protocol that
-        ranks.
+        See `statistics.rank_tests`: complete inductive models, over the combinations of the protocol that ranks.
     headline : Protocol
         That ranks.
     metric : Metric
@@ -119,7 +118,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     scores = bootstrap(scored.targets, replicates=replicates, seed=seed)
     cells, board = scored.table, leaderboard(scored.table, scores, metric)
     families = compare_sides(board, cells, scores, run.sides, metric)
-    whole = board["model"][board["rank"].notna()]
+    whole = board["model"][board["rank"].notna() & (board["section"] == "inductive")]
     means = combinations(cells, metric)
     ranking = metric.sign * means["score"].xs(headline.name, level="protocol").unstack("model")
     return Report(

@@ -90,6 +90,18 @@ def test_matrix_csv(folder, report):
     assert table.loc["b"].tolist() == [1, 1, 1]
 
 
+def test_ranks_are_shown_with_what_they_cannot_say(report):
+    text = as_markdown(report)
+    assert "Nemenyi's critical difference at .05 is 1.35 ranks" in text
+    assert "over 3 laboratories no two-sided sign test goes below p = 0.25" in text
+    assert any(line == "| perfect | 1.00 |" for line in text.splitlines())
+
+
+def test_transductive_models_take_no_part_in_the_rank_tests(make_run):
+    folder = make_run(TRUTH, ["perfect", "half", "net+head", "adapted"], answer)
+    assert set(write_report(folder, replicates=20).ranks["average_ranks"]) == {"perfect", "half", "net+head"}
+
+
 def test_markdown_has_a_row_per_model_of_equal_width(report):
     lines = as_markdown(report).splitlines()
     board = [line for line in lines if line.startswith("|")][: 2 + len(MODELS)]
