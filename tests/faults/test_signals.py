@@ -69,10 +69,15 @@ def runs(pid):
         return False
 
 
+def hears_signals():
+    """What a shell starts in the background ignores Ctrl-C, and what nohup starts a hang-up; children inherit that."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_a_signal_stops_parent_and_workers(started, number):
-    # A shell starts what goes to the background with Ctrl-C ignored, and children inherit that.
-    parent, workers = started(lambda: signal.signal(signal.SIGINT, signal.default_int_handler))
+    parent, workers = started(hears_signals)
     os.kill(parent.pid, number)
     said, _ = parent.communicate(timeout=30)
     assert parent.returncode == 130
