@@ -1,3 +1,3 @@
-"""leukobench: how well do white-blood-cell classifiers carry over from one laboratory to the next?"""
+"""Benchmark of white-blood-cell classifiers: how well they carry over from one laboratory to the next."""
 
 __version__ = "0.1.0"

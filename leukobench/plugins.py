@@ -17,7 +17,8 @@ import cloudpickle
 
 from leukobench.errors import UsageError
 
-FILES, BESIDE = set(), set()  # names of modules that are files which were named, and of those from beside them
+FILES: set[str] = set()  # names of modules that are files which were named
+BESIDE: set[str] = set()  # and of those from beside them
 VARIABLE = "LEUKOBENCH_USE"
 """Modules and files, with the separator of paths between them."""
 

@@ -33,6 +33,7 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 
 def split_names(text):
+    """Names between commas, those in brackets kept whole; None where nothing is given."""
     return [part.strip() for part in split_outside(text, ",") if part.strip()] if text else None
 
 
@@ -70,6 +71,7 @@ def read_pair(path, mask_path):
 
 
 def show(frame, title):
+    """Print a table with its index."""
     table = Table(
         *[*map(str, frame.index.names if frame.index.names[0] else [""]), *map(str, frame.columns)], title=title
     )

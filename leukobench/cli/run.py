@@ -140,6 +140,7 @@ def plan(
 
 
 def failures_to_retry(text):
+    """Kinds of failure by name; "failed" alone is all of them."""
     from leukobench.running.suite import choose
     from leukobench.running.worker import FAILURES
 
@@ -163,6 +164,7 @@ def interruptible(out):
 
 
 def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files):
+    """The suite that the options of the command line ask for, with the models of the user's own files."""
     from leukobench.models import register_file
     from leukobench.running.suite import load_suite
 

@@ -37,6 +37,8 @@ class Card(BaseModel):
 
     Parameters
     ----------
+    model, sources, level, head, left_out, params, images, seed, synthetic
+        As of `TrainedModel`.
     estimator : str
         sha256 of the estimator's bytes.
     made_with : dict of str to str

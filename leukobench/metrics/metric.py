@@ -92,11 +92,16 @@ class Metric:
         return len(answers.present) >= 2 and (not self.over_classes or len(answers.averaged) >= 2)
 
     def value(self, answers):
-        """The figure, a float; NaN where it is undefined.
+        """The figure.
 
         Parameters
         ----------
         answers : Answers
+
+        Returns
+        -------
+        float
+            NaN where it is undefined.
         """
         return float(self.of(answers)) if self.defined(answers) else math.nan
 

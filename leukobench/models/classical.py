@@ -21,35 +21,43 @@ from leukobench.models.svm import PairwiseSVC
 
 
 def build_logistic_regression(params, seed):
+    """Logistic regression of scaled columns."""
     return scaled(LogisticRegression(**params, class_weight="balanced", max_iter=300, tol=1e-3, random_state=seed))
 
 
 def build_lda(params, seed):
+    """Linear discriminant of scaled columns with a shrunk covariance, which weighs the classes equally."""
     return scaled(BalancedLDA(solver="lsqr", **params))
 
 
 def build_knn(params, seed):
+    """Nearest neighbours among scaled columns."""
     # of many columns scikit-learn compares all rows anyway; said here, so that a stored model holds no search tree
     return scaled(CappedNeighbors(**params, algorithm="brute", n_jobs=threads()))
 
 
 def build_svm(params, seed):
+    """Support vector machine with an RBF kernel on scaled columns."""
     return scaled(PairwiseSVC(**params, random_state=seed))
 
 
 def build_polynomial_svm(params, seed):
+    """Support vector machine with a polynomial kernel on scaled columns."""
     return scaled(PairwiseSVC(kernel="poly", **params, random_state=seed))
 
 
 def build_random_forest(params, seed):
+    """Random forest of 200 trees."""
     return imputed(RandomForestClassifier(200, **params, class_weight="balanced", n_jobs=threads(), random_state=seed))
 
 
 def build_extra_trees(params, seed):
+    """Extremely randomised forest of 300 trees."""
     return imputed(ExtraTreesClassifier(300, **params, class_weight="balanced", n_jobs=threads(), random_state=seed))
 
 
 def build_voting_trees(seed):
+    """The forest of `build_vote`; it has nothing to tune."""
     # leaves of several rows, since the copies of one image lie together; fixed, not tuned: every setting scores alike
     # within its source, so a source cannot tell which of them carries over
     return imputed(
@@ -60,11 +68,13 @@ def build_voting_trees(seed):
 
 
 def build_vote(params, seed):
+    """Mean of the probabilities of a forest and a linear discriminant, whose errors differ."""
     lda = build_lda({"shrinkage": 0.1}, seed)
     return VotingClassifier([("extra_trees", build_voting_trees(seed)), ("lda", lda)], voting="soft")
 
 
 def build_hist_gradient_boosting(params, seed):
+    """Histogram gradient boosting of scikit-learn, 50 rounds."""
     # no early stopping: its validation split fails for classes with a single image; more bins than 31 double the
     # time of small sources and gain nothing within Barcelona (.986 either way)
     return imputed(
@@ -75,12 +85,14 @@ def build_hist_gradient_boosting(params, seed):
 
 
 def boosted_trees(params, seed):
+    """Gradient boosting of XGBoost, 100 rounds with balanced classes, for tables without gaps."""
     return Balanced(
         BoostedTrees(n_estimators=100, **params, tree_method="hist", max_bin=64, n_jobs=threads(), random_state=seed)
     )
 
 
 def build_xgboost(params, seed):
+    """`boosted_trees` for tables with gaps."""
     return imputed(boosted_trees(params, seed))
 
 

@@ -8,10 +8,12 @@ from leukobench.models.recipe import Recipe
 
 
 def build_prior(params, seed):
+    """The classes' frequencies, whatever the row."""
     return DummyClassifier(strategy="prior")
 
 
 def build_shuffled_labels(params, seed):
+    """A linear discriminant that is trained on shuffled labels."""
     return ShuffledLabels(build_lda(params, seed), random_state=seed)
 
 

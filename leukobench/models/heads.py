@@ -19,14 +19,17 @@ def reduced(variance, classifier):
 
 
 def build_linear_svm(params, seed):
+    """Linear support vector machine on principal components."""
     return reduced(params["variance"], PairwiseSVC(params["C"], kernel="linear", random_state=seed))
 
 
 def build_rbf_svm(params, seed):
+    """Support vector machine with an RBF kernel on principal components."""
     return reduced(params["variance"], PairwiseSVC(params["C"], gamma=params["gamma"], random_state=seed))
 
 
 def build_boosting(params, seed):
+    """Gradient boosting of XGBoost on principal components."""
     trees = {name: value for name, value in params.items() if name != "variance"}
     return reduced(params["variance"], boosted_trees(trees, seed))
 

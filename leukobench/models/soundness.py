@@ -87,7 +87,7 @@ def check_forest(model):
 
 
 def check_boosting(model):
-    """scikit-learn's histogram gradient boosting."""
+    """Histogram gradient boosting of scikit-learn."""
     for tree in (tree for trees in model._predictors for tree in trees):
         ensure(type(tree) is TreePredictor, "boosting of other things than trees")
         nodes = tree.nodes

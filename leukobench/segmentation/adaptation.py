@@ -67,12 +67,16 @@ def adapt_cell(roots, logits):
 
 
 def fit_nucleus(roots, logits):
-    """The discriminant between this image's own chromatin and cytoplasm, or None if there is too little of either.
+    """The discriminant between this image's own chromatin and cytoplasm; None if there is too little of either.
 
     Parameters
     ----------
     roots, logits
         As for `adapt_cell`.
+
+    Returns
+    -------
+    Discriminant or None
     """
     cell, nucleus = logits
     chromatin = (nucleus > SURE_OF_NUCLEUS) & (cell > 0)

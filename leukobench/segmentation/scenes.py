@@ -27,6 +27,7 @@ class Noise:
             self.fields[width] = field / field.std()
 
     def cut(self, rng, low=1.0, high=8.0, side=FINE):
+        """A square (side, side) of a field of a random width between low and high, from a random place."""
         widths = [width for width in self.fields if low <= width <= high]
         field = self.fields[widths[rng.integers(len(widths))]]
         y, x = rng.integers(0, len(field) - side, 2)

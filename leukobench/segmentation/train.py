@@ -169,6 +169,7 @@ def save_weights(path, weights, origin):
 
 
 def main(arguments=None):
+    """Train and store the network; the command line of this module."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--scenes", type=int, default=8000)
     parser.add_argument("--steps", type=int, default=6000)

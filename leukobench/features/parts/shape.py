@@ -64,7 +64,7 @@ def shape_part(image, mask):
 
 
 def ratio(a, b):
-    """a / b, NaN where b is zero."""
+    """Quotient a / b, NaN where b is zero."""
     return a / b if b else np.nan
 
 

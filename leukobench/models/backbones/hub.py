@@ -85,6 +85,7 @@ def timm_command(name):
 
 
 def load_timm(name, weights, input_size):
+    """A network of timm without its classifier; UsageError where its weights cannot be fetched."""
     timm = import_deep("timm", GET_TIMM)
     try:
         network = timm.create_model(name, pretrained=True, num_classes=0)
@@ -101,6 +102,7 @@ def at_size(network, input_size):
 
 
 def not_fetched(name, error, help):
+    """The error that says why weights could not be fetched; `help` says how to get them."""
     reason = str(error).splitlines()[0] if str(error) else type(error).__name__
     return UsageError(f"the weights of {name} could not be fetched ({reason})", help)
 

@@ -89,6 +89,7 @@ class Network(torch.nn.Module):
         return self.head(self.dropout(vectors)), vectors
 
     def train(self, mode=True):
+        """Set the mode of training, in which the layers that stay as they are keep the mode of prediction."""
         super().train(mode)
         for module in self.still:
             module.eval()

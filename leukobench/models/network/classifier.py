@@ -143,6 +143,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         checkpoint : path-like or None, default None
             File that is written after each epoch; where it is there, a training with the same data and parameters that
             was killed goes on from it. It is removed at the end.
+        keep : bool, default False
+            Whether that file stays.
 
         Returns
         -------

@@ -138,6 +138,8 @@ class Net(NeuralNetClassifier):
 
     Parameters
     ----------
+    *args, **kwargs
+        As of `skorch.NeuralNetClassifier`.
     coral : float, default 0.0
         Weight of `coral_loss`.
     """
@@ -147,10 +149,12 @@ class Net(NeuralNetClassifier):
         self.coral = coral
 
     def infer(self, x, **params):
+        """Logits and vectors of a batch; in bfloat16 on CUDA."""
         with torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
             return super().infer(x, **params)
 
     def get_loss(self, y_pred, y_true, *args, training=False, **kwargs):
+        """The loss of a batch; in training also how the vectors of its laboratories differ in covariance and mean."""
         (logits, vectors), (labels, laboratories) = y_pred, y_true
         loss = super().get_loss(logits.float(), labels, *args, training=training, **kwargs)
         return loss + self.coral * coral_loss(vectors.float(), laboratories) if training and self.coral else loss
@@ -192,14 +196,17 @@ class Checkpoint(Callback):
         return len(net.history)
 
     def on_train_begin(self, net, **kwargs):
+        """Hand the stopping rule what it knew before the training was killed."""
         vars(self.stopping).update(self.known)
 
     def on_epoch_begin(self, net, **kwargs):
+        """Seed dropout and the sampler by the epoch's number."""
         epoch = net.history[-1, "epoch"]
         torch.manual_seed(self.seed + epoch)  # of dropout
         net.iterator_train__sampler.epoch = epoch
 
     def on_epoch_end(self, net, **kwargs):
+        """Keep weights, optimiser, history and the memory of the stopping rule in the file."""
         if self.path is not None:
             stopping = {name: vars(self.stopping)[name] for name in self.MEMORY}
             state = {"module": net.module_.state_dict(), "optimizer": net.optimizer_.state_dict()}

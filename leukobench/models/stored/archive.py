@@ -65,6 +65,10 @@ def read_member(archive, name, most=MOST_BYTES):
     most : int
         Bytes.
 
+    Returns
+    -------
+    bytes
+
     Raises
     ------
     KeyError, ValueError, zipfile.BadZipFile

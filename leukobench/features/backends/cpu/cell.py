@@ -11,7 +11,7 @@ Cell = namedtuple(
     "Cell",
     "pixels labels first height width box runs counts pairs pair_counts known corners hull room colour grey codes bins",
 )
-"""Of one cell.
+Cell.__doc__ = """Of one cell.
 
 `pixels` (RGB) and `labels` are flat and hold the whole batch; the cell's `height` x `width` pixels begin at `first`.
 `runs`, `counts`, `pairs` and `pair_counts` are those of `runs.py` for cell, cytoplasm and nucleus; `box` is the

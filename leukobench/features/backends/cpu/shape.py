@@ -28,7 +28,7 @@ def shape_part(cell, out):
 
 @njit(nogil=True)
 def ratio(a, b):
-    """a / b, NaN where b is zero."""
+    """Quotient a / b, NaN where b is zero."""
     return a / b if b != 0 else np.nan
 
 
