@@ -55,6 +55,8 @@ def read_bytes(path, at_most):
         if facts.st_size > at_most:
             raise OSError(errno.EFBIG, f"{facts.st_size:,} bytes, and at most {at_most:,} are read", os.fspath(path))
         data = file.read(facts.st_size + 1)
+    if data is None:  # the kernel's own files are regular by their word, and wait for what is not there yet
+        raise OSError(errno.EAGAIN, "nothing can be read from it now", os.fspath(path))
     if len(data) != facts.st_size:
         raise OSError(errno.EBUSY, "the file changes while it is read", os.fspath(path))
     return data
@@ -116,7 +118,7 @@ def read_toml(path):
     """
     try:
         return tomllib.loads(read_text(path))
-    except tomllib.TOMLDecodeError as error:
+    except (ValueError, RecursionError) as error:  # numbers of thousands of digits and nests of brackets among them
         raise UsageError(f"{spell(path)} is not a TOML file: {error}", "see https://toml.io for its rules") from error
 
 

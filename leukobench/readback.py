@@ -15,7 +15,8 @@ from pydantic import ValidationError
 
 from leukobench.errors import UsageError
 
-NONSENSE = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, RecursionError, NotImplementedError)
+NONSENSE = (OSError, ValueError, LookupError, TypeError, AttributeError, ArithmeticError, EOFError)
+NONSENSE += (RecursionError, NotImplementedError)
 
 
 class DamagedFile(UsageError):

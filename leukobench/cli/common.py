@@ -33,8 +33,8 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 
 def split_names(text):
-    """Names between commas, those in brackets kept whole; None where nothing is given."""
-    return [part.strip() for part in split_outside(text, ",") if part.strip()] if text else None
+    """Names between commas, those in brackets kept whole; None where the option is not given."""
+    return None if text is None else [part.strip() for part in split_outside(text, ",") if part.strip()]
 
 
 def images_with_masks(data):

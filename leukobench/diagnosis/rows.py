@@ -7,9 +7,10 @@ import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from leukobench.errors import UsageError
-from leukobench.readback import understanding
+from leukobench.readback import DamagedFile, understanding
 
 FOLDS = 5
+LARGEST = np.finfo(np.float32).max  # what trees take
 LEAST = 10  # images of a class in a dataset, below which it takes no part
 
 
@@ -93,12 +94,14 @@ def read_rows(run, catalogue):
     for file in files:
         name = unquote(file.stem.replace("-", ":", 1))
         with understanding(file, "table of rows", hint):
-            values = np.load(file, allow_pickle=False)
+            values = np.load(file, allow_pickle=False).astype(float, copy=False)
         features = catalogue(name)
         values = values[:, 0] if values.ndim == 3 else values  # of an image and its copies, the image itself
         if values.ndim != 2 or len(values) != len(samples) or (features and len(features) != values.shape[1]):
             raise UsageError(f"{file} does not fit the images or features: its shape is {values.shape}", hint)
-        found.append(Rows(name, np.asarray(values, float), features, *facts))
+        if (np.abs(values) > LARGEST).any():
+            raise DamagedFile(f"{file} is not a readable table of rows (numbers beyond {LARGEST:.1e})", hint)
+        found.append(Rows(name, values, features, *facts))
     return found
 
 

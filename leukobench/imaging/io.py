@@ -15,8 +15,8 @@ Pixels come as they are stored, whatever the format:
   would need a guess at the range that was meant
 
 Nothing is opened to be waited for, and nothing is decoded before it is known to be small enough: a regular file of at
-most `MAX_BYTES`, which by its header holds at most `MAX_PIXELS` pixels. An image at both limits takes less than 1 GB
-from decoding to features.
+most `MAX_BYTES`, which by its header holds at most `MAX_PIXELS` pixels, and a JPEG in at most `MAX_SCANS` scans. An
+image at these limits takes less than 1 GB from decoding to features.
 
 A file whose pixels end early is "truncated". A JPEG damaged in the middle that still decodes to its full size cannot
 be told from a sound one with these decoders.
@@ -37,6 +37,7 @@ from leukobench.inputs import read_bytes
 
 MAX_BYTES = 2**28  # of a file
 MAX_PIXELS = 32_000_000  # of an image
+MAX_SCANS = 100  # of a JPEG, as libtiff has it: each goes over the whole image, however few bytes it takes
 # The readers themselves, and not `Image.open`, which warns or fails at limits of its own that any library may move.
 READERS = {
     b"\xff\xd8\xff": JpegImageFile,
@@ -47,7 +48,7 @@ READERS = {
 }
 PLAIN_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX"}
 JPEG_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
-JPEG_END = b"\xff\xd9"
+JPEG_END, JPEG_SCAN = b"\xff\xd9", b"\xff\xda"
 SEPARATE_PLANES = 2  # of TIFF's planar configuration
 # What the machine lacks says nothing about the file.
 OF_THE_MACHINE = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
@@ -205,6 +206,8 @@ def _check_pixels(image, data):
         bits = data[24]
     elif image.format == "TIFF":
         bits = max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
+    elif image.format == "JPEG" and (scans := data.count(JPEG_SCAN)) > MAX_SCANS:
+        raise ImageError("too_large", f"{scans:,} scans, and at most {MAX_SCANS} are read")
     if bits > 8:  # Pillow itself squeezes 16-bit colour silently
         raise ImageError("unreadable", f"{bits} bits per sample; save it as 8-bit RGB")
     if image.mode not in PLAIN_MODES:

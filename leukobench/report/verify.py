@@ -1,11 +1,13 @@
 """Whether a run folder still is what the run wrote: records, predictions, and every table computed again."""
 
-import json
 from dataclasses import dataclass, field
+
+from pydantic import TypeAdapter
 
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.metrics.catalogue import DEFAULT
+from leukobench.readback import DamagedFile, read_json
 from leukobench.report.reader import PLANNED, Run, read_record
 from leukobench.report.tables import render, report_of
 from leukobench.running.records import SEAL, checksum, seal_holds
@@ -120,9 +122,10 @@ def _check_predictions(run, record, verdict):
 def _ranked_by(folder):
     """The metric that the tables say they are ranked by: a choice of whoever wrote them, which no record holds."""
     try:
-        return json.loads((folder / "leaderboard.json").read_bytes()).get("metric", DEFAULT)
-    except (OSError, ValueError, AttributeError):
+        table = read_json(folder / "leaderboard.json", TypeAdapter(dict), "table")
+    except (OSError, DamagedFile):
         return DEFAULT  # the table is found to be damaged when it is compared
+    return str(table.get("metric", DEFAULT))
 
 
 def _check_tables(run, verdict):

@@ -83,6 +83,8 @@ class DaskPool:
             self.client = Client(scheduler, timeout=PATIENCE, set_as_default=False)
         except OSError as error:
             raise UsageError(f"no Dask scheduler answers at {scheduler}", "start one with `dask scheduler`") from error
+        except TypeError as error:  # of the settings of TLS, which are Dask's and may be missing
+            raise UsageError(f"{scheduler} cannot be called: {error}", "see Dask's settings of TLS") from error
         try:
             self.client.wait_for_workers(1, timeout=PATIENCE)
         except TimeoutError:

@@ -77,6 +77,7 @@ class Plan(TypedDict):
     cells: list[Planned]
     synthetic: bool
     groups_unknown: Names
+    notes: NotRequired[Names]
     images: NotRequired[dict[str, int]]
     index_hash: NotRequired[str | None]
     seal: NotRequired[str]

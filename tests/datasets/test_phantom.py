@@ -213,9 +213,10 @@ def test_what_lies_there_is_never_overwritten(tmp_path):
     (tmp_path / "mine" / "notes.txt").write_text("keep")
     with pytest.raises(UsageError, match="something else"):
         write_phantom(tmp_path / "mine", per_class=1, domains=["cvb"], jobs=1)
-    (root / "PHANTOM.json").write_text('{"seed": ')
-    with pytest.raises(UsageError, match="something else"):
-        write_phantom(root, per_class=1, domains=["cvb"], jobs=1)
+    for text in ('{"seed": ', "[" * 100_000):
+        (root / "PHANTOM.json").write_text(text)
+        with pytest.raises(UsageError, match="something else"):
+            write_phantom(root, per_class=1, domains=["cvb"], jobs=1)
     with pytest.raises(UsageError, match="per_class"):
         write_phantom(tmp_path / "none", per_class=0)
 

@@ -131,6 +131,7 @@ WRONG_PLANS = {
     "cells": [None, {}, [3], [{}], [[]]],
     "synthetic": [None, "no"],
     "groups_unknown": [None, 3],
+    "notes": [None, [[]]],
 }
 
 
@@ -211,6 +212,31 @@ def test_a_run_writes_again_what_can_be_written_again(finished, what, content, s
         pd.testing.assert_frame_equal(store.read_samples(), small_samples, check_dtype=False)
         assert store.read_plan()["cells"] == plan["cells"]
     assert (what in caplog.text) == (content is not None)
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000, '{"metric": {}}', '{"metric": []}', '{"metric": "x"}', "3"])
+def test_tables_that_name_no_metric_are_found_to_be_changed(command, finished, content):
+    spoil(finished / "leaderboard.json", content)
+    code, text = command("verify")
+    assert code == 1, text
+    assert "leaderboard.json" in text or "unknown metric" in text
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e300])
+def test_rows_that_no_feature_has_are_named_before_they_are_explained(command, finished, value):
+    path = next(finished.glob("rows/*.npy"))
+    rows = np.load(path)
+    rows[3, 2] = value
+    np.save(path, rows)
+    code, text = command("diagnose")
+    assert (code, f"{path} is not a readable table of rows" in text) == (2, True), text
+
+
+def test_a_table_of_rows_of_words_is_named(command, finished):
+    path = next(finished.glob("rows/*.npy"))
+    np.save(path, np.full(np.load(path).shape, "x"))
+    code, text = command("diagnose")
+    assert (code, f"{path} is not a readable table of rows" in text) == (2, True), text
 
 
 # Predictions, and what `compact` may delete.
@@ -298,6 +324,9 @@ NO_ARCHIVE = {
     "no predictions": lambda folder: [p.unlink() for p in folder.glob("predictions-*.parquet")],
     "no such row": lambda folder: rewritten(
         folder / "records.parquet", lambda t: t.set_column(3, "row_group", [[99] * len(t)])
+    ),
+    "no number of a row": lambda folder: rewritten(
+        folder / "records.parquet", lambda t: t.set_column(3, "row_group", [[1e308] * len(t)])
     ),
 }
 

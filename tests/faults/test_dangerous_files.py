@@ -41,9 +41,9 @@ def png(width, height, rows):
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
-def saved(kind):
+def saved(kind, **options):
     file = io.BytesIO()
-    Image.fromarray(PIXELS).save(file, kind)
+    Image.fromarray(PIXELS).save(file, kind, **options)
     return file.getvalue()
 
 
@@ -128,6 +128,15 @@ def test_the_limit_itself_passes(monkeypatch):
         decode_image(saved("PNG"))
 
 
+def test_a_progressive_jpeg_does_not_go_over_its_pixels_for_hours():
+    plain = saved("JPEG", progressive=True)
+    assert decode_image(plain).shape == (40, 50, 3)
+    last = plain[plain.rindex(b"\xff\xda") : -2]  # a few bytes, which a bomb holds by the thousand
+    with pytest.raises(ImageError, match="scans, and at most 100 are read") as caught:
+        decode_image(plain[:-2] + 100 * last + plain[-2:])
+    assert caught.value.kind == "too_large"
+
+
 def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path, monkeypatch):
     path = tmp_path / "log.png"
     path.write_bytes(b"x" * 100)
@@ -141,6 +150,17 @@ def test_a_file_that_grows_while_it_is_read_is_not_read_for_ever(tmp_path, monke
     monkeypatch.setattr("leukobench.inputs.os.fstat", before_it_grew)
     with pytest.raises(ImageError, match="changes while it is read"):
         read_image(path)
+
+
+def test_a_file_that_has_nothing_to_give_yet_is_not_waited_for(tmp_path, monkeypatch):
+    class Silent(io.FileIO):
+        def read(self, size=-1):
+            return None  # as /proc/kmsg does without waiting, once its messages are read
+
+    (tmp_path / "log.png").write_bytes(b"")
+    monkeypatch.setattr("builtins.open", lambda path, mode, opener: Silent(path))
+    with pytest.raises(ImageError, match="unreadable: nothing can be read from it now"):
+        read_image(tmp_path / "log.png")
 
 
 def test_what_is_wrong_with_an_image_reaches_another_process_whole():
@@ -211,5 +231,6 @@ def test_the_documents_tell_the_limits():
     text = (Path(__file__).resolve().parents[2] / "docs/datasets.md").read_text(encoding="utf-8")
     limits = {"MAX_BYTES": imaging.MAX_BYTES / 2**20, "MAX_TEXT_BYTES": inputs.MAX_TEXT_BYTES / 2**20}
     limits |= {"MAX_PIXELS": imaging.MAX_PIXELS / 1e6, "BATCH_PIXELS": computing.BATCH_PIXELS / 1e6}
+    assert f"{imaging.MAX_SCANS} scans (`MAX_SCANS`)" in text
     for name, limit in limits.items():
         assert re.search(rf"{limit:g} (MiB|million pixels)[^.]*\(`{name}`\)", text), name

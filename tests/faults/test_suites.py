@@ -40,9 +40,12 @@ def test_a_wrong_type_or_range_is_refused_by_the_loader(tmp_path, key, value):
         load_suite(written(tmp_path / "mine.toml", key, value))
 
 
+BOMBS = [(b"seeds = " + b"[" * 50_000, "not a TOML"), (b"version = " + b"9" * 5_000, "not a TOML")]
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
-    [(b"\xff\xfe\x00", "is no text"), (b"limits = 3", "limits"), (b"= 3", "not a TOML"), (None, "cannot read")],
+    [(b"\xff\xfe\x00", "is no text"), (b"limits = 3", "limits"), (b"= 3", "not a TOML"), (None, "cannot read"), *BOMBS],
 )
 def test_a_file_that_is_no_suite_is_named(tmp_path, text, words):
     path = tmp_path / "mine.toml"
@@ -126,6 +129,13 @@ def test_the_command_line_refuses_it_before_the_data_are_read(options, word, tmp
     assert end.value.code == 2
     assert word in capsys.readouterr().err
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("option", ["--datasets", "--models", "--protocols", "--seeds"])
+@pytest.mark.parametrize("text", ["", " , "])
+def test_an_empty_list_is_not_the_whole_suite(say, tmp_path, option, text):
+    code, said = say("plan", "--data", tmp_path, option, text)
+    assert (code, "needs one at least" in said) == (2, True), said
 
 
 def test_no_more_processes_than_cores_or_work(monkeypatch):

@@ -33,6 +33,8 @@ def test_what_a_cluster_lacks_is_said(run_folder, scheduler, worker, monkeypatch
     monkeypatch.setattr(cluster, "PATIENCE", 1.0)
     with pytest.raises(UsageError, match="no Dask scheduler answers"):
         DaskPool("tcp://127.0.0.1:9", run_folder.path)
+    with pytest.raises(UsageError, match=r"tls://127\.0\.0\.1:9 cannot be called"):
+        DaskPool("tls://127.0.0.1:9", run_folder.path)
     monkeypatch.setattr(cluster, "PATIENCE", 60.0)
     worker()
     with pytest.raises(UsageError, match="does not see"):

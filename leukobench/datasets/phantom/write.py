@@ -137,7 +137,7 @@ def _is_complete(root, facts, items):
     marker = root / PHANTOM_FILE
     try:
         held = json.loads(marker.read_bytes()) if marker.is_file() else None
-    except ValueError:  # not one of ours, or damaged
+    except (ValueError, RecursionError):  # not one of ours, or damaged
         held = None
     if held != facts:
         what = "something else" if held is None else "another phantom set"
