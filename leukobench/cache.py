@@ -4,6 +4,7 @@ import contextlib
 import json
 import logging
 import os
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,36 @@ def cache_folder():
     True
     """
     return Path(os.environ.get("LEUKOBENCH_CACHE") or platformdirs.user_cache_dir("leukobench"))
+
+
+def settings(*names):
+    """Digest of the constants of modules: what decides their numbers beside their code.
+
+    A version must be raised by somebody who thinks of it; a bound or a range that was changed changes this by itself.
+
+    Parameters
+    ----------
+    *names : str
+        Of modules. Of their names in capitals those count whose values are numbers, texts, or lists of these.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> from unittest import mock
+    >>> before = settings("leukobench.imaging.scale")
+    >>> with mock.patch("leukobench.imaging.scale.RED_CELL_UM", 7.3):
+    ...     settings("leukobench.imaging.scale") == before
+    False
+    """
+    found = {}
+    for module in names:
+        for name, value in vars(import_module(module)).items():
+            with contextlib.suppress(TypeError):  # what JSON does not know is made of code or of the others
+                found |= {f"{module}.{name}": json.dumps(value)} if name.isupper() else {}
+    return content_hash(found)
 
 
 class TableCache:

@@ -11,15 +11,22 @@ from dataclasses import asdict, dataclass
 import cv2
 import numpy as np
 
+from leukobench.cache import settings
 from leukobench.errors import unknown
 from leukobench.imaging.check import check_images
 from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
-from leukobench.imaging.stain import augment, get_stain_normaliser
-from leukobench.segmentation import VERSION as SEGMENTATION_VERSION
-from leukobench.segmentation import centred_ellipses, segment
+from leukobench.imaging.stain import Augmentation, augment, get_stain_normaliser
+from leukobench.segmentation import centred_ellipses, segment, segmentation_key
 
 VIEW_VERSION = "2"
 """Goes into cache keys; raised whenever a view would give other pixels, or another scale of them."""
+
+DECIDING = (
+    __name__,
+    "leukobench.imaging.scale",
+    *(f"leukobench.imaging.stain.{name}" for name in ("augmentation", "background", "normalise")),
+)
+"""Modules whose constants go into cache keys."""
 
 LEAST_CONFIDENCE = 0.2  # of a scale that is estimated from red cells; below it the scale is unknown
 TYPICAL_CELL_UM = 12.5  # diameter that a cell of unknown scale is given: between a lymphocyte's and a monocyte's
@@ -100,7 +107,8 @@ def get_view(name):
 def view_key(view):
     """What the pixels and masks of a view depend on, as plain values: nothing of features."""
     parameters = {name: value for name, value in asdict(view).items() if name != "description"}
-    return parameters | {"view": VIEW_VERSION, "segmentation": SEGMENTATION_VERSION}
+    parts = {"view": VIEW_VERSION, "settings": settings(*DECIDING), "segmentation": segmentation_key()}
+    return parameters | parts | ({"ranges": asdict(Augmentation())} if view.copies else {})
 
 
 def apply_view(images, view, um_per_px=None):

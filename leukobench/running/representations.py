@@ -5,12 +5,13 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from leukobench import features, segmentation
+from leukobench import features
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError
 from leukobench.features.viewed import view_features
 from leukobench.models.spec import ModelSpec, parts_of
 from leukobench.preparation.views import get_view, view_key
+from leukobench.segmentation import segmentation_key
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,7 +74,7 @@ def _features(spec, device):
         def compute(images, masks, um_per_px):
             return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=feature_set)
 
-        return Representation(name, {"name": name, "segmentation": segmentation.VERSION, **versions}, True, compute)
+        return Representation(name, {"name": name, "segmentation": segmentation_key(), **versions}, True, compute)
     view = get_view(spec.view)
 
     def compute(images, masks, um_per_px):

@@ -11,6 +11,8 @@ from importlib.resources import files
 import cv2
 import numpy as np
 
+from leukobench.files import file_digest
+
 SIDE = 96  # px of the network's square picture
 CHANNELS = (8, 16, 32, 36, 40)  # of the five levels, from 96 px down to 6 px
 WEIGHTS = "weights.npz"
@@ -74,6 +76,12 @@ def total(density: np.ndarray) -> np.ndarray:
 def _percentile(values, percent):
     at = int(percent / 100 * len(values))
     return np.partition(values, at)[at]
+
+
+@cache
+def weights_digest():
+    """SHA-256 of the file of weights."""
+    return file_digest(files(__package__) / WEIGHTS)
 
 
 @cache

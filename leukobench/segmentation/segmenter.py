@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
+from leukobench.cache import settings
 from leukobench.imaging.check import check_images
 from leukobench.segmentation import adaptation, granules, network
 
@@ -20,6 +21,12 @@ SPECK = 0.015  # of the nucleus: smaller parts are granules, smaller holes are c
 SPUR = 0.08  # of the cell's radius: what is thinner to both sides is no part of the cell
 FALLBACK_AXES = (0.30, 0.18)  # of the fallback cell and nucleus, as shares of the image's sides
 LEAST_SIDE = 8  # px below which nothing is searched
+
+
+def segmentation_key():
+    """What the masks depend on, as plain values for cache keys: version, constants and weights."""
+    decided = settings(__name__, *(module.__name__ for module in (network, adaptation, granules)))
+    return {"version": VERSION, "settings": decided, "weights": network.weights_digest()}
 
 
 def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):

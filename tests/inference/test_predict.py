@@ -227,7 +227,7 @@ def test_a_model_of_another_version_is_refused_unread(lda, tmp_path, monkeypatch
     path = tmp_path / "lda.zip"
     save_model(lda, path)
     monkeypatch.setattr("skops.io.load", lambda *a, **k: pytest.fail("the estimator was read"))
-    monkeypatch.setattr("leukobench.segmentation.VERSION", "another")
+    monkeypatch.setattr("leukobench.segmentation.segmenter.VERSION", "another")
     with pytest.raises(UsageError, match=r"other versions: features:core \w+, here \w+; train it again"):
         load_model(path)
 

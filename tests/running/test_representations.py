@@ -8,6 +8,7 @@ from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
 from leukobench.features import extract_features, feature_names
 from leukobench.imaging.io import read_image
+from leukobench.imaging.stain import Augmentation
 from leukobench.preparation.crops import crop_rows
 from leukobench.running.computing import compute_missing
 from leukobench.running.representations import get_representation, image_ids, load_rows, representation_key
@@ -101,3 +102,31 @@ def test_an_embedding_sees_copies_through_a_view(root, samples, tmp_path, monkey
 def test_unknown_kind_is_named(name):
     with pytest.raises(UsageError, match="unknown representation"):
         get_representation(name)
+
+
+@pytest.mark.parametrize(
+    ("constant", "stale"),
+    [
+        ("leukobench.segmentation.segmenter.LEAST_QUALITY", {"features:core", "features:core@scale", "pixels:scale"}),
+        ("leukobench.imaging.scale.RED_CELL_UM", {"features:core@scale", "pixels:scale"}),
+        ("leukobench.preparation.views.TYPICAL_CELL_UM", {"features:core@scale", "pixels:scale"}),
+    ],
+)
+def test_a_changed_constant_makes_what_it_decides_stale(monkeypatch, constant, stale):
+    names = {"features:core", "features:core@scale", "pixels:scale", "embedding:mobilenet_v2"}
+    before = {name: representation_key(name) for name in names}
+    monkeypatch.setattr(constant, 0.123)
+    assert {name for name in names if representation_key(name) != before[name]} == stale
+
+
+def test_changed_ranges_of_copies_make_them_stale(monkeypatch):
+    names = ["features:core@augmented", "features:core@scale"]
+    before = [representation_key(name) for name in names]
+    monkeypatch.setattr("leukobench.preparation.views.Augmentation", lambda: Augmentation(gain=0.2))
+    assert [representation_key(name) == key for name, key in zip(names, before, strict=True)] == [False, True]
+
+
+def test_other_weights_make_masks_stale(monkeypatch):
+    before = representation_key("features:core")
+    monkeypatch.setattr("leukobench.segmentation.network.weights_digest", lambda: "other")
+    assert representation_key("features:core") != before
