@@ -24,6 +24,7 @@ soak: $(STAMP)
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
 	$(VENV)/bin/numpydoc lint $$(git ls-files 'leukobench/*.py')
 
 $(STAMP): setup.cfg constraints.txt

@@ -111,6 +111,8 @@ def import_file(name, anew=False):
         sys.modules.pop(each, None)
     before = set(sys.modules) - {module_name}
     spec = importlib.util.spec_from_file_location(module_name, name)
+    if spec is None or spec.loader is None:
+        raise UsageError(f"{name} is no file of Python", "its name ends in .py")
     sys.modules[module_name] = module = importlib.util.module_from_spec(spec)
     FILES.add(module_name)
     sys.path.insert(0, os.path.dirname(name))

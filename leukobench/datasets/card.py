@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from leukobench.errors import UsageError
 from leukobench.imaging.scale import check_um_per_px
@@ -57,40 +57,40 @@ class DatasetCard:
     name: str
     title: str
     folder: str
-    labels: dict
-    counts: dict = field(default_factory=dict)
-    split_counts: dict = field(default_factory=dict)
+    labels: dict[str, str]
+    counts: dict[str, int] = field(default_factory=dict)
+    split_counts: dict[str, dict[str, int]] = field(default_factory=dict)
     url: str = ""
     doi: str = ""
     licence: str = "unknown"
     citation: str = ""
-    downloads: tuple = ()
+    downloads: tuple[str, ...] = ()
     um_per_px: float | None = None
     stain: str = "unknown"
     camera: str = "unknown"
     magnification: str = "unknown"
     groups: str = ""
     masks: bool = False
-    checksums: dict = field(default_factory=dict)
-    notes: tuple = ()
+    checksums: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     def __post_init__(self):
         check_pixel_size(self.um_per_px, self.name)
 
     @property
-    def total(self):
+    def total(self) -> int | None:
         """Number of images in the full release; None where there is no release."""
         return sum(self.counts.values()) or None
 
-    def code_counts(self):
+    def code_counts(self) -> dict[str, int]:
         """Give the number of images of each cell type in the full release, as a dict of code to int."""
-        totals = {}
+        totals: dict[str, int] = {}
         for label, count in self.counts.items():
             totals[self.labels[label]] = totals.get(self.labels[label], 0) + count
         return totals
 
 
-def check_pixel_size(um_per_px, where):
+def check_pixel_size(um_per_px: float | None, where: str) -> None:
     """Refuse what is no pixel size.
 
     Parameters
@@ -151,3 +151,12 @@ class Record(NamedTuple):
     second_label: str | None = None
     second_label_repeat: str | None = None
     doubt: str = ""
+
+
+class Source(Protocol):
+    """What can be registered as a dataset: an object or a module with a card and a reader."""
+
+    card: DatasetCard
+
+    def read(self, root: Path) -> list[Record]:
+        """Records of what lies in the card's folder below the data root."""

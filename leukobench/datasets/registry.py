@@ -5,7 +5,7 @@ from pathlib import Path
 
 from leukobench import plugins
 from leukobench.datasets import barcelona, cvb, folder, jiangxi, munich, raabin
-from leukobench.datasets.card import DatasetCard
+from leukobench.datasets.card import DatasetCard, Source
 from leukobench.datasets.names import check_name
 from leukobench.datasets.taxonomy import CELL_TYPES
 from leukobench.datasets.walk import subfolders
@@ -13,12 +13,12 @@ from leukobench.errors import UsageError, unknown
 from leukobench.inputs import as_words
 
 GROUP = "leukobench.datasets"  # of the entry points of installed packages
-DATASETS = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
-OWN = {}
+DATASETS: dict[str, Source] = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
+OWN: dict[str, Source] = {}
 """Name to source of those from outside the package, which are among `DATASETS` too."""
 
 
-def register(source):
+def register(source: Source) -> None:
     """Make a dataset known, with a reader of one's own.
 
     Parameters
@@ -53,7 +53,7 @@ def register(source):
     DATASETS[card.name] = OWN[card.name] = source
 
 
-def unregister(name):
+def unregister(name: str) -> None:
     """Forget a dataset that was registered."""
     del DATASETS[name], OWN[name]
 
@@ -65,7 +65,7 @@ def load_others():
         register(source)
 
 
-def get_dataset(name, root=None):
+def get_dataset(name: str, root: str | Path | None = None) -> Source:
     """Give a dataset by its name.
 
     Parameters

@@ -2,9 +2,13 @@
 
 import inspect
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from os import PathLike
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 GROUPS = ("morphology", "colour", "texture")
 UNITS = ("um", "um2", "1")
@@ -40,12 +44,12 @@ class Feature:
     group: str
     region: str
     unit: str
-    invariances: tuple
+    invariances: tuple[str, ...]
     formula: str
     source: str
 
 
-def features_from(table, *regions, group):
+def features_from(table: Iterable[tuple[str, str, str, str, str]], *regions: str, group: str) -> tuple[Feature, ...]:
     """A feature for each region and row of a table.
 
     Parameters
@@ -112,21 +116,21 @@ class FeaturePart:
     """
 
     name: str
-    features: tuple
-    reference: Callable
-    sets: tuple
-    only: Mapping = field(default_factory=dict)
+    features: tuple[Feature, ...]
+    reference: Callable[[np.ndarray, np.ndarray], Mapping[str, Any]]
+    sets: tuple[str, ...]
+    only: Mapping[str, Sequence[str]] = field(default_factory=dict)
     whole: bool = False
     version: str | None = None
     numba: str | None = None
-    cuda: Path | None = None
+    cuda: str | PathLike[str] | None = None
 
     @property
-    def columns(self):
+    def columns(self) -> tuple[str, ...]:
         """Names of its features."""
         return tuple(feature.name for feature in self.features)
 
-    def features_in(self, feature_set):
+    def features_in(self, feature_set: str) -> tuple[Feature, ...]:
         """Its features that a set has."""
         if feature_set not in self.sets:
             return ()
@@ -134,11 +138,12 @@ class FeaturePart:
         return tuple(feature for feature in self.features if feature.name in wanted)
 
     @property
-    def key(self):
+    def key(self) -> str:
         """What its numbers depend on, for cache keys; empty where that is not known."""
         if self.version is not None:
             return self.version
         try:
-            return f"{zlib.crc32(Path(inspect.getsourcefile(self.reference)).read_bytes()):08x}"
+            file = inspect.getsourcefile(self.reference)
+            return f"{zlib.crc32(Path(file).read_bytes()):08x}" if file else ""
         except (OSError, TypeError):  # built in, or typed at a prompt
             return ""

@@ -10,10 +10,10 @@ from leukobench.features import parts as own
 from leukobench.features.part import GROUPS, INVARIANCES, UNITS, FeaturePart
 
 GROUP = "leukobench.features"
-_PARTS = {}
+_PARTS: dict[str, FeaturePart] = {}
 
 
-def register(part):
+def register(part: FeaturePart) -> FeaturePart:
     """Add a part of features: its columns, and sets that are new, are there from then on.
 
     Processes that are started later see it where it is registered by an entry point of the group

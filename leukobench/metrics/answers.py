@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
@@ -31,8 +32,8 @@ class Answers:
     """
 
     true: np.ndarray
-    probabilities: np.ndarray | None
-    labels: tuple
+    probabilities: Any
+    labels: tuple[str, ...]
     averaged: np.ndarray
     called: np.ndarray | None = None
 

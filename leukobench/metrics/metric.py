@@ -5,8 +5,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import cloudpickle
+import numpy as np
 
 from leukobench import plugins
+from leukobench.metrics.answers import Answers
 
 
 @dataclass(frozen=True)
@@ -27,8 +29,8 @@ class Sums:
         up first, which saves time and memory.
     """
 
-    per_image: Callable
-    combine: Callable
+    per_image: Callable[[Answers], np.ndarray]
+    combine: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray]
     linear: bool = False
 
 
@@ -69,12 +71,12 @@ class Metric:
 
     name: str
     title: str
-    of: Callable
+    of: Callable[[Answers], float]
     sums: Sums | None = None
     higher_is_better: bool = True
     over_classes: bool = False
     bounded: bool = True
-    chance: Callable | None = None
+    chance: Callable[[int], float] | None = None
     shown: bool = True
 
     def __reduce__(self):
@@ -83,15 +85,15 @@ class Metric:
         return _unpacked, (plugins.used(), cloudpickle.dumps(vars(self)))
 
     @property
-    def sign(self):
+    def sign(self) -> int:
         """1 where more is better, else -1."""
         return 1 if self.higher_is_better else -1
 
-    def defined(self, answers):
+    def defined(self, answers: Answers) -> bool:
         """Whether there are classes enough."""
         return len(answers.present) >= 2 and (not self.over_classes or len(answers.averaged) >= 2)
 
-    def value(self, answers):
+    def value(self, answers: Answers) -> float:
         """The figure.
 
         Parameters

@@ -7,6 +7,7 @@ from leukobench.models.heads import HEADS
 from leukobench.models.network import LENET
 from leukobench.models.network.recipes import TRAININGS, VIEW, fine_tuned, lenet
 from leukobench.models.options import OPTIONS
+from leukobench.models.recipe import Recipe
 from leukobench.models.spec import ModelSpec
 from leukobench.models.variants import VARIANTS, frozen
 from leukobench.models.words import Base
@@ -56,5 +57,5 @@ BASES = {
 }
 """What a name can begin with."""
 
-OWN = {}
+OWN: dict[str, Recipe] = {}
 """Name to recipe of the models from outside the package, in the order in which they were registered."""

@@ -4,6 +4,7 @@ import functools
 import inspect
 import re
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sklearn.base import BaseEstimator, clone, is_classifier
 from sklearn.utils import get_tags
@@ -50,7 +51,7 @@ class Cloned:
         return imputed(estimator) if self.fills else estimator
 
 
-def register(name, model, reads=None, **facts):
+def register(name: str, model: Any, reads: str | None = None, **facts: Any) -> None:
     """Give a model of one's own a name and a place in every suite.
 
     Parameters

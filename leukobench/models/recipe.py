@@ -113,18 +113,18 @@ class Recipe:
         """Pickle what it is made of by value where it cannot be imported, so that it travels to other processes."""
         return _unpacked, (cloudpickle.dumps(vars(self)),)
 
-    def with_epochs(self, epochs):
+    def with_epochs(self, epochs: int | None) -> "Recipe":
         """The recipe with the epochs of a budget; the recipe itself where it has none or the budget is None."""
         if epochs is None or "epochs" not in self.defaults:
             return self
         return replace(self, defaults={**self.defaults, "epochs": epochs})
 
-    def told(self, description, source=""):
+    def told(self, description: str, source: str = "") -> "Recipe":
         """The recipe with more said of it and another source."""
         sources = [each for each in (self.source, source) if each]
         return replace(self, description=f"{self.description[:-1]}{description}.", source="; ".join(sources))
 
-    def with_fixed(self, params):
+    def with_fixed(self, params: Mapping[str, Any]) -> "Recipe":
         """The recipe with parameters that are fixed and left out of its search space.
 
         Parameters
@@ -139,7 +139,8 @@ class Recipe:
         if not params:
             return self
         space, defaults = ({k: v for k, v in each.items() if k not in params} for each in (self.space, self.defaults))
-        return replace(self, build=Fixed(self.build, dict(params)), space=space, defaults=defaults)
+        build = self.build and Fixed(self.build, dict(params))
+        return replace(self, build=build, space=space, defaults=defaults)
 
 
 def _unpacked(content):

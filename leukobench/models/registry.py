@@ -10,9 +10,9 @@ from leukobench.models.backbones import BACKBONES
 from leukobench.models.bases import BASES, OFFERED, OWN, STEPS, TABLES
 from leukobench.models.heads import HEADS
 from leukobench.models.outside import load_installed
-from leukobench.models.recipe import KINDS
+from leukobench.models.recipe import KINDS, Recipe
 from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of, tell_renamed
-from leukobench.models.words import checked
+from leukobench.models.words import Step, checked
 from leukobench.preparation.crops import crop_view
 from leukobench.preparation.views import get_view
 
@@ -42,7 +42,7 @@ class Models(Mapping):
 MODELS = Models()
 
 
-def get_model(name):
+def get_model(name: str) -> Recipe:
     """Look up a model.
 
     Parameters
@@ -74,7 +74,7 @@ def get_model(name):
     base = _base(spec)
     start = recipe = base.make(spec.argument)
     fixed = checked(spec.params, start.defaults, start.space, base.name)
-    steps = []
+    steps: list[tuple[Step, dict]] = []
     for asked in spec.steps:
         step = _step(asked.name, recipe, steps)
         steps.append((step, checked(asked.params, step.parameters(), step.space, step.name)))

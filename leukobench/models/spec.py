@@ -9,7 +9,9 @@ the view that the pictures are seen through, and "+" is "and then this step". Wh
 import math
 import re
 import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from leukobench.errors import UsageError
 from leukobench.text import split_outside
@@ -45,7 +47,7 @@ class StepSpec:
     """
 
     name: str
-    params: tuple = ()
+    params: Mapping[str, Any] | tuple = ()
 
     def __post_init__(self):
         object.__setattr__(self, "params", tuple(sorted(dict(self.params).items())))
@@ -78,10 +80,10 @@ class ModelSpec:
     """
 
     base: str
-    argument: tuple = ()
-    params: tuple = ()
+    argument: tuple[str, ...] = ()
+    params: Mapping[str, Any] | tuple = ()
     view: str = ""
-    steps: tuple = ()
+    steps: tuple[StepSpec, ...] = ()
 
     def __post_init__(self):
         object.__setattr__(self, "params", tuple(sorted(dict(self.params).items())))
@@ -91,7 +93,7 @@ class ModelSpec:
             object.__setattr__(self, "argument", (*chain[1 : first + 1], ":".join(chain[first + 1 :])))
 
     @classmethod
-    def parse(cls, text):
+    def parse(cls, text: str) -> "ModelSpec":
         """Read a name.
 
         The path of an ONNX file needs no quotes where it ends in ".onnx". The forms of version 0.1 are read for one
@@ -118,7 +120,9 @@ class ModelSpec:
         head = _HEAD.match(whole)
         if not head:
             raise UsageError(f"'{text}' is no name", HINT)
-        views, steps, end, old = [], [], head.end(), False
+        views: list[str] = []
+        steps: list[StepSpec] = []
+        end, old = head.end(), False
         while part := _PART.match(whole, end):
             old |= part["sign"] == "~" or (part["sign"] == "@" and bool(steps))
             end = part.end()

@@ -5,7 +5,7 @@ were tuned and fitted without them; no protocol can ask for anything else.
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from leukobench import plugins
@@ -48,7 +48,7 @@ class Protocol:
     column: str
     title: str
     where: str
-    fits: Callable
+    fits: Callable[[Sequence[str]], list[tuple[str, tuple[str, ...], tuple[str, ...]]]]
     row: str = "{protocol}: {train}"
     needs: int = 2
     order: float = 100
@@ -104,7 +104,7 @@ PROTOCOLS = {
 BUILT_IN = frozenset(PROTOCOLS)
 
 
-def register(protocol):
+def register(protocol: Protocol) -> Protocol:
     """Give a protocol a place in suites and tables.
 
     A package does the same for all who install it with an entry point of the group ``leukobench.protocols`` that names

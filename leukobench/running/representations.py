@@ -1,6 +1,7 @@
 """Representations: images as rows of numbers, each computed once and cached by content."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 import pandas as pd
@@ -35,7 +36,7 @@ class Representation:
     name: str
     key: dict
     needs_masks: bool
-    compute: callable = dataclasses.field(compare=False)
+    compute: Callable = dataclasses.field(compare=False)
     copies: int = 0
 
 
