@@ -16,8 +16,10 @@ Data = Annotated[str | None, typer.Option(help="Data root; else LEUKOBENCH_DATA,
 SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
 Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
-BudgetName = Annotated[str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs.")]
-LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15.")]
+BudgetName = Annotated[
+    str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs; default: the suite's.")
+]
+LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15; default: the suite's.")]
 Out = Annotated[Path | None, typer.Option(help="Run folder; default results/runs/<suite>.")]
 Jobs = Annotated[int | None, typer.Option(help=JOBS, min=1)]
 ModelFiles = Annotated[

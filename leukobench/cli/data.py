@@ -50,8 +50,10 @@ def data_ls(data: Data = None):
 @app.command("index")
 def data_index(
     data: Data = None,
-    out: Annotated[Path, typer.Option(help="File to write; the ending follows --format.")] = Path("index.csv"),
-    format: Annotated[str | None, typer.Option(help="csv, parquet or pkl; default: by the ending of --out.")] = None,
+    out: Annotated[
+        Path, typer.Option(help="File to write; its ending says the format, where --format does not.")
+    ] = Path("index.csv"),
+    format: Annotated[str | None, typer.Option(help="csv, parquet or pkl; else as the ending of --out.")] = None,
 ):
     """Write one row per image: label, levels, group, size, brightness, sha256, status and reason.
 

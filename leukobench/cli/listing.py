@@ -26,7 +26,9 @@ def _suites():
 
 @models.command("ls")
 def models_ls(
-    family: Annotated[str | None, typer.Option(help="control, classical, embedding or fine-tuned.")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="control, classical, embedding, fine-tuned, fused or pictures.")
+    ] = None,
     format: Annotated[str, typer.Option(help="table, md or json.")] = "table",
 ):
     """Show the registered models, whether they can run here, and the names that are made on demand.

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Jobs, LevelName, ModelFiles, console, show, split_names
+from leukobench.cli.common import Data, Device, Jobs, ModelFiles, console, show, split_names
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -16,7 +16,7 @@ def predict(
     model_file: ModelFiles = None,
     train: Annotated[str | None, typer.Option(help="Comma-separated datasets to train on.")] = None,
     data: Data = None,
-    level: LevelName = None,
+    level: Annotated[str | None, typer.Option(help="L5, L8, L11 or L15; default: L5.")] = None,
     um_per_px: Annotated[float | None, typer.Option(help="Micrometres per pixel of the images to predict.")] = None,
     out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
     explain: Annotated[Path | None, typer.Option(help="Folder for Grad-CAM pictures; networks only.")] = None,

@@ -152,7 +152,8 @@ def load_model(path):
     except UsageError as error:
         raise UsageError(f"cannot use {path}: {error.message}", error.hint or AGAIN) from error
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror or error}", AGAIN) from error
+        hint = "name a file that --save has written"
+        raise UsageError(f"cannot read {path}: {error.strerror or error}", hint) from error
     except ValidationError as error:
         first = error.errors()[0]
         reason = f"{'.'.join(map(str, ('card', *first['loc'])))}: {first['msg']}"

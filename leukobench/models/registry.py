@@ -117,7 +117,7 @@ def _step(name, recipe, before):
         if not renamed:
             taken = " or ".join(KINDS[kind] for kind in step.takes) if step else ""
             what = f"'{name}' takes {taken}" if step else f"unknown step '{name}'"
-            raise UsageError(f"{what}; {recipe.name} is {KINDS[recipe.kind]}", f"known here: {_fitting(recipe)}")
+            raise UsageError(f"{what}; {recipe.name} is {KINDS[recipe.kind]}", f"what fits: {_fitting(recipe)}")
         step = renamed[0]
     for other, _ in before:
         if both := step.decides & other.decides:

@@ -101,7 +101,7 @@ def checked(params, defaults, space, owner):
     Raises
     ------
     UsageError
-        For a name that is not in `defaults`, or a value of another type.
+        For a name that is not in `defaults`, or a value of another type, or a count below one.
 
     Examples
     --------
@@ -117,6 +117,9 @@ def checked(params, defaults, space, owner):
             value = kind(value)
         if defaults[name] is not None and not isinstance(value, kind):
             raise UsageError(f"{owner}[{name}={value}]: {name} is of type {kind.__name__}", f"such as {defaults[name]}")
+        # Whole numbers are counts here; an own search space may begin below one.
+        if kind is int and value < (least := min(1, defaults[name], getattr(space.get(name), "low", 1))):
+            raise UsageError(f"{owner}[{name}={value}]: {name} is {least} at least", f"such as {defaults[name]}")
         if choices and value not in choices:
             raise UsageError(f"{owner}[{name}={value}]: unknown {name}", f"known: {', '.join(map(str, choices))}")
         values[name] = value

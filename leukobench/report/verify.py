@@ -6,7 +6,7 @@ from pydantic import TypeAdapter
 
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
-from leukobench.metrics.catalogue import DEFAULT
+from leukobench.metrics.catalogue import DEFAULT, get_metric
 from leukobench.readback import DamagedFile, read_json
 from leukobench.report.reader import PLANNED, Run, read_record
 from leukobench.report.tables import render, report_of
@@ -124,15 +124,22 @@ def _ranked_by(folder):
     try:
         table = read_json(folder / "leaderboard.json", TypeAdapter(dict), "table")
     except (OSError, DamagedFile):
-        return DEFAULT  # the table is found to be damaged when it is compared
-    return str(table.get("metric", DEFAULT))
+        return DEFAULT.name  # the table is found to be damaged when it is compared
+    return str(table.get("metric", DEFAULT.name))
 
 
 def _check_tables(run, verdict):
+    name = _ranked_by(run.folder)
     try:
-        files = render(report_of(run, rank_by=_ranked_by(run.folder)))
+        metric = get_metric(name)
+    except UsageError:
+        hint = "where a file of your own adds it, name the file before the command: --use my_metric.py"
+        verdict.wrong.append(f"the tables: ranked by '{name}', a metric that is not known; {hint}")
+        return
+    try:
+        files = render(report_of(run, rank_by=metric))
     except UsageError as error:
-        verdict.wrong.append(error.message)
+        verdict.wrong.append(f"the tables: not computed again ({error})")
         return
     for name, text in files.items():
         verdict.tables += 1

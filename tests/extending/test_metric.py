@@ -10,6 +10,7 @@ from leukobench import metrics, plugins
 from leukobench.errors import UsageError
 from leukobench.metrics import Metric, catalogue
 from leukobench.report import build_report
+from leukobench.report.verify import verify
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +69,15 @@ def test_models_are_ranked_by_it_with_an_interval(folder, file, command, monkeyp
     assert found["metric"] == "top_two"
     assert "share among the two most probable, shared scoring" in found["protocol_line"]
     assert "tables are what the run wrote" in command("--use", file, "verify", folder)
+
+
+def test_tables_that_are_ranked_by_it_are_not_verified_without_its_file(folder, file, command, monkeypatch):
+    command("--use", file, "report", folder, "--rank-by", "top_two")
+    monkeypatch.delitem(catalogue.METRICS, "top_two", raising=False)
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    [wrong] = verify(folder).wrong
+    assert "ranked by 'top_two'" in wrong
+    assert "--use my_metric.py" in wrong
 
 
 def test_it_goes_along_to_processes_that_were_just_started(folder, file, own, monkeypatch):
