@@ -67,6 +67,29 @@ def _first_line(error):
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
+def in_one_line(error):
+    """An error of code that is not ours, whose own words may fail too: its type, and the first line that it says.
+
+    Parameters
+    ----------
+    error : BaseException
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> in_one_line(ValueError("no images\\nand more")), in_one_line(SystemExit())
+    ('ValueError: no images', 'SystemExit: ')
+    """
+    try:
+        said = str(error)
+    except Exception:
+        said = "it cannot say why"
+    return f"{type(error).__name__}: {said}".splitlines()[0]
+
+
 def unknown(kind, name, known, see=""):
     """The error for a name that is none of those there are.
 

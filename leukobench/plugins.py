@@ -15,8 +15,9 @@ from traceback import extract_tb
 
 import cloudpickle
 
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, in_one_line
 
+FAULTS = (Exception, SystemExit)  # of a file that is imported: one that was meant to be run may end with sys.exit()
 FILES: set[str] = set()  # names of modules that are files which were named
 BESIDE: set[str] = set()  # and of those from beside them
 VARIABLE = "LEUKOBENCH_USE"
@@ -71,9 +72,9 @@ def load(group):
     for point in entry_points(group=group):
         try:
             found[point.name] = point.load()
-        except Exception as error:
+        except FAULTS as error:
             hint = f"mend or remove the package that has the entry point {point.name} of {group}"
-            raise UsageError(f"cannot import {point.value}: {type(error).__name__}: {error}", hint) from error
+            raise UsageError(f"cannot import {point.value}: {in_one_line(error)}", hint) from error
     return {name: one for name, one in found.items() if not isinstance(one, type(sys))}
 
 
@@ -82,7 +83,7 @@ def _import(name):
         return import_file(name) if name.endswith(".py") else importlib.import_module(name)
     except UsageError:
         raise
-    except Exception as error:
+    except FAULTS as error:
         hint = "give a module that can be imported, or a file that ends in .py"
         raise UsageError(f"cannot import {name}: {in_words(error, name)}", hint) from error
 
@@ -151,4 +152,4 @@ def files_beside(module):
 def in_words(error, file):
     """What an error of an imported file says, and in which of its lines."""
     lines = [frame.lineno for frame in extract_tb(error.__traceback__) if frame.filename == file]
-    return f"{f'line {lines[-1]}: ' if lines else ''}{type(error).__name__}: {error}"
+    return f"{f'line {lines[-1]}: ' if lines else ''}{in_one_line(error)}"

@@ -10,7 +10,7 @@ from leukobench.errors import UsageError, unknown
 from leukobench.models.bases import OWN
 from leukobench.models.outside import register
 from leukobench.models.recipe import Recipe
-from leukobench.plugins import import_file, in_words
+from leukobench.plugins import FAULTS, import_file, in_words
 
 
 def register_file(text):
@@ -40,7 +40,7 @@ def register_file(text):
         module = import_file(str(path), anew=True)
     except UsageError:
         raise
-    except Exception as error:
+    except FAULTS as error:
         raise UsageError(f"{path.name} fails: {in_words(error, str(path))}", "mend it and start again") from error
     registered = [name for name, recipe in OWN.items() if recipe is not before.get(name)]
     held = {name: value for name, value in vars(module).items() if not name.startswith("_") and _own(value, module)}

@@ -11,10 +11,10 @@ from pebble import ProcessExpired
 
 from leukobench import segmentation
 from leukobench.cache import TableCache
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, in_one_line
 from leukobench.imaging.io import ImageError, read_image
 from leukobench.inputs import locate
-from leukobench.running.pool import LocalPool, how_it_ended
+from leukobench.running.pool import LocalPool, how_it_ended, is_the_users
 from leukobench.running.representations import get_representation, image_ids, names_in
 
 BATCH = 32  # images that one worker is given at a time
@@ -209,10 +209,12 @@ def _compute(cache, device, names, ids, images, um_per_px, failed):
             if len(table) != len(images):
                 raise ValueError(f"{len(table)} rows for {len(images)} images")
         except MemoryError as error:
-            failed[name] = "oom", f"MemoryError: {error}"
+            failed[name] = "oom", in_one_line(error)
             continue
-        except Exception as error:  # whatever a network or a feature does wrong is its own failure, never a crash
-            failed[name] = "error", f"{type(error).__name__}: {error}".splitlines()[0]
+        except BaseException as error:  # whatever a network or a feature does wrong is its own failure, never a crash
+            if is_the_users(error):
+                raise
+            failed[name] = "error", in_one_line(error)
             continue
         table.index = ids
         table.columns = table.columns.astype(str)

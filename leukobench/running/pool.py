@@ -100,6 +100,11 @@ def is_worker():
     return _isolated
 
 
+def is_the_users(error):
+    """Whether an error stops this process because somebody asked for it; workers are not asked."""
+    return isinstance(error, KeyboardInterrupt) and not is_worker()
+
+
 def how_it_ended(error):
     """What a `pebble.ProcessExpired` says, in words."""
     how = f"signal {-error.exitcode}" if error.exitcode < 0 else f"exit code {error.exitcode}"

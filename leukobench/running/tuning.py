@@ -9,6 +9,7 @@ from sklearn.utils.validation import has_fit_parameter
 
 from leukobench.metrics import Answers
 from leukobench.metrics.catalogue import DEFAULT
+from leukobench.metrics.scoring import check_probabilities
 from leukobench.models.recipe import COSTS
 from leukobench.running.folds import derive_seed, inner_folds
 
@@ -76,9 +77,15 @@ class Fitted:
         ValueError
             Where the model returns something that is no probability.
         """
-        given = self.estimator.predict_proba(_themselves(X))
-        if not np.isfinite(given).all():
-            raise ValueError(f"the model returned {np.sum(~np.isfinite(given))} probabilities that are not finite")
+        given = np.asarray(self.estimator.predict_proba(_themselves(X)), dtype=float)
+        if given.shape != (len(X), len(self.classes)):
+            raise ValueError(f"the model gave {given.shape} for {len(X)} images and {len(self.classes)} classes")
+        check_probabilities(given)
+        if not np.allclose(given.sum(axis=1), 1, atol=1e-3):
+            raise ValueError("the model gave probabilities that do not add up to 1")
+        codes = np.arange(len(self.classes))
+        if not np.array_equal(getattr(self.estimator, "classes_", codes), codes):
+            raise ValueError("the model has other classes_ than those it was fitted on, sorted")
         probabilities = np.zeros((len(X), len(head)))
         probabilities[:, [list(head).index(name) for name in self.classes]] = given
         return probabilities

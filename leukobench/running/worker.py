@@ -11,18 +11,20 @@ import time
 import traceback
 from pathlib import Path
 
+from leukobench.errors import in_one_line
 from leukobench.files import locked
 from leukobench.readback import DamagedFile
 from leukobench.running.cell import run_cell
 from leukobench.running.environment import describe_environment
 from leukobench.running.journal import StorageLost, open_storage
 from leukobench.running.plan import head_of
-from leukobench.running.pool import is_worker
+from leukobench.running.pool import is_the_users, is_worker
 from leukobench.running.records import without_places
 from leukobench.running.store import RunFolder
 
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 FAILURES = ("error", "oom", "timeout", "killed")
+MOST_TOLD = 20_000  # characters of a traceback; what a model says may be of any length
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
@@ -78,8 +80,8 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
                 )
         except MemoryError as error:
             return failure(cell, "oom", error, time.perf_counter() - start, facts)
-        except Exception as error:  # whatever a model does wrong is a record, never a crash
-            if _is_the_machine(error, store):
+        except BaseException as error:  # whatever a model does wrong, sys.exit() included, is a record, never a crash
+            if is_the_users(error) or _is_the_machine(error, store):
                 raise
             return failure(cell, "error", error, time.perf_counter() - start, facts)
         record = describe(cell, facts) | {"status": "ok", "error": "", "error_kind": ""} | found
@@ -126,9 +128,9 @@ def failure(cell, status, error, seconds, facts=None):
     """
     return describe(cell, facts) | {
         "status": status,
-        "error": without_places(f"{type(error).__name__}: {error}".splitlines()[0])[:500],
+        "error": without_places(in_one_line(error))[:500],
         "error_kind": status,
-        "traceback": without_places("".join(traceback.format_exception(error))),
+        "traceback": without_places("".join(traceback.format_exception(error)))[-MOST_TOLD:],
         "head_classes": [],
         "left_out_classes": {},
         "params": [],

@@ -3,6 +3,7 @@
 import dataclasses
 import multiprocessing
 import os
+import sys
 
 import numpy as np
 import pandas as pd
@@ -27,6 +28,10 @@ def raises(images, masks, um_per_px):
     raise RuntimeError("takes one image at a time\nand more lines")
 
 
+def ends_the_program(images, masks, um_per_px):
+    sys.exit("no network here")
+
+
 def eats_memory(images, masks, um_per_px):
     raise MemoryError("no memory left")
 
@@ -41,6 +46,7 @@ def loses_rows(images, masks, um_per_px):
 
 BROKEN = {
     "raises": (raises, "error", "RuntimeError: takes one image at a time"),
+    "ends_the_program": (ends_the_program, "error", "SystemExit: no network here"),
     "eats_memory": (eats_memory, "oom", "no memory left"),
     "loses_rows": (loses_rows, "error", "rows for"),
 }

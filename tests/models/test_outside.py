@@ -122,6 +122,7 @@ def test_what_decides_is_in_the_fingerprint():
         ("from sklearn.naive_bayes import GaussianNB\na = GaussianNB()\nb = GaussianNB()", "", "2 classifiers: a, b"),
         ("from sklearn.naive_bayes import GaussianNB\nforest = GaussianNB()", ":forrest", "did you mean 'forest'"),
         ("x = 1\n1 / 0", "", "fails: line 2: ZeroDivisionError"),
+        ("import sys\nsys.exit()", "", "fails: line 2: SystemExit"),
         ("x = (", "", "fails: SyntaxError"),
         ("import no_such_module", "", "No module named"),
     ],

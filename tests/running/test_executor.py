@@ -1,6 +1,7 @@
 import dataclasses
 import json
 import os
+import sys
 import time
 
 import numpy as np
@@ -86,6 +87,27 @@ def exits(params, seed):
     os._exit(3)
 
 
+def ends_the_program(params, seed):
+    sys.exit(3)
+
+
+def is_stopped(params, seed):
+    raise KeyboardInterrupt  # by nobody who could press Ctrl-C: that is the parent's
+
+
+class Speechless(Exception):
+    def __str__(self):
+        raise RuntimeError("no words")
+
+
+def cannot_say_why(params, seed):
+    raise Speechless
+
+
+def says_too_much(params, seed):
+    raise ValueError("far too much " * 100_000)
+
+
 def sleeps(params, seed):
     time.sleep(600)
 
@@ -106,6 +128,10 @@ def gives_nan(params, seed):
 BROKEN = {
     "raises": (raises, "error", "this model always fails"),
     "exits": (exits, "killed", "exit code 3"),
+    "ends_the_program": (ends_the_program, "error", "SystemExit: 3"),
+    "is_stopped": (is_stopped, "error", "KeyboardInterrupt"),
+    "cannot_say_why": (cannot_say_why, "error", "Speechless: it cannot say why"),
+    "says_too_much": (says_too_much, "error", "far too much"),
     "sleeps": (sleeps, "timeout", "limit of 8 s"),
     "out_of_memory": (out_of_memory, "oom", "no memory left"),
     "gives_nan": (gives_nan, "error", "not finite"),
@@ -133,6 +159,7 @@ def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite,
         assert by_model[name]["status"] == status, by_model[name]
         assert words in by_model[name]["error"]
         assert run_folder.read_record(by_model[name]["fingerprint"])["traceback"]
+        assert len(json.dumps(by_model[name])) < 30_000
 
 
 def test_damaged_record_counts_as_none_and_is_named(cells, suite, run_folder, caplog):

@@ -104,6 +104,45 @@ def test_one_class_is_an_error_that_says_so(problem):
         Fitted(knn_recipe(), {"n_neighbors": 3}, 0, X[:20], y[:20], y[:20])
 
 
+class Gives(DummyClassifier):
+    """Gives what it is made of in place of probabilities."""
+
+    def __init__(self, change):
+        super().__init__(strategy="prior")
+        self.change = change
+
+    def predict_proba(self, X):
+        return self.change(super().predict_proba(X))
+
+
+class Backwards(DummyClassifier):
+    """Has its classes, and its columns, the other way round."""
+
+    def fit(self, X, y):
+        super().fit(X, y)
+        self.classes_ = self.classes_[::-1]
+        return self
+
+
+@pytest.mark.parametrize(
+    ("estimator", "words"),
+    [
+        (Gives(lambda given: given - 0.75), "negative or not finite"),
+        (Gives(lambda given: given * np.nan), "negative or not finite"),
+        (Gives(lambda given: given * 3), "do not add up to 1"),
+        (Gives(lambda given: given[:, :1]), r"gave \(4, 1\) for 4 images and 2 classes"),
+        (Gives(lambda given: given[:1]), r"gave \(1, 2\) for 4 images"),
+        (Gives(lambda given: None), r"gave \(\) for"),
+        (Backwards(), "other classes_"),
+    ],
+)
+def test_what_is_no_probability_is_the_models_failure_and_not_that_of_the_report(estimator, words):
+    X, y = np.zeros((4, 2)), np.array(["LY", "MO", "LY", "MO"])
+    recipe = Recipe("own", "classical", "features:core", lambda params, seed: estimator)
+    with pytest.raises(ValueError, match=words):
+        Fitted(recipe, {}, 0, X, y, y).predict_proba(X, ["LY", "MO"])
+
+
 class Told(DummyClassifier):
     """Keeps what its `fit` is told."""
 

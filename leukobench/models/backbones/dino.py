@@ -5,7 +5,7 @@ from functools import lru_cache, partial
 from pathlib import Path
 
 from leukobench.cache import cache_folder
-from leukobench.errors import UsageError, unknown
+from leukobench.errors import UsageError, in_one_line, unknown
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD, Backbone
 from leukobench.models.backbones.hub import GET_TIMM, MIDDLE, at_size, load_timm, not_fetched, timm_command
 from leukobench.models.backbones.libraries import import_deep
@@ -153,8 +153,9 @@ def _load_dinobloom(architecture, weights, input_size):
         published = torch.load(weights, map_location="cpu", weights_only=True)["teacher"]
         network.load_state_dict(_in_timm_names(published))
     except Exception as error:  # torch's safe reader has no exception of its own for a file that it cannot read
-        reason = f"{type(error).__name__}: {error}".splitlines()[0]
-        raise UsageError(f"{weights} is not a weights file of DinoBloom ({reason})", "download it anew") from error
+        raise UsageError(
+            f"{weights} is not a weights file of DinoBloom ({in_one_line(error)})", "download it anew"
+        ) from error
     return at_size(network, input_size)
 
 
