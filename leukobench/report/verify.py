@@ -134,7 +134,7 @@ def _check_tables(run, verdict):
         metric = get_metric(name)
     except UsageError:
         hint = "where a file of your own adds it, name the file before the command: --use my_metric.py"
-        verdict.wrong.append(f"the tables: ranked by '{name}', a metric that is not known; {hint}")
+        verdict.wrong.append(f"leaderboard.json: ranked by '{name}', a metric that is not known; {hint}")
         return
     try:
         files = render(report_of(run, rank_by=metric))
