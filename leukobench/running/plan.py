@@ -237,8 +237,9 @@ def build_plan(suite, samples):
             shared = sorted(set(head) & classes[target])
             if len(shared) < 2:
                 names = ", ".join(shared) or "none"
+                who = f"{target} has" if sources == (target,) else f"{train} and {target} share"
                 raise UsageError(
-                    f"{train} and {target} share {len(shared)} class(es) at {suite.level} ({names})"
+                    f"{who} {len(shared)} class(es) at {suite.level} ({names})"
                     f" with at least {suite.min_source_images} source images",
                     "leave one of them out with --datasets, or choose another --level",
                 )
