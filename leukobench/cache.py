@@ -17,6 +17,7 @@ from leukobench.files import atomic_write, content_hash
 from leukobench.readback import DamagedFile, read_table, understanding
 
 log = logging.getLogger(__name__)
+WRITTEN_OUT = 64  # numbers of an array that somebody has written down, not computed
 
 
 def cache_folder():
@@ -43,7 +44,9 @@ def settings(*names):
     Parameters
     ----------
     *names : str
-        Of modules. Of their names in capitals those count whose values are numbers, texts, or lists of these.
+        Of modules. Of their names in capitals those count whose values are numbers, texts, lists of these, or arrays
+        of at most `WRITTEN_OUT` numbers: longer ones are tables that are computed, and may differ between processors
+        in their last digits.
 
     Returns
     -------
@@ -61,8 +64,15 @@ def settings(*names):
     for module in names:
         for name, value in vars(import_module(module)).items():
             with contextlib.suppress(TypeError):  # what JSON does not know is made of code or of the others
-                found |= {f"{module}.{name}": json.dumps(value)} if name.isupper() else {}
+                found |= {f"{module}.{name}": json.dumps(value, default=_numbers)} if name.isupper() else {}
     return content_hash(found)
+
+
+def _numbers(value):
+    """A short array as JSON knows it."""
+    if isinstance(value, np.ndarray) and value.size <= WRITTEN_OUT:
+        return value.astype(float).round(9).tolist()
+    raise TypeError(f"{type(value).__name__} is no plain value")
 
 
 class TableCache:

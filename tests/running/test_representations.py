@@ -105,17 +105,19 @@ def test_unknown_kind_is_named(name):
 
 
 @pytest.mark.parametrize(
-    ("constant", "stale"),
+    ("constant", "value", "stale"),
     [
-        ("leukobench.segmentation.segmenter.LEAST_QUALITY", {"features:core", "features:core@scale", "pixels:scale"}),
-        ("leukobench.imaging.scale.RED_CELL_UM", {"features:core@scale", "pixels:scale"}),
-        ("leukobench.preparation.views.TYPICAL_CELL_UM", {"features:core@scale", "pixels:scale"}),
+        ("segmentation.segmenter.LEAST_QUALITY", 0.123, {"features:core", "features:core@scale", "pixels:scale"}),
+        ("imaging.scale.RED_CELL_UM", 0.123, {"features:core@scale", "pixels:scale"}),
+        ("preparation.views.TYPICAL_CELL_UM", 0.123, {"features:core@scale", "pixels:scale"}),
+        ("imaging.stain.normalise.REFERENCE_STAINS", np.eye(3)[:2], {"features:core@scale", "pixels:scale"}),
+        ("imaging.stain.normalise.REFERENCE_LAB_MEAN", np.ones(3), {"features:core@scale", "pixels:scale"}),
     ],
 )
-def test_a_changed_constant_makes_what_it_decides_stale(monkeypatch, constant, stale):
+def test_a_changed_constant_makes_what_it_decides_stale(monkeypatch, constant, value, stale):
     names = {"features:core", "features:core@scale", "pixels:scale", "embedding:mobilenet_v2"}
     before = {name: representation_key(name) for name in names}
-    monkeypatch.setattr(constant, 0.123)
+    monkeypatch.setattr(f"leukobench.{constant}", value)
     assert {name for name in names if representation_key(name) != before[name]} == stale
 
 
