@@ -10,8 +10,9 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from leukobench.datasets.audit import examine, mark_repeats
+from leukobench.datasets.audit import examine
 from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
+from leukobench.datasets.repeats import mark_repeats, mark_same_cells
 from leukobench.datasets.taxonomy import LEVELS, to_level
 from leukobench.errors import UsageError, unknown
 from leukobench.files import keep_result
@@ -40,6 +41,7 @@ COLUMNS = {
     "mask": "str",
     "second_label": "str",
     "second_label_repeat": "str",
+    "same_cell": "str",
 }
 STATUSES = (
     *("ok", "not_an_image", "truncated", "too_large", "unreadable"),
@@ -75,9 +77,10 @@ def build_index(root, names=None, progress=None, jobs=None):
     DataFrame
         One row per file, sorted by dataset and path, with the columns and dtypes of `COLUMNS`. `path` and `mask` are
         relative to the root, with forward slashes, spelled so that `leukobench.inputs.locate` finds the files again.
-        `status` is one of `STATUSES`; rows that are not "ok" have a `reason`. Byte-identical files are looked for over
-        all datasets read. Unknown labels, groups and the like are missing values. `synthetic` is true where the root
-        holds a file `PHANTOM.json`.
+        `status` is one of `STATUSES`; rows that are not "ok" have a `reason`. Byte-identical files and pictures of the
+        same cell are looked for over all datasets read: `same_cell` is the path of the first picture of a cell that
+        several of its dataset show. Unknown labels, groups and the like are missing values. `synthetic` is true where
+        the root holds a file `PHANTOM.json`.
 
     Raises
     ------
@@ -99,6 +102,7 @@ def build_index(root, names=None, progress=None, jobs=None):
     )
     index = index.astype(COLUMNS)
     mark_repeats(index)
+    mark_same_cells(index, [each["structure"] for each in facts])
     return index
 
 
@@ -113,9 +117,10 @@ def index_hash(index):
     Returns
     -------
     str
-        SHA-256, in hexadecimal, over dataset, path, sha256, code, group and status of all rows in sorted order.
+        SHA-256, in hexadecimal, over dataset, path, sha256, code, group, same_cell and status of all rows in sorted
+        order.
     """
-    rows = index[["dataset", "path", "sha256", "code", "group", "status"]].astype(object)
+    rows = index[["dataset", "path", "sha256", "code", "group", "same_cell", "status"]].astype(object)
     lines = sorted(json.dumps([None if value != value else value for value in row]) for row in rows.to_numpy())
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 

@@ -94,7 +94,8 @@ def select_samples(index, suite):
     Returns
     -------
     pandas.DataFrame
-        One row per usable image: dataset, path, sha256, class, group (text or None), um_per_px.
+        One row per usable image: dataset, path, sha256, class, group (text or None), um_per_px. Pictures of one cell
+        have one group, and so have slides that share a cell.
 
     Raises
     ------
@@ -110,9 +111,18 @@ def select_samples(index, suite):
             "see `leukobench data index` for what was found, and narrow the run with --datasets",
         )
     usable = usable[usable["dataset"].isin(suite.datasets)]
-    group = usable["group"].astype(object).where(usable["group"].notna(), None)
-    samples = usable[["dataset", "path", "sha256", "um_per_px"]].assign(group=group)
+    samples = usable[["dataset", "path", "sha256", "um_per_px"]].assign(group=_groups(usable))
     return samples.assign(**{"class": usable[suite.level].astype(str)}).reset_index(drop=True)
+
+
+def _groups(usable):
+    """Name what must stay together: the group, of several that show one cell the first, else the cell itself."""
+    group = usable["group"].astype(object).where(usable["group"].notna(), None)
+    for cell, rows in usable.groupby("same_cell"):
+        names = [name for name in group[rows.index].unique() if name is not None] or [cell]
+        joined = (usable["dataset"] == rows["dataset"].iloc[0]) & group.isin(names)
+        group[joined | group.index.isin(rows.index)] = names[0]
+    return group
 
 
 def level_notes(index, suite):

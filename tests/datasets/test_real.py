@@ -103,6 +103,13 @@ def test_every_trap_is_found(index):
     assert "EO_225902.jpg (EO)" in reasons["BNE_191112.jpg"]
 
 
+def test_cells_that_were_photographed_twice(index):
+    twice = index[index["same_cell"].notna()]
+    pairs = twice.groupby("same_cell")["path"].agg(lambda paths: sorted(path[-7:-4] for path in paths))
+    assert pairs.tolist() == [["157", "158"], ["166", "171"], ["167", "169"]]
+    assert (twice["status"] == "ok").all()
+
+
 def test_the_second_acquisition_of_barcelona(index):
     """Size and class are confounded: 360x360 is almost all IG, and every NEUTROPHIL is 366x369."""
     rows = index[(index["dataset"] == "barcelona") & (index["status"] != "not_an_image")]
