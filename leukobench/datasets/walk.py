@@ -13,7 +13,7 @@ from pathlib import Path
 from leukobench.errors import UsageError
 from leukobench.inputs import spell
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff"})
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"})
 
 
 def subfolders(folder):

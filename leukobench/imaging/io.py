@@ -1,18 +1,20 @@
 """Decode image files to RGB arrays, and say plainly when a file cannot be used.
 
-Formats are told by their first bytes, never by the file name: JPEG, PNG, BMP and TIFF. JPEG goes through OpenCV,
+Formats are told by their first bytes, never by the file name: JPEG, PNG, BMP, TIFF and WebP. JPEG goes through OpenCV,
 which takes 0.4 ms for a 360x363 file where Pillow takes 1.0 ms and gives the same pixels (compared on 3,500 files).
-Everything else goes through Pillow: OpenCV blackens TIFF pixels whose alpha is 0, while the colours are in the file.
-There is no fallback from one decoder to the other, so a file has one set of pixels or none.
+TIFF goes through tifffile (`leukobench.imaging.tiff`): OpenCV blackens pixels whose alpha is 0, while the colours are
+in the file, and Pillow divides by associated alpha. Everything else goes through Pillow. There is no fallback from one
+decoder to the other, so a file has one set of pixels or none.
 
 Pixels come as they are stored, whatever the format:
 
 - alpha is dropped, neither blended nor divided by (associated alpha); a palette is expanded; grey becomes three equal
-  channels
-- the orientation (EXIF, TIFF tag or XMP) and the colour profile of the file are ignored
-- of a file with several pages the first is read
-- 16 bits per sample, CMYK, floating point and the like are refused as "unreadable": squeezing them into 8 bits
-  would need a guess at the range that was meant
+  channels; CMYK becomes RGB by the plain formula
+- the orientation (EXIF, TIFF tag or XMP) and the colour profile of the file are ignored, so that a mask beside it fits
+- of a file with several pages or frames the first is read
+- of 9 to 16 bits per sample the upper eight count, whatever range the picture fills: no guess, and the same for every
+  image of a laboratory
+- floating point, more than 16 bits and the like are refused as "unreadable"
 
 Nothing is opened to be waited for, and nothing is decoded before it is known to be small enough: a regular file of at
 most `MAX_BYTES`, which by its header holds at most `MAX_PIXELS` pixels, and a JPEG in at most `MAX_SCANS` scans. An
@@ -25,31 +27,35 @@ be told from a sound one with these decoders.
 import errno
 import hashlib
 import io
+import re
 
 import cv2
 import numpy as np
-from PIL import ExifTags, TiffImagePlugin
 from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
+from leukobench.imaging.tiff import read_tiff
 from leukobench.inputs import read_bytes
 
 MAX_BYTES = 2**28  # of a file
 MAX_PIXELS = 32_000_000  # of an image
 MAX_SCANS = 100  # of a JPEG, as libtiff has it: each goes over the whole image, however few bytes it takes
-# The readers themselves, and not `Image.open`, which warns or fails at limits of its own that any library may move.
-READERS = {
-    b"\xff\xd8\xff": JpegImageFile,
-    b"\x89PNG\r\n\x1a\n": PngImageFile,
-    b"BM": BmpImageFile,
-    b"II*\0": TiffImagePlugin.TiffImageFile,
-    b"MM\0*": TiffImagePlugin.TiffImageFile,
+MAX_SAMPLES = 4  # per pixel: colours and alpha
+FORMATS = {
+    "JPEG": re.compile(rb"\xff\xd8\xff"),
+    "PNG": re.compile(rb"\x89PNG\r\n\x1a\n"),
+    "BMP": re.compile(rb"BM"),
+    "TIFF": re.compile(rb"II[*+]\0|MM\0[*+]"),  # the plus is BigTIFF's
+    "WebP": re.compile(rb"RIFF....WEBP", re.DOTALL),
 }
-PLAIN_MODES = {"1", "L", "LA", "La", "P", "PA", "RGB", "RGBA", "RGBX"}
+# The readers themselves, and not `Image.open`, which warns or fails at limits of its own that any library may move.
+READERS = {"JPEG": JpegImageFile, "PNG": PngImageFile, "BMP": BmpImageFile, "WebP": WebPImageFile}
+PLAIN_MODES = {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK"}
+DEEP_GREY = "I;16"  # Pillow's mode of a grey PNG of 16 bits; of deep colours it hands out the upper eight bits itself
 JPEG_FLAGS = cv2.IMREAD_COLOR_RGB | cv2.IMREAD_IGNORE_ORIENTATION
 JPEG_END, JPEG_SCAN = b"\xff\xd9", b"\xff\xda"
-SEPARATE_PLANES = 2  # of TIFF's planar configuration
 # What the machine lacks says nothing about the file.
 OF_THE_MACHINE = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
 
@@ -108,7 +114,7 @@ def read_image(path, sha256=None):
     Parameters
     ----------
     path : path-like
-        A JPEG, PNG, BMP or TIFF file.
+        A JPEG, PNG, BMP, TIFF or WebP file.
     sha256 : str, optional
         What the bytes must hash to; the bytes that are hashed are those that are decoded.
 
@@ -134,7 +140,7 @@ def decode_image(data):
     Parameters
     ----------
     data : bytes
-        The content of a JPEG, PNG, BMP or TIFF file.
+        The content of a JPEG, PNG, BMP, TIFF or WebP file.
 
     Returns
     -------
@@ -151,16 +157,13 @@ def decode_image(data):
     >>> decode_image(cv2.imencode(".png", np.zeros((2, 3, 3), np.uint8))[1].tobytes()).shape
     (2, 3, 3)
     """
-    reader = next((reader for start, reader in READERS.items() if data.startswith(start)), None)
     if not data:
         raise ImageError("truncated", "the file is empty")
-    if reader is None:
-        raise ImageError("not_an_image", "does not begin like a JPEG, PNG, BMP or TIFF file")
-    kind = reader.format
+    kind = next((name for name, start in FORMATS.items() if start.match(data)), None)
+    if kind is None:
+        raise ImageError("not_an_image", f"does not begin like a {', '.join([*FORMATS][:-1])} or {[*FORMATS][-1]} file")
     try:
-        with reader(io.BytesIO(data)) as image:
-            _check_pixels(image, data)
-            return _decode_jpeg(data, image) if kind == "JPEG" else _stored_colours(image)
+        return read_tiff(data, _check_size) if kind == "TIFF" else _decode(kind, data)
     except (ImageError, MemoryError):
         raise
     except Exception as error:  # decoders fail in many ways on damaged bytes, and one file must not stop the rest
@@ -197,38 +200,33 @@ def read_mask(path):
     return (grey >= 64).astype(np.uint8) + (grey >= 192)
 
 
-def _check_pixels(image, data):
-    """Refuse more pixels than can be held, and pixels that do not fit 8-bit RGB, by the header alone."""
-    if image.width * image.height > MAX_PIXELS:
-        raise ImageError("too_large", f"{image.width:,} x {image.height:,} pixels, and at most {MAX_PIXELS:,} are read")
-    bits = 8
-    if image.format == "PNG":
-        bits = data[24]
-    elif image.format == "TIFF":
-        bits = max(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, (1,)))
-    elif image.format == "JPEG" and (scans := data.count(JPEG_SCAN)) > MAX_SCANS:
-        raise ImageError("too_large", f"{scans:,} scans, and at most {MAX_SCANS} are read")
-    if bits > 8:  # Pillow itself squeezes 16-bit colour silently
-        raise ImageError("unreadable", f"{bits} bits per sample; save it as 8-bit RGB")
-    if image.mode not in PLAIN_MODES:
-        raise ImageError("unreadable", f"colour mode {image.mode}; save it as 8-bit RGB")
+def _check_size(width, height, samples=MAX_SAMPLES):
+    """Refuse more pixels than can be held, by what the header says."""
+    if width * height * max(samples, MAX_SAMPLES) > MAX_PIXELS * MAX_SAMPLES:
+        raise ImageError("too_large", f"{width:,} x {height:,} pixels, and at most {MAX_PIXELS:,} are read")
 
 
-def _stored_colours(image):
-    """Decode with Pillow, but for what it does to a TIFF beyond its samples: turning it, and dividing by alpha."""
-    if image.format == "TIFF":
-        image.getexif()[ExifTags.Base.Orientation] = 1
-        if image.mode == "RGBA" and any("a" in tile.args[0] for tile in image.tile):
-            if image.tag_v2.get(TiffImagePlugin.PLANAR_CONFIGURATION) == SEPARATE_PLANES:
-                raise ImageError("unreadable", "associated alpha on separate planes; save it as 8-bit RGB")
-            image.tile = [tile._replace(args=(tile.args[0].upper(), *tile.args[1:])) for tile in image.tile]
-    return np.array(image.getchannel(0).convert("RGB") if image.mode == "La" else image.convert("RGB"))
+def _decode(kind, data):
+    """Decode what is no TIFF."""
+    with READERS[kind](io.BytesIO(data)) as image:
+        _check_size(image.width, image.height)
+        if kind == "JPEG":
+            return _decode_jpeg(data, image)
+        if image.mode == DEEP_GREY:
+            return (np.asarray(image) >> 8).astype(np.uint8)[..., None].repeat(3, axis=2)
+        if image.mode not in PLAIN_MODES:
+            raise ImageError("unreadable", f"colour mode {image.mode}; save it as 8-bit RGB")
+        return np.array(image.convert("RGB"))
 
 
 def _decode_jpeg(data, header):
     """Decode with OpenCV, which fills missing rows with grey: so the end marker is looked for first."""
+    if (scans := data.count(JPEG_SCAN)) > MAX_SCANS:
+        raise ImageError("too_large", f"{scans:,} scans, and at most {MAX_SCANS} are read")
     if data.find(JPEG_END, header.fp.tell()) < 0:
         raise ValueError("truncated: no end marker after the start of the scan")
+    if header.mode == "CMYK":
+        return np.array(header.convert("RGB"))
     pixels = cv2.imdecode(np.frombuffer(data, np.uint8), JPEG_FLAGS)
     if pixels is None or pixels.shape != (header.height, header.width, 3):
         raise ImageError("unreadable", "JPEG file: the image data are damaged")
@@ -243,4 +241,7 @@ def _ends_early(kind, data):
         return b"IEND" not in data
     if kind == "BMP":
         return len(data) < 26 or int.from_bytes(data[2:6], "little") > len(data)
-    return len(data) < 10 or int.from_bytes(data[4:8], "little" if data[:1] == b"I" else "big") + 2 > len(data)
+    if kind == "WebP":
+        return int.from_bytes(data[4:8], "little") + 8 > len(data)
+    offset = data[8:16] if b"+" in data[2:4] else data[4:8]
+    return len(data) < 18 or int.from_bytes(offset, "little" if data[:1] == b"I" else "big") + 2 > len(data)

@@ -22,6 +22,10 @@ LAYOUTS = {
     "tiles": {"tile": (16, 16)},
     "tiles of deflate": {"tile": (16, 16), "compression": "zlib"},
     "big-endian": {"byteorder": ">"},
+    "BigTIFF": {"bigtiff": True},
+    "big-endian BigTIFF": {"bigtiff": True, "byteorder": ">"},
+    "LZW with predictor": {"compression": "lzw", "predictor": True},
+    "tiles of LZW": {"tile": (16, 16), "compression": "lzw"},
 }
 
 
@@ -70,13 +74,67 @@ def test_grey_beside_alpha_is_the_stored_one(alpha):
     np.testing.assert_array_equal(decode_image(data), PIXELS[..., :1].repeat(3, axis=2))
 
 
-def test_colours_on_planes_of_their_own():
-    planes = np.moveaxis(WITH_ALPHA, 2, 0)
-    data = tiff(planes, planarconfig="separate", extrasamples=["unassalpha"])
-    np.testing.assert_array_equal(decode_image(data), PIXELS)
-    for options in ({}, {"compression": "zlib"}):  # the library divides these by alpha whatever it is told
-        with pytest.raises(ImageError, match="associated alpha on separate planes"):
-            decode_image(tiff(planes, planarconfig="separate", extrasamples=["assocalpha"], **options))
+@pytest.mark.parametrize("alpha", ["assocalpha", "unassalpha"])
+@pytest.mark.parametrize("depth", [np.uint8, np.uint16])
+def test_colours_on_planes_of_their_own(alpha, depth):
+    planes = np.moveaxis(WITH_ALPHA, 2, 0).astype(depth) << (8 if depth is np.uint16 else 0)
+    for options in ({}, {"compression": "zlib"}):
+        data = tiff(planes, planarconfig="separate", extrasamples=[alpha], **options)
+        np.testing.assert_array_equal(decode_image(data), PIXELS)
+
+
+def test_of_several_pages_the_first_is_read():
+    np.testing.assert_array_equal(decode_image(tiff(np.stack([PIXELS, 255 - PIXELS]))), PIXELS)
+
+
+def test_black_is_where_the_file_says():
+    np.testing.assert_array_equal(
+        decode_image(tiff(PIXELS[..., 0], photometric="miniswhite"))[..., 1], 255 - PIXELS[..., 0]
+    )
+
+
+def test_a_palette_of_16_bits_is_expanded():
+    colours = np.random.default_rng(3).integers(0, 2**16, (3, 256), np.uint16)
+    data = tiff(PIXELS[..., 0], photometric="palette", colormap=colours)
+    np.testing.assert_array_equal(decode_image(data), np.moveaxis(colours[:, PIXELS[..., 0]] >> 8, 0, 2))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4])
+def test_few_bits_are_spread_over_the_range(bits):
+    levels = PIXELS[..., 0] >> (8 - bits)
+    packed = np.packbits(np.unpackbits(levels[..., None], axis=2)[..., -bits:].reshape(40, -1), axis=1)
+    file = io.BytesIO()
+    options = {
+        "photometric": "minisblack",
+        "bitspersample": bits,
+        "shape": (40, 50),
+        "dtype": bool if bits == 1 else "u1",
+    }
+    tifffile.imwrite(file, iter([packed.tobytes()]), rowsperstrip=40, compression="none", **options)
+    np.testing.assert_array_equal(decode_image(file.getvalue())[..., 0], levels * (255 // (2**bits - 1)))
+
+
+@pytest.mark.parametrize("pixels", [PIXELS.astype(np.float32), PIXELS.astype(np.uint32), PIXELS.astype(np.int16)])
+def test_what_has_no_eight_bits_is_refused(pixels):
+    with pytest.raises(ImageError, match="save it as 8-bit RGB") as caught:
+        decode_image(tiff(pixels))
+    assert caught.value.kind == "unreadable"
+
+
+def test_a_damaged_tag_is_no_default():
+    """With its bits per sample lost a TIFF is one of one bit, by the standard's default."""
+    data = bytearray(tiff(PIXELS))
+    at = data.index((258).to_bytes(2, "little"))
+    data[at + 2 : at + 4] = b"\xff\xff"
+    with pytest.raises(ImageError, match="damaged tags: 258"):
+        decode_image(bytes(data))
+
+
+def test_a_tiff_with_a_hole_is_refused():
+    with tifffile.TiffFile(io.BytesIO(data := tiff(PIXELS))) as file:
+        at = file.pages[0].tags[279].valueoffset
+    with pytest.raises(ImageError, match="not in the file"):
+        decode_image(data[:at] + bytes(4) + data[at + 4 :])
 
 
 @pytest.mark.parametrize("kind", ["PNG", "TIFF"])
