@@ -87,6 +87,23 @@ def read(root):
     ]
 
 
+def second_labels(root):
+    """Labels that two readings of one person gave, and the release's own, of all images that were labelled again.
+
+    Parameters
+    ----------
+    root : Path
+        The data root; the label file names images of the whole release, wherever they are.
+
+    Returns
+    -------
+    list of (label, second, second again)
+        Native labels; "UNC" is unsure.
+    """
+    found = read_second_labels(root / card.folder / LAYOUT / "annotations.dat")
+    return [(name.split("/")[0], *labels) for name, labels in found.items() if None not in labels]
+
+
 def read_second_labels(path):
     """Read the release's label file, a dict of "<class folder>/<file name>" to two second labels; empty without it."""
     if not path.exists():

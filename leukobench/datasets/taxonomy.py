@@ -71,6 +71,9 @@ LEVELS = {  # the classes of each level in display order: the cell types that st
     level: tuple(code for code, cell_type in CELL_TYPES.items() if cell_type.level.get(level) == code)
     for level in ("L5", "L8", "L11", "L15")
 }
+STAGES = {
+    code: i for i, codes in enumerate(FACTS["maturation"]) for code in codes
+}  # of granulocytes, the youngest is 0
 PRESETS = {name: Preset(name=name, **facts) for name, facts in FACTS["preset"].items()}
 
 
@@ -133,6 +136,26 @@ def subsumes(coarse, fine):
     (True, False, True, False)
     """
     return coarse == fine or coarse in CELL_TYPES[fine].level.values()
+
+
+def adjacent(one, other):
+    """Say whether two cell types are of the same or of neighbouring stages of maturation, or the same.
+
+    Parameters
+    ----------
+    one, other : str
+        Codes of cell types, or classes of other names, which have no stage.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> adjacent("BNE", "SNE"), adjacent("MMY", "SNE"), adjacent("LY", "LY"), adjacent("LY", "MO")
+    (True, False, True, False)
+    """
+    return one == other or (one in STAGES and other in STAGES and abs(STAGES[one] - STAGES[other]) <= 1)
 
 
 def class_names(level):

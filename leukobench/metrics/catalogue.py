@@ -10,7 +10,11 @@ import numpy as np
 
 from leukobench import plugins
 from leukobench.errors import UsageError, unknown
-from leukobench.metrics.metric import Metric, Sums
+from leukobench.metrics.costs import confusion_cost
+from leukobench.metrics.differential import COUNT_ERROR
+from leukobench.metrics.maturation import TOLERANT_ACCURACY
+from leukobench.metrics.metric import Metric, Sums, called, mean_of, of_confusion, over_images
+from leukobench.metrics.novelty import UNKNOWN_AUROC, UNKNOWN_FPR95
 
 CALIBRATION_BINS = 15
 GROUP = "leukobench.metrics"
@@ -108,11 +112,6 @@ def _auroc(answers):
     return np.where(kept < k, areas, 0.5).mean()
 
 
-def _over_images(sums, sizes):
-    """Sums over all images (b, j, s), per image."""
-    return sums.sum(axis=1) / sizes.sum()
-
-
 def _recalls(sums, sizes, averaged):
     return (sums[..., 0] / np.maximum(sizes, 1)[:, None])[:, averaged].mean(axis=1)
 
@@ -122,20 +121,8 @@ def _f1s(sums, sizes, averaged):
     return (2 * hits / np.maximum(sizes[:, None] + called, 1))[:, averaged].mean(axis=1)
 
 
-def _mean(sums, sizes, averaged):
-    return _over_images(sums, sizes)[..., 0]
-
-
 def _hits(answers):
     return answers.hit[:, None]
-
-
-def _called(answers):
-    return answers.predicted[:, None] == np.arange(len(answers.labels))
-
-
-def _of_confusion(function):
-    return Sums(_called, lambda sums, sizes, averaged: function(sums.transpose(0, 2, 1, 3)))
 
 
 METRICS = {
@@ -150,13 +137,13 @@ METRICS = {
             chance=lambda classes: 1 / classes,
             shown=False,
         ),
-        Metric("macro_f1", "macro-F1", _macro_f1, Sums(_called, _f1s), over_classes=True, shown=False),
-        Metric("accuracy", "accuracy", lambda a: a.hit.mean(), Sums(_hits, _mean, linear=True), shown=False),
+        Metric("macro_f1", "macro-F1", _macro_f1, Sums(called, _f1s), over_classes=True, shown=False),
+        Metric("accuracy", "accuracy", lambda a: a.hit.mean(), mean_of(lambda a: a.hit), shown=False),
         Metric(
             "mcc",
             "Matthews' correlation",
             lambda a: _matthews(a.confusion),
-            _of_confusion(_matthews),
+            of_confusion(_matthews),
             bounded=False,
             chance=lambda classes: 0.0,
             shown=False,
@@ -165,29 +152,38 @@ METRICS = {
             "kappa",
             "Cohen's kappa",
             lambda a: _kappa(a.confusion),
-            _of_confusion(_kappa),
+            of_confusion(_kappa),
             bounded=False,
             chance=lambda classes: 0.0,
             shown=False,
         ),
-        Metric("auroc", "AUROC", _auroc, over_classes=True, chance=lambda classes: 0.5, shown=False),
+        Metric(
+            "auroc", "AUROC", _auroc, over_classes=True, chance=lambda classes: 0.5, shown=False, probabilistic=True
+        ),
         Metric(
             "log_loss",
             "log loss",
             lambda a: _losses(a).mean(),
-            Sums(lambda a: _losses(a)[:, None], _mean, linear=True),
+            mean_of(_losses),
             bounded=False,
             higher_is_better=False,
             shown=False,
+            probabilistic=True,
         ),
         Metric(
             "ece",
             "expected calibration error",
             lambda a: calibration_error(a.probabilities.max(axis=1), a.hit),
-            Sums(_gaps, lambda sums, sizes, averaged: np.abs(_over_images(sums, sizes)).sum(axis=-1)),
+            Sums(_gaps, lambda sums, sizes, averaged: np.abs(over_images(sums, sizes)).sum(axis=-1)),
             higher_is_better=False,
             shown=False,
+            probabilistic=True,
         ),
+        TOLERANT_ACCURACY,
+        confusion_cost({}),
+        COUNT_ERROR,
+        UNKNOWN_AUROC,
+        UNKNOWN_FPR95,
     )
 }
 DEFAULT = METRICS["balanced_accuracy"]  # what the suites tune for, and what ranks where nothing else is asked for
@@ -237,6 +233,22 @@ def known_metrics():
     for metric in plugins.load(GROUP).values():
         register(metric)
     return dict(METRICS)
+
+
+def metrics_of(suite):
+    """All metrics, with what a suite says of them: what its confusions cost.
+
+    Parameters
+    ----------
+    suite : dict
+        As in `plan.json`; runs of versions before there were costs have none, and no figure that needs them.
+
+    Returns
+    -------
+    dict of str to Metric
+    """
+    costly = confusion_cost(suite.get("costs", {}))
+    return known_metrics() | {costly.name: costly}
 
 
 def get_metric(name):

@@ -34,6 +34,30 @@ class Sums:
     linear: bool = False
 
 
+def mean_of(per_image: Callable[[Answers], np.ndarray]) -> Sums:
+    """Sums of a metric that is the mean over images of what each of them gives, shape (n,)."""
+    return Sums(lambda answers: per_image(answers)[:, None], _mean, linear=True)
+
+
+def of_confusion(function: Callable[[np.ndarray], np.ndarray]) -> Sums:
+    """Sums of a metric that is a function of confusion matrices, shape (..., m, m), rows true and columns answered."""
+    return Sums(called, lambda sums, sizes, averaged: function(sums.transpose(0, 2, 1, 3)))
+
+
+def called(answers: Answers) -> np.ndarray:
+    """Which label was answered, one column for each, shape (n, m)."""
+    return answers.predicted[:, None] == np.arange(len(answers.labels))
+
+
+def over_images(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """Sums over all images, shape (b, j, s), per image."""
+    return sums.sum(axis=1) / sizes.sum()
+
+
+def _mean(sums, sizes, averaged):
+    return over_images(sums, sizes)[..., 0]
+
+
 @dataclass(frozen=True)
 class Metric:
     """A figure of merit: a column of the tables, and something that models can be ranked by.
@@ -59,6 +83,12 @@ class Metric:
     shown : bool, default True
         Whether its mean has a column in the leaderboard for people where models are ranked by another metric. The
         leaderboard for programs has every metric.
+    probabilistic : bool, default False
+        Whether it needs probabilities: undefined for answers of people, who give none.
+    applies : callable or None, default None
+        `Answers` to whether it says something of them; None says something of all.
+    deployed : bool, default False
+        Whether it is about answers as deployed alone, since shared scoring leaves out what it asks for.
 
     Examples
     --------
@@ -78,6 +108,9 @@ class Metric:
     bounded: bool = True
     chance: Callable[[int], float] | None = None
     shown: bool = True
+    probabilistic: bool = False
+    applies: Callable[[Answers], bool] | None = None
+    deployed: bool = False
 
     def __reduce__(self):
         # Bytes in bytes: what is defined in a file of the user's must be there before its functions are looked up, in a
@@ -89,9 +122,18 @@ class Metric:
         """1 where more is better, else -1."""
         return 1 if self.higher_is_better else -1
 
+    @property
+    def column(self) -> str:
+        """Column of `cells.csv` that has the figure that ranks."""
+        return f"deployed_{self.name}" if self.deployed else self.name
+
     def defined(self, answers: Answers) -> bool:
-        """Whether there are classes enough."""
-        return len(answers.present) >= 2 and (not self.over_classes or len(answers.averaged) >= 2)
+        """Whether there are classes enough, and whatever else it asks for."""
+        if len(answers.present) < 2 or (self.over_classes and len(answers.averaged) < 2):
+            return False
+        if self.probabilistic and answers.probabilities is None:
+            return False
+        return self.applies is None or bool(self.applies(answers))
 
     def value(self, answers: Answers) -> float:
         """The figure.

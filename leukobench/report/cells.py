@@ -8,12 +8,14 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from leukobench.metrics import Answers, get_metric, known_metrics
-from leukobench.metrics.catalogue import DEFAULT
+from leukobench.metrics import Answers, get_metric
+from leukobench.metrics.catalogue import DEFAULT, metrics_of
 from leukobench.metrics.scoring import score_answers
 from leukobench.metrics.target import Target
 from leukobench.report.calibration import calibration_figures, crossfitted_temperatures, fit_temperature
 from leukobench.report.columns import SAME_CLASSES, as_table, facts, figures
+from leukobench.report.confusion import Confusions
+from leukobench.report.differential import DifferentialCounts
 from leukobench.report.layout import Images, Layout, Part
 
 WORTH_A_PROCESS = 500  # run cells: scoring them takes about as long as starting a process
@@ -31,11 +33,17 @@ class Cells:
         One row per within and pairwise row of it; columns as `docs/protocol.md` lists them.
     targets : dict of str -> Target
         Per dataset, what the classifiers of one protocol answered, by one metric; input of `statistics.bootstrap`.
+    confusions : Confusions
+        Who was called what, of every row of the table.
+    counts : DifferentialCounts
+        Of the same protocol as the targets, as deployed.
     """
 
     table: pd.DataFrame
     calibration: pd.DataFrame
     targets: dict
+    confusions: Confusions
+    counts: DifferentialCounts
 
 
 def cells_table(run):
@@ -71,25 +79,28 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
     """
     sources = [list(records) for _, records in groupby(sorted(run.records, key=_source), _source)]
     jobs = min(joblib.cpu_count(), len(run.records) // WORTH_A_PROCESS) or 1
-    by = get_metric(metric)
-    metrics = known_metrics() | {by.name: by}
+    by, metrics = get_metric(metric), metrics_of(run.suite)
+    by = metrics.setdefault(by.name, by)
     # The metrics go along: a process that was just started knows none that was registered here.
     shares = joblib.Parallel(n_jobs=jobs)(
         joblib.delayed(_score_sources)(replace(run, records=[]), sources[i::jobs], protocol, by, [*metrics.values()])
         for i in range(jobs)
     )
-    rows, targets, images = shares[0]
-    for more_rows, more_targets, more_images in shares[1:]:
+    rows, targets, images, confusions, counts = shares[0]
+    for more_rows, more_targets, more_images, more_confusions, more_counts in shares[1:]:
         rows += more_rows
         images.join(more_images)
+        confusions.join(more_confusions)
+        counts.join(more_counts)
         for test, target in more_targets.items():
             targets.setdefault(test, Target(target.labels, target.clusters, by)).join(target)
-    return Cells(*as_table(rows, run, metrics), dict(sorted(targets.items())))
+    return Cells(*as_table(rows, run, metrics.values()), dict(sorted(targets.items())), confusions, counts)
 
 
 def _score_sources(run, sources, protocol, by, metrics):
-    """Rows, targets and images of a share of the records, which come as one list for each source, model and seed."""
+    """What a share of the records gives, which come as one list for each source, model and seed."""
     images, layouts, rows, targets = Images(), {}, [], {}
+    confusions, counts = Confusions(), DifferentialCounts()
     for records in sources:
         views = defaultdict(list)
         for record in records:
@@ -99,12 +110,16 @@ def _score_sources(run, sources, protocol, by, metrics):
             for view in _views(run, record, layouts, images, metrics):
                 rows.append(view.row)
                 views[record["protocol"]].append(view)
-                if record["protocol"] == protocol and by.defined(view.answers):
-                    test = view.row["test"]
-                    target = targets.setdefault(test, Target(view.part.true, view.part.clusters, by))
-                    target.add((record["train"], record["model"]), view.part.kept, view.answers)
+                confusions.add(view.row, {"shared": view.answers, "deployed": view.deployed})
+                if record["protocol"] != protocol:
+                    continue
+                counts.add(view.row, view.part, view.deployed)
+                kept, answers = view.asked(by)
+                if by.defined(answers):
+                    target = targets.setdefault(view.row["test"], Target(view.part.true, view.part.clusters, by))
+                    target.add((record["train"], record["model"]), kept, answers)
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
-    return rows, targets, images
+    return rows, targets, images, confusions, counts
 
 
 def _source(record):
@@ -119,6 +134,13 @@ class _View:
     part: Part
     probabilities: np.ndarray
     answers: Answers  # limited to the shared classes
+    deployed: Answers
+
+    def asked(self, metric):
+        """Rows and answers that a metric is about."""
+        if metric.deployed:
+            return np.arange(len(self.deployed.true)), self.deployed
+        return self.part.kept, self.answers
 
 
 def _views(run, record, layouts, images, metrics):
@@ -134,7 +156,7 @@ def _views(run, record, layouts, images, metrics):
         scores = score_answers(shared, metrics)
         as_deployed = scores if deployed is shared else score_answers(deployed, metrics)
         row = facts(record, test) | figures(as_deployed, scores, part.unlearnt, metrics)
-        yield _View(row, part, own, shared)
+        yield _View(row, part, own, shared, deployed)
 
 
 def _judge_by_the_source(own, pairs, metric):

@@ -64,7 +64,7 @@ def figures(deployed, shared, unlearnt, metrics):
     row |= {"undefined_classes": " ".join(name for name in unlearnt if name in shared["classes"])}
     for prefix, result in (("", shared), ("deployed_", deployed)):
         row |= {prefix + "n": result["n"], prefix + "classes": " ".join(result["classes"])}
-        row |= {prefix + metric.name: result[metric.name] for metric in metrics}
+        row |= {prefix + metric.name: result[metric.name] for metric in metrics if prefix or not metric.deployed}
         row |= {f"{prefix}recall_{name}": value for name, value in result["recall"].items()}
     return row
 
@@ -93,8 +93,7 @@ def as_table(rows, run, metrics):
     rows : list of dict
         What `facts`, `figures` and the calibration gave.
     run : Run
-    metrics : iterable of str
-        Names of the metrics.
+    metrics : iterable of Metric
 
     Returns
     -------
@@ -104,20 +103,21 @@ def as_table(rows, run, metrics):
         `calibration.csv`: the rows that have a source of their own.
     """
     found = {name for row in rows for name in row}
+    shared, deployed = [each.name for each in metrics if not each.deployed], [f"deployed_{m.name}" for m in metrics]
     recalls = [sorted(n for n in found if n.startswith(prefix)) for prefix in ("recall_", "deployed_recall_")]
     columns = [
         *IDENTITY[:4],
         *["family", "transductive", "contaminated", "seed", "status", "error"],
         *["n", "classes", "rare_classes", "undefined_classes", "left_out_classes"],
-        *metrics,
+        *shared,
         *recalls[0],
         *["deployed_n", "deployed_classes"],
-        *(f"deployed_{name}" for name in metrics),
+        *deployed,
         *recalls[1],
         *[SAME_CLASSES, "n_train", "fingerprint"],
     ]
     columns += [*TIMES, *CALIBRATION]
-    if taken := [name for name in metrics if columns.count(name) > 1]:
+    if taken := [metric.name for metric in metrics if columns.count(metric.column) > 1]:
         raise UsageError(f"a metric is called '{taken[0]}', as another column of cells.csv", "give it another name")
     table = pd.DataFrame(rows, columns=columns)
     for name in ("family", "transductive"):  # a cell that has not run knows neither: its model's other cells do
@@ -127,7 +127,7 @@ def as_table(rows, run, metrics):
     table["transductive"] = table["transductive"].fillna(False).astype(bool)
     counts = ["seed", "n", "deployed_n", "n_train"]
     table[counts] = table[counts].astype("Int64")
-    numbers = [*metrics, *(f"deployed_{m}" for m in metrics), *recalls[0], *recalls[1], SAME_CLASSES, *TIMES]
+    numbers = [*shared, *deployed, *recalls[0], *recalls[1], SAME_CLASSES, *TIMES]
     numbers += CALIBRATION
     table[numbers] = table[numbers].astype(float)
     suite = run.suite

@@ -172,7 +172,7 @@ def _named(cells, dataset, column):
 
 
 def _undefined(fitted, metric):
-    rows = fitted[fitted[metric.name].isna()]
+    rows = fitted[fitted[metric.column].isna()]
     return (f"{protocol} {train} to {test}" for protocol, train, test in rows[["protocol", "train", "test"]].to_numpy())
 
 

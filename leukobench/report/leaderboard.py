@@ -51,14 +51,16 @@ def combinations(cells, metric=DEFAULT):
         pretrained weights have seen the target: the score is shown and belongs in no mean). A combination that is not
         complete has no scores: a mean over some seeds is not the mean that was planned.
     """
-    names = {metric.name: "score", f"deployed_{metric.name}": "deployed", SAME_CLASSES: "same_classes"}
+    names = {"score": metric.column, "deployed": f"deployed_{metric.name}", "same_classes": SAME_CLASSES}
     grouped = cells.assign(complete=cells["status"] == "ok").groupby(COMBINATION)
     # An undefined score (fewer than two classes to average) is NaN for every seed, so its mean has nothing to skip; the
     # source's own score is NaN for the seeds whose within cell is missing.
-    how = {**dict.fromkeys(names, "mean"), "complete": "all", "contaminated": "any"}
-    means = grouped[list(how)].agg(how).rename(columns=names)
+    how = {**dict.fromkeys(names.values(), "mean"), "complete": "all", "contaminated": "any"}
+    means = grouped[list(how)].agg(how)
+    means = means.assign(**{name: means[column] for name, column in names.items()})
+    means = means[[*names, "complete", "contaminated"]]
     means["same_classes"] = means["same_classes"].where(grouped[SAME_CLASSES].count() == grouped.size())
-    scores = list(names.values())
+    scores = list(names)
     means[scores] = means[scores].where(means["complete"], np.nan)
     return means
 
@@ -144,10 +146,11 @@ def matrix(means, model, datasets):
 
 def _other_metrics(cells, metric):
     """Means of all metrics but one in the protocol that ranks, a row per model."""
-    names = [other.name for other in known_metrics().values() if other.name != metric.name and other.name in cells]
+    others = [other for other in known_metrics().values() if other.name != metric.name and other.column in cells]
+    names = {other.column: other.name for other in others}
     ranking = cells[cells["protocol"] == headline_protocol(set(cells["protocol"])).name]
     grouped = ranking.assign(lost=(ranking["status"] != "ok") | ranking["contaminated"]).groupby(COMBINATION)
-    return grouped[names].mean()[~grouped["lost"].any()].groupby("model").mean()
+    return grouped[[*names]].mean()[~grouped["lost"].any()].groupby("model").mean().rename(columns=names)
 
 
 def _row(model, rows, means, scores, metric):

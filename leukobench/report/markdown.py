@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 
+from leukobench.metrics.catalogue import get_metric, metrics_of
 from leukobench.report.board import columns, model, number
 from leukobench.report.leaderboard import DAGGER
 from leukobench.text import markdown, markdown_table
@@ -23,6 +24,18 @@ _CALIBRATED = (
     "on the out-of-fold predictions within the source; for the source itself on the other half of its images. AURC: "
     "error rate when the images of highest entropy are left open, mean over all coverages. `calibration.csv` has every "
     "pair, and balanced accuracy at five coverages."
+)
+_BEYOND = ("count_error", "confusion_cost", "tolerant_accuracy", "unknown_auroc", "unknown_fpr95")
+_ASKED = (
+    "Means in the protocol that ranks. Differential count: mean over classes of the distance between the share "
+    "reported and the true one, shared scoring (`differential.csv` has every class, as deployed, with intervals). "
+    "Costs: of the suite's table. Unknown: cells of classes that the source lacks, told by the highest probability, as "
+    "deployed; over the pairs that have such cells."
+)
+_PEOPLE = (
+    "What people make of the same images, by the same metrics: the first reading stands for the truth. Shared: images "
+    "that both call a class of this level; deployed: unsure, or any other class, is a wrong answer. It bounds what a "
+    "model's score on these labels can mean. `ceiling.csv` has intervals and recalls."
 )
 _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
@@ -54,6 +67,7 @@ def as_markdown(report):
         ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
         table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})
         parts += ["## Ranks", _ranked(report), markdown_table(table)]
+    parts += _people(report) + _beyond(report, rows)
     means = report.calibration_means.reset_index(drop=True)
     shown = {
         name: _marked(means[column], fewer) for name, column in _CALIBRATION.items() if means[column].notna().any()
@@ -68,6 +82,28 @@ def as_markdown(report):
         shown = table.apply(lambda scores, seen=seen[name]: _marked(scores, scores.name in seen))
         parts += [f"## {markdown(name)}", markdown_table(shown.reset_index()), _SEEN * bool(seen[name])]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _people(report):
+    """How far people agree, where a dataset was labelled more than once."""
+    if report.ceiling.empty:
+        return []
+    given = report.ceiling.columns[report.ceiling.notna().any()]
+    shown = [each for each in metrics_of(report.run.suite).values() if each.name in given]
+    table = report.ceiling[["dataset", "readings", "scoring", "n"]].assign(
+        **{each.title: report.ceiling[each.name].map(number) for each in shown}
+    )
+    return ["## People", _PEOPLE, markdown_table(table)]
+
+
+def _beyond(report, rows):
+    """Means of the metrics that ask something else than whether each answer is right."""
+    shown = [get_metric(name) for name in _BEYOND if name in report.board and report.board[name].notna().any()]
+    if not shown:
+        return []
+    figures = {each.title: report.board[each.name].map(number) for each in shown}
+    table = pd.DataFrame({"model": [model(row) for row in rows]} | figures)
+    return ["## Counts, costs and unknown cells", _ASKED, markdown_table(table)]
 
 
 def _ranked(report):

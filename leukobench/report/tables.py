@@ -10,10 +10,11 @@ import pandas as pd
 
 from leukobench.files import atomic_write, check_writable, fitting_name
 from leukobench.metrics import Metric, get_metric
-from leukobench.metrics.catalogue import DEFAULT
+from leukobench.metrics.catalogue import DEFAULT, metrics_of
 from leukobench.metrics.drawing import REPLICATES
 from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
 from leukobench.report.calibration import calibration_means
+from leukobench.report.ceiling import human_ceiling
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
@@ -57,6 +58,12 @@ class Report:
         What must stand beside every table.
     conclusion : str
         One paragraph: classical against deep.
+    confusion, classes : DataFrame
+        See `confusion.Confusions.tables`.
+    differential : DataFrame
+        See `differential.DifferentialCounts.table`; of the protocol that ranks.
+    ceiling : DataFrame
+        See `ceiling.human_ceiling`; empty where no dataset was labelled more than once.
     """
 
     run: Run
@@ -72,6 +79,10 @@ class Report:
     protocol_line: str
     notes: list
     conclusion: str
+    confusion: pd.DataFrame
+    classes: pd.DataFrame
+    differential: pd.DataFrame
+    ceiling: pd.DataFrame
 
     @property
     def synthetic(self):
@@ -113,6 +124,7 @@ def build_report(folder, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
 def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     """As `build_report`, of a `Run` that was read already."""
     metric = get_metric(rank_by)
+    metric = metrics_of(run.suite).get(metric.name, metric)
     headline = headline_protocol({record["protocol"] for record in run.records})
     scored = score_cells(run, headline.name, metric)
     scores = bootstrap(scored.targets, replicates=replicates, seed=seed)
@@ -121,6 +133,9 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     whole = board["model"][board["rank"].notna() & (board["section"] == "inductive")]
     means = combinations(cells, metric)
     ranking = metric.sign * means["score"].xs(headline.name, level="protocol").unstack("model")
+    confusion, classes = scored.confusions.tables(cells)
+    ranked = means.xs(headline.name, level="protocol")
+    counts = scored.counts.table(set(ranked.index[ranked["complete"]]), replicates=replicates, seed=seed)
     return Report(
         run=run,
         cells=cells,
@@ -135,14 +150,19 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         protocol_line=_protocol_line(run, headline, metric, replicates),
         notes=notes(run, cells, board, metric),
         conclusion=conclusion(families, headline, bool(run.plan["synthetic"]), metric),
+        confusion=confusion,
+        classes=classes,
+        differential=counts.assign(protocol=headline.name)[["protocol", *counts.columns]],
+        ceiling=human_ceiling(run, metric, replicates=replicates, seed=seed),
     )
 
 
 def write_report(folder, **options):
     """Compute all tables of a run folder and write them into it.
 
-    Writes `cells.csv`, `calibration.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.json` and one
-    `matrix_<model>.csv` per model.
+    Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `leaderboard.csv`,
+    `leaderboard.md`, `leaderboard.json`, one `matrix_<model>.csv` per model, and `ceiling.csv` where people labelled a
+    dataset more than once.
 
     Parameters
     ----------
@@ -177,10 +197,15 @@ def render(report):
     files = {
         "cells.csv": _csv(report.cells),
         "calibration.csv": _csv(report.calibration),
+        "confusion.csv": _csv(_told(report.confusion, report)),
+        "classes.csv": _csv(_told(report.classes, report)),
+        "differential.csv": _csv(_told(report.differential, report)),
         "leaderboard.csv": _csv(_stamped(report.board, report)),
         "leaderboard.md": as_markdown(report),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
     }
+    if len(report.ceiling):
+        files["ceiling.csv"] = _csv(_told(report.ceiling, report))
     seen = _seen(report)
     for model, name in file_names(report.matrices).items():
         table = report.matrices[model].reset_index().assign(contaminated_targets=seen[model])
@@ -241,10 +266,21 @@ def as_json(report):
             "rank_tests": report.ranks,
             "leaderboard": report.board.to_dict("records"),
             "contaminated": {model: seen.split() for model, seen in _seen(report).items() if seen},
+            "human_ceiling": report.ceiling.to_dict("records"),
+            "differential_count": _mean_errors(report.differential),
             "calibration": report.calibration_means.to_dict("index"),
             "matrices": {model: table.to_dict("index") for model, table in report.matrices.items()},
         }
     )
+
+
+def _mean_errors(differential):
+    """Mean absolute error of the differential count, in percentage points: target to model to class."""
+    means = differential.groupby(["test", "model", "class"])["absolute_error_points"].mean()
+    return {
+        test: {model: group.droplevel(["test", "model"]).to_dict() for model, group in of.groupby("model")}
+        for test, of in means.groupby("test")
+    }
 
 
 def _protocol_line(run, headline, metric, replicates):
@@ -265,6 +301,11 @@ def _seen(report):
 def _stamped(table, report):
     """A table with the facts that every file carries, as columns, so that it stays a table."""
     return table.assign(synthetic=report.synthetic, protocol_line=report.protocol_line, notes=" | ".join(report.notes))
+
+
+def _told(table, report):
+    """A long table with whether its images are phantoms, which it says first."""
+    return table.assign(synthetic=report.synthetic)[["synthetic", *table.columns]]
 
 
 def _csv(table):

@@ -9,6 +9,7 @@ from rich.console import Console
 
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index, index_hash
+from leukobench.datasets.opinions import count_opinions
 from leukobench.errors import UsageError
 from leukobench.features.backends import check_device
 from leukobench.files import locked
@@ -137,7 +138,7 @@ def run(
         open_database(storage)  # says now, and not in every worker, that it cannot be reached
     with contextlib.ExitStack() as held:
         store = RunFolder(out)
-        plan = _plan(suite, index, samples, cells, facts)
+        plan = _plan(suite, root, index, samples, cells, facts)
         before = _claim(store, plan, samples, held)
         _tell(progress, plan["notes"])
         where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
@@ -183,7 +184,7 @@ def _cost(cell, samples):
     return COSTS[cell.recipe.cost].seconds * folds * int(samples["dataset"].isin(cell.sources).sum())
 
 
-def _plan(suite, index, samples, cells, facts):
+def _plan(suite, root, index, samples, cells, facts):
     datasets = samples.groupby("dataset")["group"]
     return {
         "suite": suite.as_dict(),
@@ -193,6 +194,7 @@ def _plan(suite, index, samples, cells, facts):
         "images": {name: len(group) for name, group in datasets},
         "notes": level_notes(index, suite),
         "index_hash": facts["index_hash"],
+        "opinions": count_opinions(root, suite.datasets, suite.level),
         "cells": [cell.as_dict() for cell in cells],
     }
 

@@ -67,6 +67,7 @@ class Suite(TypedDict):
     seeds: list[int]
     budget: Budget
     min_test_images: int
+    costs: NotRequired[dict[str, dict[str, float]]]
 
 
 class Plan(TypedDict):
@@ -80,6 +81,7 @@ class Plan(TypedDict):
     notes: NotRequired[Names]
     images: NotRequired[dict[str, int]]
     index_hash: NotRequired[str | None]
+    opinions: NotRequired[dict[str, dict[str, dict[str, dict[str, int]]]]]
     seal: NotRequired[str]
 
 

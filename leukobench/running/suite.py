@@ -9,7 +9,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, Valid
 from pydantic.dataclasses import dataclass
 
 from leukobench.datasets.names import check_name
-from leukobench.datasets.taxonomy import LEVELS, PRESETS
+from leukobench.datasets.taxonomy import CELL_TYPES, LEVELS, PRESETS
 from leukobench.errors import UsageError, unknown
 from leukobench.inputs import read_toml
 from leukobench.models import MODELS, get_model
@@ -28,6 +28,7 @@ def _dataset_name(name):
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Number = Annotated[int, Field(ge=1, le=1_000_000)]
 Folds = Annotated[int, Field(ge=2, le=1_000)]
+Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 SuiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
 DatasetName = Annotated[str, AfterValidator(_dataset_name)]
@@ -38,6 +39,7 @@ def _several(kind):
     return Annotated[tuple[Annotated[kind, Field(strict=True)], ...], Field(strict=False, min_length=1)]
 
 
+COSTS = resources.files("leukobench.running") / "costs.toml"
 CHECKED = ConfigDict(strict=True, extra="forbid")  # no text for a number, no true for 1
 
 
@@ -91,6 +93,9 @@ class Suite:
         A class with fewer images in the target stays out of the target's headline means.
     preset : str, default ""
         Name of a merged preset (its rule selects the images), or nothing.
+    costs : dict of str to dict of str to float
+        True class to what it is called to what that costs; a confusion that is not named costs 1. By default those of
+        `costs.toml`.
 
     Examples
     --------
@@ -110,6 +115,7 @@ class Suite:
     min_source_images: Number
     min_test_images: Number
     preset: str = ""
+    costs: dict[str, dict[str, Cost]] = dataclasses.field(default_factory=lambda: read_toml(COSTS))
 
     def as_dict(self):
         """The suite as plain values, for `plan.json`."""
@@ -214,7 +220,7 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         raise UsageError(f"{path.name}: limits is a table, not {limits!r}", SEE)
     fields = {field.name for field in dataclasses.fields(Suite)}
     choose(f"key in {path.name}", [*table, *limits], sorted(fields))
-    missing = sorted(fields - {"preset"} - set(table) - set(limits))
+    missing = sorted(fields - {"preset", "costs"} - set(table) - set(limits))
     if missing:
         raise UsageError(f"{path.name} lacks {', '.join(missing)}", "copy a suite shown by `leukobench suites ls`")
 
@@ -226,6 +232,7 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         suite = dataclasses.replace(suite, seeds=suite.seeds[: bought.seeds] if seeds is None else seeds)
     except ValidationError as error:
         raise UsageError(f"{path.name}: {_first(error)}", SEE) from None
+    choose("class in [costs]", [code for true, called in suite.costs.items() for code in (true, *called)], CELL_TYPES)
     choose("preset", [suite.preset] if suite.preset else [], PRESETS)
     models = MODELS if suite.models == ("all",) else suite.models
     return dataclasses.replace(

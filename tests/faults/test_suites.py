@@ -13,7 +13,7 @@ LINES = list_suites()["cross-dataset"].read_text().splitlines()
 
 def written(path, key, value):
     """A suite of the package with one key changed; `value` is TOML."""
-    path.write_text("\n".join(f"{key} = {value}" if line.startswith(f"{key} = ") else line for line in LINES))
+    path.write_text("\n".join([f"{key} = {value}", *(line for line in LINES if not line.startswith(f"{key} = "))]))
     return str(path)
 
 
@@ -28,6 +28,10 @@ def written(path, key, value):
         *(("min_test_images", value) for value in ('"x"', "0", "-1", "2.5", "inf", "true")),
         *(("min_source_images", value) for value in ('"x"', "0", "[5]")),
         *(("version", value) for value in ('"1"', "true", "-1", "nan")),
+        *(
+            ("costs", value)
+            for value in ("3", "{ LY = 1 }", "{ LY = { MO = -1 } }", "{ LY = { MO = inf } }", "{ X = {} }")
+        ),
         ("level", "5"),
         ("budget", "[]"),
         ("budget", "true"),

@@ -36,6 +36,8 @@ class RunMaker:
     failing: dict = field(default_factory=dict)  # (protocol, train, model, seed) -> status
     synthetic: bool = False
     min_test_images: int = 5
+    costs: dict = field(default_factory=dict)
+    opinions: dict = field(default_factory=dict)  # as `datasets.opinions.count_opinions` gives them
 
     def write(self):
         for name in ("cells", "predictions"):
@@ -53,11 +55,13 @@ class RunMaker:
             "budget": {"name": "quick"},
             "min_source_images": 10,
             "min_test_images": self.min_test_images,
+            "costs": self.costs,
         }
         plan = {
             "suite": suite,
             "synthetic": self.synthetic,
             "groups_unknown": [name for name in self.truth if name not in self.groups],
+            "opinions": self.opinions,
             "cells": cells,
         }
         (self.folder / "plan.json").write_text(json.dumps(plan))

@@ -33,9 +33,8 @@ def report(folder):
 def test_files(folder, report):
     written = {path.name for path in folder.iterdir() if path.is_file()} - {"plan.json"}
     matrices = {f"matrix_{name}.csv" for name in ("perfect", "half", "net-head", "fragile", "prior")}
-    assert (
-        written == {"cells.csv", "calibration.csv", "leaderboard.csv", "leaderboard.md", "leaderboard.json"} | matrices
-    )
+    tables = {"cells.csv", "calibration.csv", "confusion.csv", "classes.csv", "differential.csv", "leaderboard.csv"}
+    assert written == {*tables, "leaderboard.md", "leaderboard.json"} | matrices
 
 
 def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):
@@ -47,7 +46,8 @@ def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):
         assert (
             table["notes"].str.contains("left out of the head (fewer than 10 source images): c EO:1", regex=False).all()
         )
-    assert pd.read_csv(folder / "cells.csv")["synthetic"].all()
+    for name in ("cells", "confusion", "classes", "differential"):
+        assert pd.read_csv(folder / f"{name}.csv")["synthetic"].all()
     text = (folder / "leaderboard.md").read_text()
     assert text.startswith(
         "# Leaderboard of SYNTHETIC (phantom) images\n\nsuite tiny; level L5; datasets a, b, c; seeds 0;"
