@@ -15,6 +15,7 @@ MAY_IMPORT = {
     "datasets": BASE | {"imaging"},
     "segmentation": BASE | {"imaging"},
     "preparation": PICTURES,
+    "audit": PICTURES | {"datasets", "features"},
     "features": PICTURES,
     "models": PICTURES | {"features"},
     "running": RUNNING,

@@ -76,6 +76,50 @@ def data_index(
     console.say(f"index of {len(index):,} files written to {path}")
 
 
+@app.command("audit")
+def data_audit(
+    data: Data = None,
+    html: Annotated[Path | None, typer.Option(help="Page to write, with a picture of each cell.")] = None,
+    csv: Annotated[Path | None, typer.Option(help="Table to write, one row per finding and file.")] = None,
+    suspects: Annotated[
+        bool, typer.Option(help="Look for labels that models contradict; takes minutes for thousands of images.")
+    ] = True,
+    strict: Annotated[bool, typer.Option(help="Exit with code 1 where there is an error or a warning.")] = False,
+):
+    """Say what is wrong with images and labels: copies, conflicts, hidden batches, tied classes, label suspects.
+
+    leukobench data audit --data ../shared/data --html audit.html
+    """
+    from leukobench.audit import audit, find_suspects, findings_table
+    from leukobench.datasets import build_index, find_data_root
+    from leukobench.files import check_writable, keep_result
+    from leukobench.text import to_csv
+
+    for path in filter(None, (html, csv)):
+        check_writable(path)
+    root = find_data_root(data)
+    with ProgressReport(console) as progress:
+        progress.stage("index", None)
+        index = build_index(root, progress=progress.count)
+        if suspects:
+            progress.stage("features", None)
+        findings = audit(index, find_suspects(root, index, progress=progress.count) if suspects else ())
+    for each in findings:
+        console.say(f"{each.severity}: {each.kind}, {each.dataset}: {each.sentence}")
+        console.say(*[f"    {path}" for path in each.files[:3]])
+        if len(each.files) > 3:
+            console.say(f"    and {len(each.files) - 3:,} more")
+    if csv:
+        keep_result(csv, to_csv(findings_table(findings)).encode())
+    if html:
+        from leukobench.audit.page import write_page
+
+        write_page(html, root, findings)
+    console.say(*[f"written to {path}" for path in (csv, html) if path])
+    if strict and any(each.severity in ("error", "warning") for each in findings):
+        raise typer.Exit(1)
+
+
 @app.command("phantom")
 def data_phantom(
     out: Annotated[Path, typer.Option(help="Folder to write; it becomes a data root.")],

@@ -10,7 +10,7 @@ import joblib
 import numpy as np
 import pandas as pd
 
-from leukobench.datasets.audit import examine
+from leukobench.datasets.examine import examine
 from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.repeats import mark_repeats, mark_same_cells
 from leukobench.datasets.taxonomy import LEVELS, to_level

@@ -9,8 +9,8 @@ from scipy.stats import entropy
 from threadpoolctl import threadpool_limits
 
 from leukobench.cache import TableCache
-from leukobench.datasets.audit import examine
 from leukobench.datasets.card import check_pixel_size
+from leukobench.datasets.examine import examine
 from leukobench.datasets.index import PHANTOM_FILE
 from leukobench.datasets.walk import IMAGE_SUFFIXES, image_tree
 from leukobench.errors import UsageError

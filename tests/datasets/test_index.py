@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from leukobench.datasets import DATASETS, build_index, coverage, find_data_root, index_hash, summarise, write_index
-from leukobench.datasets.audit import brightness
+from leukobench.datasets.examine import brightness
 from leukobench.datasets.index import COLUMNS
 from leukobench.errors import UsageError
 
