@@ -70,7 +70,9 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
         "leaderboard.csv",
         "leaderboard.md",
         "leaderboard.json",
+        "leaderboard.html",
     } <= made
+    assert text.rstrip().endswith(f"page: {out / 'leaderboard.html'}")
     assert {"matrix_prior.csv", "matrix_logistic_regression.csv"} <= made
     cells = pd.read_csv(out / "cells.csv")
     assert len(cells) == 2 * (2 + 2)

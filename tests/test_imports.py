@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "running": RUNNING,
     "inference": RUNNING | {"running"},
     "report": BASE | {"metrics", "running", "datasets"},
+    "page": PICTURES | {"metrics", "datasets", "running", "report"},
     "diagnosis": RUNNING | {"running", "report"},
 }
 # The report reads the store and knows no runner; metrics know the label tree, and no data.

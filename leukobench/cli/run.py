@@ -67,6 +67,7 @@ def run(
         leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
     """
     from leukobench.metrics import get_metric
+    from leukobench.page import write_page
     from leukobench.report import print_leaderboard, write_report
     from leukobench.running.runner import check_options
     from leukobench.running.runner import run as run_suite
@@ -96,11 +97,14 @@ def run(
                 progress=progress,
             )
         report = write_report(out, rank_by=metric)
+        page = write_page(report)
     print_leaderboard(console, report)
     failed = sum(record["status"] != "ok" for record in records)
     console.say("", f"{len(records)} run cells, {failed} failed; tables in {out}")
     if failed:
         console.say(f"why: leukobench status {out}; again: the same command with --retry failed")
+    console.say(f"page: {page}")
+    if failed:
         raise typer.Exit(1)
 
 

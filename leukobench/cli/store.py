@@ -14,13 +14,17 @@ LOG_LINES = 40  # of a failed cell's log, the last ones
 
 
 def report(folder: Folder, rank_by: RankBy = "balanced_accuracy"):
-    """Compute the tables of a run folder again, from its records and predictions alone.
+    """Compute the tables and the page of a run folder again, from its records and predictions alone.
 
     leukobench report results/runs/cross-dataset --rank-by macro_f1
     """
+    from leukobench.page import write_page
     from leukobench.report import print_leaderboard, write_report
 
-    print_leaderboard(console, write_report(folder, rank_by=rank_by))
+    written = write_report(folder, rank_by=rank_by)
+    page = write_page(written)
+    print_leaderboard(console, written)
+    console.say("", f"page: {page}")
 
 
 def status(folder: Folder):

@@ -15,6 +15,7 @@ FAMILIES = {
     "prior": "control",
     "adapted": "embedding",
     "pretrained": "embedding",
+    "joined": "fused",
 }
 
 
@@ -78,7 +79,7 @@ class RunMaker:
         return [place for protocol in self.protocols for place in places[protocol]]
 
     def _cell(self, protocol, train, sources, targets, model, seed):
-        fingerprint = f"{protocol}-{train}-{model}-{seed}"
+        fingerprint = f"{protocol}-{train}-{model}-{seed}".replace("/", "-")
         cell = {"protocol": protocol, "train": train, "model": model, "seed": seed}
         cell |= {"sources": sources, "targets": targets}
         cell |= {"fingerprint": fingerprint}
@@ -91,7 +92,7 @@ class RunMaker:
         left = {c: sum(self.truth[name].count(c) for name in sources) for c in everything if c not in head}
         known = status == "ok"
         record = cell | {
-            "family": FAMILIES[model],
+            "family": FAMILIES.get(model, "classical"),
             "transductive": model == "adapted",
             "status": status,
             "error": "" if known else "ValueError: no luck",

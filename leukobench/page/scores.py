@@ -1,0 +1,109 @@
+"""Every figure that the switches of the page choose from: metric x scoring x protocol, worked out once."""
+
+import numpy as np
+
+from leukobench.metrics import get_metric
+from leukobench.metrics.statistics import rank_tests
+from leukobench.report.leaderboard import RANKED, combinations
+
+METRICS = ("balanced_accuracy", "macro_f1", "mcc", "kappa", "auroc")
+SCORINGS = {"shared": "score", "deployed": "deployed"}
+DIGITS = 4  # of the scores in the page: they are shown with three
+
+
+def switches(report):
+    """What can be chosen: metrics and protocols of a run, the one that ranks first.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    metrics : list of Metric
+    protocols : list of Protocol
+    """
+    others = [get_metric(name) for name in METRICS if name != report.metric.name and name in report.cells]
+    protocols = sorted(report.protocols, key=lambda protocol: protocol.order)
+    return [report.metric, *others], protocols
+
+
+def score_tables(report):
+    """Scores of every protocol x train x test x model, and of every model, by each metric and scoring.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    dict
+        `keys` (columns protocol, train, test and model, as numbers), `trains` (names), `contaminated` (rows), `scores`
+        (metric -> scoring -> one number per row) and `means` (metric -> scoring -> protocol -> what `_means` gives).
+    """
+    metrics, _ = switches(report)
+    models, datasets = list(report.board["model"]), report.run.suite["datasets"]
+    tables = {metric.name: combinations(report.cells, metric) for metric in metrics}
+    index = tables[report.metric.name].index
+    trains = list(dict.fromkeys(index.get_level_values("train")))
+    order = {
+        "protocol": [protocol.name for protocol in report.protocols],
+        "train": trains,
+        "test": datasets,
+        "model": models,
+    }
+    keys = {name: [values.index(each) for each in index.get_level_values(name)] for name, values in order.items()}
+    scores, means = {}, {}
+    for metric in metrics:
+        table = tables[metric.name]
+        scores[metric.name] = {scoring: rounded(table[column]) for scoring, column in SCORINGS.items()}
+        means[metric.name] = {
+            scoring: {
+                protocol.name: _means(table.xs(protocol.name, level="protocol"), column, report.board, metric)
+                for protocol in report.protocols
+            }
+            for scoring, column in SCORINGS.items()
+        }
+    contaminated = np.flatnonzero(tables[report.metric.name]["contaminated"]).tolist()
+    return {"keys": keys, "trains": trains, "contaminated": contaminated, "scores": scores, "means": means}
+
+
+def rounded(values, digits=DIGITS):
+    """Numbers as JSON has them: few digits, None where there is none.
+
+    Parameters
+    ----------
+    values : sequence of float
+    digits : int, default 4
+
+    Returns
+    -------
+    list of float or None
+
+    Examples
+    --------
+    >>> rounded([0.123456, float("nan")])
+    [0.1235, None]
+    """
+    return [None if value != value else value for value in np.asarray(values, float).round(digits).tolist()]
+
+
+def _means(table, column, board, metric):
+    """Of each model: mean without contaminated targets, rank within its section, worst target; and the rank tests."""
+    clean = table[~table["contaminated"]]
+    by_model = clean.groupby("model")[column]
+    models, sections = board["model"], board["section"]
+    mean = models.map(by_model.mean())
+    whole = models.map(table.groupby("model")["complete"].all()).eq(True) & mean.notna()
+    rank = (-metric.sign * mean).where(whole & sections.isin(RANKED)).groupby(sections).rank("min")
+    by_target = (metric.sign * clean.groupby(["model", "test"])[column].mean()).dropna()
+    worst = by_target.loc[by_target.groupby("model").idxmin()].reset_index().set_index("model")
+    places = clean[column].unstack("model")
+    compared = [name for name in models[whole & sections.eq("inductive")] if name in places]
+    return {
+        "mean": rounded(mean),
+        "rank": [None if each != each else int(each) for each in rank],
+        "worst": [worst["test"].get(name) for name in models],
+        "worst_score": rounded([metric.sign * worst[column].get(name, np.nan) for name in models]),
+        "ranks": rank_tests(metric.sign * places[compared]),
+    }

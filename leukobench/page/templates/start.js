@@ -1,0 +1,5 @@
+switches();
+boardTools();
+panel();
+update();
+document.documentElement.dataset.ready = "yes";
