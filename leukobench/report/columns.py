@@ -5,6 +5,7 @@ import pandas as pd
 from leukobench.errors import UsageError
 from leukobench.report.calibration import CALIBRATION, JUDGED
 from leukobench.running.protocols import protocols_of
+from leukobench.running.setting import dataset_of
 
 IDENTITY = ["protocol", "train", "test", "model", "seed"]
 TIMES = ["tune_s", "fit_s", "predict_ms_per_image"]  # the only columns that differ between two runs of one plan
@@ -34,7 +35,7 @@ def facts(record, test):
         "model": record["model"],
         "family": record.get("family"),
         "transductive": record.get("transductive"),
-        "contaminated": test in record.get("contamination", ()),
+        "contaminated": dataset_of(test) in record.get("contamination", ()),
         "seed": record["seed"],
         "status": record["status"],
         "error": record.get("error", ""),
@@ -131,7 +132,7 @@ def as_table(rows, run, metrics):
     numbers += CALIBRATION
     table[numbers] = table[numbers].astype(float)
     suite = run.suite
-    table.insert(5, "groups_unknown", table["test"].isin(run.plan["groups_unknown"]))
+    table.insert(5, "groups_unknown", table["test"].map(dataset_of).isin(run.plan["groups_unknown"]))
     table.insert(0, "synthetic", bool(run.plan["synthetic"]))
     table.insert(1, "suite", suite["name"])
     table.insert(2, "level", suite["level"])

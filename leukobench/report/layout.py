@@ -6,6 +6,7 @@ import numpy as np
 
 from leukobench.errors import UsageError
 from leukobench.metrics.scoring import answers_of
+from leukobench.running.setting import dataset_of
 
 
 class Images:
@@ -59,7 +60,7 @@ class Layout:
         columns = {name: table[name].to_numpy().astype(str) for name in ("test", "sha256", "true")}
         groups = table["group"].to_pandas().fillna("").to_numpy().astype(str)
         held_out = ()
-        if set(record["targets"]) <= set(record.get("sources", ())):  # whole groups were held out
+        if set(map(dataset_of, record["targets"])) <= set(record.get("sources", ())):  # whole groups were held out
             held_out = tuple(_of_one_group(columns["true"], columns["test"], groups))
         for test in record["targets"]:
             rows = np.flatnonzero(columns["test"] == test)

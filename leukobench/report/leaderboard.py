@@ -8,6 +8,7 @@ from leukobench.metrics import known_metrics
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.report.columns import SAME_CLASSES
 from leukobench.running.protocols import BUILT_IN, protocols_of
+from leukobench.running.setting import dataset_of
 
 SECTIONS = ("inductive", "transductive", "contaminated", "control")
 RANKED = ("inductive", "transductive")
@@ -139,7 +140,7 @@ def matrix(means, model, datasets):
     rows = [name for name in datasets if name in scores.index.get_level_values("train")]
     table = pd.DataFrame(np.nan, index=pd.Index(rows, name="train"), columns=list(datasets))
     called = {each.name: each.row for each in protocols_of(set(scores.index.get_level_values("protocol")))}
-    for (protocol, train, test), score in scores.items():
+    for (protocol, train, test), score in scores[scores.index.get_level_values("test").isin(datasets)].items():
         table.loc[called[protocol].format(protocol=protocol, train=train), test] = score
     return table
 
@@ -158,7 +159,7 @@ def _row(model, rows, means, scores, metric):
     there = protocols_of(set(rows["protocol"]))
     headline = headline_protocol(set(rows["protocol"])).name
     means = means.xs(model, level="model")
-    seen = sorted(rows["test"][rows["contaminated"]].unique())
+    seen = sorted(rows["test"][rows["contaminated"]].map(dataset_of).unique())
     clean = means[~means["contaminated"]]
     unsure = rows["train"][
         (rows["protocol"] == "within") & (rows["undefined_classes"].astype("string").str.len().fillna(0) > 0)

@@ -3,17 +3,18 @@
 import time
 
 import numpy as np
-import pandas as pd
 
-from leukobench.running.folds import derive_seed, group_ids, inner_folds, outer_folds
+from leukobench.running.folds import derive_seed, group_ids, inner_folds
+from leukobench.running.splits import shown_samples, splits_of
 from leukobench.running.tuning import Fitted, tune
 
 
-def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambda number: None):
+def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambda number: None, shown_rows=None):
     """Run one cell of the plan.
 
     The target is never seen before scoring: tuning, imputing, scaling and fitting use source rows alone. In `within`
-    and `merged` every image is predicted by a model that was tuned and fitted without it.
+    and `merged` every image is predicted by a model that was tuned and fitted without it, and so is every corrupted
+    copy of one. Where a protocol adds labels of the target, they are of other cells than the model predicts.
 
     Parameters
     ----------
@@ -31,6 +32,9 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         Number of a tuning (one per outer fold) to an Optuna storage.
     checkpoint : callable
         Number of a fit (one per outer fold) to the file that it goes on from after a kill, or None.
+    shown_rows : array of shape (number of images shown, p), optional
+        Representation of what `shown_samples` gives, where the cell's setting has conditions; otherwise that of the
+        images themselves.
 
     Returns
     -------
@@ -41,24 +45,22 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     """
     recipe = cell.recipe.with_epochs(cell.inputs.get("epochs"))
     outer, inner = cell.inputs["folds"]
-    is_source = samples["dataset"].isin(cell.sources).to_numpy()
     in_head = samples["class"].isin(head).to_numpy()
     strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)
     groups = group_ids(samples)
     classes = samples["class"].to_numpy(dtype=str)
     datasets = samples["dataset"].to_numpy(dtype=str)
 
-    if cell.held_out:
-        splits = outer_folds(samples, cell.sources, head, outer, cell.seed, cell.protocol, cell.train)
-    else:
-        splits = [(np.flatnonzero(is_source), np.flatnonzero(samples["dataset"].isin(cell.targets)))]
-
-    probabilities = np.full((len(samples), len(head)), np.nan)
+    splits = splits_of(samples, cell, head, outer)
+    asked = shown_samples(samples, cell.setting)
+    asked = asked[asked["dataset"].isin(cell.targets)].reset_index(names="row")
+    shown_rows = rows if shown_rows is None else shown_rows
+    probabilities = np.full((len(asked), len(head)), np.nan)
     times = {"tune_s": 0.0, "fit_s": 0.0, "predict_s": 0.0}
-    chosen, tuned_by, n_predicted = [], [], 0
+    chosen, tuned_by, n_trained, n_predicted = [], [], [], 0
     for number, (train, test) in enumerate(splits):
         train = train[in_head[train]]
-        seed = derive_seed(*cell.identity, number)
+        seed = derive_seed(*cell.chance, number)
         start = time.perf_counter()
         params = tune(
             recipe,
@@ -77,10 +79,11 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         told = {"groups": groups[train], "checkpoint": checkpoint(number)}
         fitted = Fitted(recipe, params, seed, rows[train], classes[train], datasets[train], **told)
         ready = time.perf_counter()
-        for name in np.unique(datasets[test]):  # one laboratory at a time: a transductive model looks at all of them
-            batch = test[datasets[test] == name]
-            probabilities[batch] = fitted.predict_proba(rows[batch], head)
-        n_predicted += len(test)
+        mine = asked[asked["at"].isin(test)]
+        for _, batch in mine.groupby("test"):  # one target at a time: a transductive model looks at all of it
+            probabilities[batch.index] = fitted.predict_proba(shown_rows[batch["row"]], head)
+        n_trained.append(len(train))
+        n_predicted += len(mine)
         times["predict_s"] += time.perf_counter() - ready
         times["tune_s"] += tuned - start
         times["fit_s"] += ready - tuned
@@ -90,20 +93,13 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         )
         tuned_by.append(len(held_out))
 
-    scored = np.flatnonzero(samples["dataset"].isin(cell.targets))
-    predictions = pd.DataFrame(
-        {
-            "test": samples["dataset"].to_numpy()[scored],
-            "sha256": samples["sha256"].to_numpy()[scored],
-            "group": samples["group"].to_numpy()[scored],
-            "true": classes[scored],
-        }
-    )
+    predictions = asked[["test", "sha256", "group"]].assign(true=asked["class"].astype(str))
     for column, name in enumerate(head):
-        predictions[f"p_{name}"] = probabilities[scored, column]
+        predictions[f"p_{name}"] = probabilities[:, column]
     times["predict_ms_per_image"] = 1000 * times.pop("predict_s") / n_predicted
     record = {
-        "n_train": int((is_source & in_head).sum()),
+        # Of the whole source where it is cut into folds; else what one fit saw, the most where they differ.
+        "n_train": int((samples["dataset"].isin(cell.sources) & in_head).sum()) if cell.held_out else max(n_trained),
         "head_classes": list(head),
         "left_out_classes": left_out,
         "params": chosen,

@@ -14,8 +14,9 @@ from leukobench.cache import TableCache
 from leukobench.errors import UsageError, in_one_line
 from leukobench.imaging.io import ImageError, read_image
 from leukobench.inputs import locate
+from leukobench.preparation.corruptions import corrupt
 from leukobench.running.pool import LocalPool, how_it_ended, is_the_users
-from leukobench.running.representations import get_representation, image_ids, names_in
+from leukobench.running.representations import conditions_of, get_representation, image_ids, names_in
 
 BATCH = 32  # images that one worker is given at a time
 BATCH_PIXELS = 16_000_000  # and pixels that it holds in memory, but for the last image: 32 of 700 x 700, 1 photograph
@@ -36,7 +37,8 @@ def compute_missing(
     names : iterable of str
         Representations; several may be joined by "&".
     samples : pandas.DataFrame
-        Of `leukobench.running.plan.select_samples`.
+        Of `leukobench.running.plan.select_samples`, or of `leukobench.running.setting.shown_samples`: where there is a
+        column `condition`, images are corrupted as it says after they are read, and have no augmented copies.
     root : path-like
         The data root that paths are relative to.
     cache : TableCache, optional
@@ -72,7 +74,7 @@ def compute_missing(
     ids = np.array(image_ids(samples))
     lacking = {}
     for name in dict.fromkeys(part for joint in names for part in names_in(joint)):
-        there = set(cache.load(get_representation(name).key, ids).index)
+        there = set(cache.load(get_representation(name, bare="condition" in samples).key, ids).index)
         lacking[name] = np.array([i not in there for i in ids], dtype=bool)
     batches = _batches(lacking, samples, ids)
     total, done = sum(len(batch.ids) * len(batch.names) for batch in batches), 0
@@ -114,6 +116,7 @@ class Batch:
     sha256: list
     paths: list
     um_per_px: np.ndarray
+    conditions: list | None = None  # of corrupted images
     tries: int = 1
 
 
@@ -128,7 +131,9 @@ def _batches(lacking, samples, ids):
             at = rows[start : start + BATCH]
             chosen = samples.iloc[at]
             um_per_px = chosen["um_per_px"].to_numpy(dtype=float)
-            batches.append(Batch(names, list(ids[at]), list(chosen["sha256"]), list(chosen["path"]), um_per_px))
+            conditions = conditions_of(chosen) if "condition" in chosen else None
+            files = list(chosen["sha256"]), list(chosen["path"])
+            batches.append(Batch(names, list(ids[at]), *files, um_per_px, conditions))
     return batches
 
 
@@ -172,7 +177,8 @@ def _compute_batch(folder, root, device, batch):
     for at, images, read in _read_images(root, batch, unread):
         ids = [batch.ids[number] for number in at]
         names = [name for name in batch.names if name not in failed]
-        for name, seconds in _compute(cache, device, names, ids, images, batch.um_per_px[at], failed):
+        open_one = functools.partial(get_representation, device=device, bare=batch.conditions is not None)
+        for name, seconds in _compute(cache, open_one, names, ids, images, batch.um_per_px[at], failed):
             spent[name] = spent[name][0] + len(images), spent[name][1] + read + seconds
     return {name: counts for name, counts in spent.items() if counts[0]}, failed, unread
 
@@ -182,7 +188,8 @@ def _read_images(root, batch, unread):
     at, images, start = [], [], time.perf_counter()
     for number, (path, sha256) in enumerate(zip(batch.paths, batch.sha256, strict=True)):
         try:
-            images.append(read_image(locate(root, path), sha256))
+            image = read_image(locate(root, path), sha256)
+            images.append(corrupt(image, batch.conditions[number]) if batch.conditions else image)
             at.append(number)
         except ImageError as error:
             unread[path] = error.reason
@@ -194,12 +201,12 @@ def _read_images(root, batch, unread):
         yield at, images, time.perf_counter() - start
 
 
-def _compute(cache, device, names, ids, images, um_per_px, failed):
+def _compute(cache, open_one, names, ids, images, um_per_px, failed):
     """Put the representations of some images into the cache; gives those that could be, with the seconds."""
     masks, segmented = None, 0.0
     for name in names:
         try:
-            each = get_representation(name, device)
+            each = open_one(name)
             if each.needs_masks and masks is None:
                 start = time.perf_counter()
                 masks = segmentation.segment(images, um_per_px=um_per_px)

@@ -10,9 +10,10 @@ from leukobench.files import content_hash
 from leukobench.models import Recipe, get_model
 from leukobench.models.identity import recipe_hash
 from leukobench.models.recipe import COSTS
-from leukobench.running.folds import outer_folds
 from leukobench.running.protocols import BUILT_IN, known_protocols
 from leukobench.running.representations import representation_key
+from leukobench.running.setting import PLAIN, Setting
+from leukobench.running.splits import splits_of
 
 # Raised whenever folds, tuning or scoring inputs change what a record means.
 PROTOCOL_VERSION = "2"
@@ -38,6 +39,8 @@ class RunCell:
         Everything that the record depends on, for the fingerprint and to say what changed.
     recipe : leukobench.models.recipe.Recipe
         The model itself, which travels with the cell to wherever it is run.
+    setting : leukobench.running.setting.Setting, default as it is
+        Of the protocol, which workers need not know.
     """
 
     protocol: str
@@ -48,11 +51,22 @@ class RunCell:
     targets: tuple
     inputs: dict = dataclasses.field(hash=False, compare=False)
     recipe: Recipe = dataclasses.field(hash=False, compare=False, repr=False)
+    setting: Setting = PLAIN
 
     @property
     def identity(self):
         """What the cell is called in tables: protocol, source, model and seed."""
         return (self.protocol, self.train, self.model, self.seed)
+
+    @property
+    def chance(self):
+        """What seeds are derived from: the identity, with the protocol whose fits these are."""
+        return (self.setting.like or self.protocol, *self.identity[1:])
+
+    @property
+    def tests(self):
+        """What the targets are called in tables."""
+        return self.setting.names(self.targets)
 
     @property
     def held_out(self):
@@ -66,8 +80,8 @@ class RunCell:
 
     def as_dict(self):
         """The cell as plain values, for `plan.json`."""
-        own = {name: value for name, value in vars(self).items() if name != "recipe"}
-        return own | self.kind | {"fingerprint": self.fingerprint}
+        own = {name: value for name, value in vars(self).items() if name not in ("recipe", "setting")}
+        return own | {"targets": list(self.tests)} | self.kind | {"fingerprint": self.fingerprint}
 
     @property
     def kind(self):
@@ -239,7 +253,7 @@ def build_plan(suite, samples):
     rows = samples[["dataset", "sha256", "class", "group", "um_per_px"]]
     data = {name: content_hash(table.astype(str).values.tolist()) for name, table in rows.groupby("dataset")}
     classes = {name: set(table["class"]) for name, table in rows.groupby("dataset")}
-    budget = suite.budget
+    budget, known = suite.budget, known_protocols()
     cells = []
     for protocol, train, sources, targets in combinations(suite):
         head, _ = head_of(samples, sources, suite)
@@ -253,8 +267,7 @@ def build_plan(suite, samples):
                     f" with at least {suite.min_source_images} source images",
                     "leave one of them out with --datasets, or choose another --level",
                 )
-        if {*sources} & {*targets}:
-            _check_folds(samples, suite, head, protocol, train, sources)
+        setting = known[protocol].setting
         for model in suite.models:
             recipe = get_model(model)
             inputs = {
@@ -269,19 +282,22 @@ def build_plan(suite, samples):
                 "representation": representation_key(recipe.representation),
             }
             if protocol not in BUILT_IN:  # what such a name stands for may change
-                inputs["sources"] = list(sources)
+                inputs |= {"sources": list(sources), **({"setting": setting.inputs} if setting.inputs else {})}
             if "epochs" in recipe.defaults:
                 inputs["epochs"] = budget.epochs
-            cells += [RunCell(protocol, train, model, seed, sources, targets, inputs, recipe) for seed in suite.seeds]
+            own = (sources, targets, inputs, recipe, setting)
+            cells += [RunCell(protocol, train, model, seed, *own) for seed in suite.seeds]
+        _check_splits(samples, cells[-len(suite.seeds) :], head, budget.outer_folds)
     return cells
 
 
-def _check_folds(samples, suite, head, protocol, train, sources):
-    for seed in suite.seeds:
-        if not outer_folds(samples, sources, head, suite.budget.outer_folds, seed, protocol, train):
+def _check_splits(samples, cells, head, n_folds):
+    """Refuse a fit that has nothing to train or test; `cells` are those of one model."""
+    for cell in cells:
+        if not splits_of(samples, cell, head, n_folds):
             raise UsageError(
-                f"{protocol} {train}: its groups (slides, patients) allow no folds, since fewer than two classes are"
-                " spread over two groups or more",
+                f"{cell.protocol} {cell.train}: its groups (slides, patients) allow no folds, since fewer than two"
+                " classes are spread over two groups or more",
                 "leave it out with --datasets, or take --protocols pairwise,lodo, which hold nothing out",
             )
 

@@ -1,7 +1,8 @@
 """Protocols: what is trained on which datasets and scored on which, and what its figures are called.
 
 A protocol is one object. Where a target is one of the sources, its images are predicted out of fold, by models that
-were tuned and fitted without them; no protocol can ask for anything else.
+were tuned and fitted without them; no protocol can ask for anything else. Where labels of the target train
+(`Setting.labels`), they are those of other cells than the model predicts.
 """
 
 import re
@@ -10,6 +11,8 @@ from dataclasses import dataclass
 
 from leukobench import plugins
 from leukobench.errors import UsageError
+from leukobench.preparation.corruptions import conditions
+from leukobench.running.setting import PLAIN, Setting
 
 GROUP = "leukobench.protocols"
 
@@ -37,6 +40,8 @@ class Protocol:
         Fewest datasets that it is possible with.
     order : float, default 100
         Models are ranked by the protocol of a run whose number is lowest.
+    setting : Setting, default as it is
+        Labels of the target that train, sizes of the sources, corrupted copies that are predicted.
 
     Examples
     --------
@@ -52,6 +57,19 @@ class Protocol:
     row: str = "{protocol}: {train}"
     needs: int = 2
     order: float = 100
+    setting: Setting = PLAIN
+
+
+def _within(names):
+    return [(name, (name,), (name,)) for name in names]
+
+
+def _pairwise(names):
+    return [(name, (name,), _others(names, name)) for name in names]
+
+
+def _lodo(names):
+    return [(f"all-{name}", _others(names, name), (name,)) for name in names]
 
 
 def _others(names, name):
@@ -67,7 +85,7 @@ PROTOCOLS = {
             "within",
             "within",
             "Within a dataset",
-            lambda names: [(name, (name,), (name,)) for name in names],
+            _within,
             row="{train}",
             needs=1,
             order=4,
@@ -77,7 +95,7 @@ PROTOCOLS = {
             "out_of_domain",
             "out of domain",
             "Out of domain (pairwise)",
-            lambda names: [(name, (name,), _others(names, name)) for name in names],
+            _pairwise,
             row="{train}",
             order=1,
         ),
@@ -86,7 +104,7 @@ PROTOCOLS = {
             "lodo",
             "leave one out",
             "Out of domain (leave one dataset out)",
-            lambda names: [(f"all-{name}", _others(names, name), (name,)) for name in names],
+            _lodo,
             row="all others",
             order=2,
         ),
@@ -99,9 +117,43 @@ PROTOCOLS = {
             row="merged",
             order=3,
         ),
+        Protocol(
+            "corrupted",
+            "corrupted",
+            "corrupted",
+            "Within a dataset, on corrupted copies",
+            _within,
+            needs=1,
+            order=5,
+            setting=Setting(like="within", conditions=conditions()),
+        ),
+        *(
+            Protocol(
+                f"labels_{n}",
+                f"labels_{n}",
+                f"{n} labels a class",
+                f"With {n} labelled cells of each class of the target",
+                _lodo,
+                order=10 + place,
+                setting=Setting(like="lodo", labels=n),
+            )
+            for place, n in enumerate((1, 5, 10, 50))
+        ),
+        *(
+            Protocol(
+                f"size_{n}",
+                f"size_{n}",
+                f"{n} of a class",
+                f"Out of domain, trained on {n} cells of each class",
+                _pairwise,
+                order=20 + place,
+                setting=Setting(like="pairwise", per_class=n),
+            )
+            for place, n in enumerate((15, 30, 60, 150))
+        ),
     )
 }
-BUILT_IN = frozenset(PROTOCOLS)
+BUILT_IN = frozenset(name for name, protocol in PROTOCOLS.items() if protocol.setting == PLAIN)
 
 
 def register(protocol: Protocol) -> Protocol:

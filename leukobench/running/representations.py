@@ -11,6 +11,7 @@ from leukobench.cache import TableCache
 from leukobench.errors import UsageError
 from leukobench.features.viewed import view_features
 from leukobench.models.spec import ModelSpec, parts_of
+from leukobench.preparation.corruptions import VERSION as CORRUPTIONS_VERSION
 from leukobench.preparation.views import get_view, view_key
 from leukobench.segmentation import segmentation_key
 
@@ -40,7 +41,7 @@ class Representation:
     copies: int = 0
 
 
-def get_representation(name, device="auto"):
+def get_representation(name, device="auto", bare=False):
     """A representation by name.
 
     Parameters
@@ -50,6 +51,8 @@ def get_representation(name, device="auto"):
         behind it, or "pixels:<view>".
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed; the numbers are the same.
+    bare : bool, default False
+        Without augmented copies: the image itself alone, for images that train nothing.
 
     Returns
     -------
@@ -64,10 +67,10 @@ def get_representation(name, device="auto"):
     spec = ModelSpec.parse(name)
     if spec.base not in KINDS or not spec.argument:
         raise UsageError(f"unknown representation '{name}'", f"it begins with {': or '.join(KINDS)}:")
-    return KINDS[spec.base](spec, device)
+    return KINDS[spec.base](spec, device, bare)
 
 
-def _features(spec, device):
+def _features(spec, device, bare):
     name, feature_set = str(spec), ":".join(spec.argument)
     versions = features.features_key(feature_set)
     if not spec.view:
@@ -76,7 +79,7 @@ def _features(spec, device):
             return features.extract_features(images, masks, um_per_px=um_per_px, device=device, feature_set=feature_set)
 
         return Representation(name, {"name": name, "segmentation": segmentation_key(), **versions}, True, compute)
-    view = get_view(spec.view)
+    view = _seen_through(spec, bare)
 
     def compute(images, masks, um_per_px):
         rows = view_features(images, view, um_per_px=um_per_px, feature_set=feature_set, device=device)
@@ -85,7 +88,7 @@ def _features(spec, device):
     return Representation(name, {"name": name, **view_key(view), **versions}, False, compute, view.copies)
 
 
-def _embedding(spec, device):
+def _embedding(spec, device, bare):
     from leukobench.models.embedding import view_vectors
     from leukobench.models.variants import embedding_key, open_embedding
 
@@ -96,7 +99,7 @@ def _embedding(spec, device):
             return pd.DataFrame(np.asarray(open_embedding(what).transform(images, um_per_px=um_per_px)))
 
         return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
-    view = get_view(spec.view)
+    view = _seen_through(spec, bare)
 
     def compute(images, masks, um_per_px):
         rows = view_vectors(images, open_embedding(what), view, um_per_px=um_per_px)
@@ -107,7 +110,7 @@ def _embedding(spec, device):
     return Representation(name, key, False, compute, view.copies)
 
 
-def _pixels(spec, device):
+def _pixels(spec, device, bare):
     from leukobench.preparation.crops import crop_key, crop_rows
 
     view_name = spec.argument[0]
@@ -116,6 +119,11 @@ def _pixels(spec, device):
         return pd.DataFrame(crop_rows(images, view_name, um_per_px))
 
     return Representation(str(spec), {"name": str(spec), **crop_key(view_name)}, False, compute)
+
+
+def _seen_through(spec, bare):
+    view = get_view(spec.view)
+    return dataclasses.replace(view, copies=0) if bare else view
 
 
 KINDS = {"features": _features, "embedding": _embedding, "pixels": _pixels}
@@ -150,20 +158,28 @@ def representation_key(name):
 
 
 def image_ids(samples):
-    """Cache ids of images: the content, and the pixel size that lengths are scaled by.
+    """Cache ids of images: the content, the pixel size that lengths are scaled by, and what they are shown under.
 
     Parameters
     ----------
     samples : pandas.DataFrame
-        With the columns sha256 and um_per_px.
+        With the columns sha256 and um_per_px, and `condition` where images are corrupted.
 
     Returns
     -------
     list of str
         One id per row.
     """
-    pairs = zip(samples["sha256"], samples["um_per_px"], strict=True)
-    return [f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}" for sha, um in pairs]
+    pairs = zip(samples["sha256"], samples["um_per_px"], conditions_of(samples), strict=True)
+    return [
+        f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}" + f"/{condition}.{CORRUPTIONS_VERSION}" * bool(condition)
+        for sha, um, condition in pairs
+    ]
+
+
+def conditions_of(samples):
+    """What each image is shown under, a list; "" as it is."""
+    return list(samples["condition"]) if "condition" in samples else [""] * len(samples)
 
 
 def load_rows(name, samples, cache=None):
@@ -174,7 +190,7 @@ def load_rows(name, samples, cache=None):
     name : str
         The representation; several joined by "&" stand side by side, and must make the same number of copies.
     samples : pandas.DataFrame
-        The images.
+        The images; corrupted ones, with a column `condition`, have no copies.
     cache : TableCache, optional
         Default: the user's.
 
@@ -194,7 +210,7 @@ def load_rows(name, samples, cache=None):
 
 def _load_part(name, samples, cache):
     ids = image_ids(samples)
-    representation = get_representation(name)
+    representation = get_representation(name, bare="condition" in samples)
     table = cache.load(representation.key, ids)
     if len(table) < len(ids):
         raise RuntimeError(f"{len(ids) - len(table)} rows of {name} are not in the cache: start the run again")

@@ -25,6 +25,8 @@ from leukobench.running.plan import build_plan, level_notes, select_samples
 from leukobench.running.pool import LocalPool, worker_count
 from leukobench.running.records import SEAL, sealed
 from leukobench.running.representations import load_rows, names_in
+from leukobench.running.setting import PLAIN
+from leukobench.running.splits import rows_name, shown_samples
 from leukobench.running.store import RunFolder
 from leukobench.running.worker import failure
 
@@ -241,18 +243,29 @@ def _or_none(read, *name):
 def _represent(cells, samples, root, store, tables, jobs, device, progress):
     """Compute the representations that cells need and lay them out for the workers; gives what failed, and why."""
     progress.stage("features and embeddings", None)
-    names, failed = sorted({cell.recipe.representation for cell in cells}), {}
-    options = {"jobs": jobs, "device": device, "progress": progress.count, "failed": failed}
+    options, failed = {"jobs": jobs, "device": device, "progress": progress.count}, {}
     with locked(store.path / "locks" / "representations"):
-        measured = compute_missing(names, samples, root, cache=tables, **options)
+        known = _or_none(store.read_json, "representations.json") or {}
+        for setting, names in _read_by(cells).items():
+            shown = shown_samples(samples, setting) if setting.conditions else samples
+            measured = compute_missing(names, shown, root, cache=tables, failed=failed, **options)
+            for name in names:
+                if not failed.keys() & set(names_in(name)):
+                    store.write_rows(rows_name(name, setting), load_rows(name, shown, tables))
+            known |= {rows_name(k, setting): v for k, v in measured.items() if v["images"]}
         for name, (_, reason) in failed.items():
             progress.note(f"{name} cannot be computed: {reason}")
-        for name in names:
-            if not failed.keys() & set(names_in(name)):
-                store.write_rows(name, load_rows(name, samples, tables))
-        known = _or_none(store.read_json, "representations.json") or {}
-        store.write_json("representations.json", known | {k: v for k, v in measured.items() if v["images"]})
+        store.write_json("representations.json", known)
     return failed
+
+
+def _read_by(cells):
+    """Representations that cells read: of the images as they are, then of what each other setting shows."""
+    read = {PLAIN: {cell.recipe.representation for cell in cells}}
+    for cell in cells:
+        if cell.setting.conditions:
+            read.setdefault(cell.setting, set()).add(cell.recipe.representation)
+    return {setting: sorted(names) for setting, names in read.items()}
 
 
 def _tell(progress, lines):

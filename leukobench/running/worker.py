@@ -20,6 +20,7 @@ from leukobench.running.journal import StorageLost, open_storage
 from leukobench.running.plan import head_of
 from leukobench.running.pool import is_the_users, is_worker
 from leukobench.running.records import without_places
+from leukobench.running.splits import rows_name
 from leukobench.running.store import RunFolder
 
 BUSY = "busy"  # what `work` returns for a cell that another process holds
@@ -67,7 +68,9 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
         try:
             with _captured(store.log_path(cell.fingerprint)), gpu_turn(cell):
                 samples = _samples(str(store.path))
-                rows = _rows(str(store.path), cell.recipe.representation)
+                name = cell.recipe.representation
+                rows = _rows(str(store.path), name)
+                shown = _rows(str(store.path), rows_name(name, cell.setting)) if cell.setting.conditions else None
                 head, left_out = head_of(samples, cell.sources, suite)
                 found, predictions = run_cell(
                     cell,
@@ -77,6 +80,7 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
                     left_out,
                     lambda number: open_storage(store.journal_path(cell.fingerprint, number), keep_trials, storage),
                     lambda number: store.checkpoint_path(cell.fingerprint, number) if keep_trials else None,
+                    shown,
                 )
         except MemoryError as error:
             return failure(cell, "oom", error, time.perf_counter() - start, facts)
@@ -99,7 +103,7 @@ def describe(cell, facts=None):
         **cell.kind,
         "seed": cell.seed,
         "sources": list(cell.sources),
-        "targets": list(cell.targets),
+        "targets": list(cell.tests),
         "inputs": cell.inputs,
         "provenance": describe_environment() | (facts or {}),
     }
