@@ -18,6 +18,8 @@ from leukobench.readback import DamagedFile, read_table, understanding
 
 log = logging.getLogger(__name__)
 WRITTEN_OUT = 64  # numbers of an array that somebody has written down, not computed
+FORMER = {"leukobench.segmentation.own_colours": "leukobench.segmentation.adaptation"}
+"""A module that got another name keeps the former in keys: rows need not be computed again."""
 
 
 def cache_folder():
@@ -62,9 +64,10 @@ def settings(*names):
     """
     found = {}
     for module in names:
+        known_as = FORMER.get(module, module)
         for name, value in vars(import_module(module)).items():
             with contextlib.suppress(TypeError):  # what JSON does not know is made of code or of the others
-                found |= {f"{module}.{name}": json.dumps(value, default=_numbers)} if name.isupper() else {}
+                found |= {f"{known_as}.{name}": json.dumps(value, default=_numbers)} if name.isupper() else {}
     return content_hash(found)
 
 

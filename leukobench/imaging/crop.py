@@ -14,8 +14,9 @@ def centre_crop(image, side, fill=WHITE):
     image : uint8 array, shape (H, W, 3) or (H, W)
     side : int
         Of the square, in px.
-    fill : float or array of shape (3,), default 255.0
-        Grey value or colour beyond the border; white is the empty glass of a picture whose white balance is right.
+    fill : float, array of shape (3,) or None, default 255.0
+        Grey value or colour beyond the border; white is the empty glass of a picture whose white balance is right. None
+        continues the picture by its mirror image.
 
     Returns
     -------
@@ -31,5 +32,6 @@ def centre_crop(image, side, fill=WHITE):
     cut = image[max(top, 0) : max(top, 0) + side, max(left, 0) : max(left, 0) + side]
     above, before = max(-top, 0), max(-left, 0)
     below, behind = side - cut.shape[0] - above, side - cut.shape[1] - before
-    colour = np.broadcast_to(np.asarray(fill, float), 3).tolist()
-    return cv2.copyMakeBorder(cut, above, below, before, behind, cv2.BORDER_CONSTANT, value=colour)
+    how = cv2.BORDER_REFLECT if fill is None else cv2.BORDER_CONSTANT
+    colour = np.broadcast_to(np.asarray(0 if fill is None else fill, float), 3).tolist()
+    return cv2.copyMakeBorder(cut, above, below, before, behind, how, value=colour)

@@ -60,14 +60,9 @@ def crop_field(image, size, um_per_px=None, field_of_view_um=FIELD_OF_VIEW_UM):
     >>> crop_field(np.zeros((360, 363, 3), np.uint8), 224, um_per_px=0.1).shape
     (224, 224, 3)
     """
-    height, width = image.shape[:2]
     um_per_px = check_um_per_px(um_per_px, 1)[0]
-    side = min(height, width) if np.isnan(um_per_px) else max(1, round(field_of_view_um / um_per_px))
-    top, left = (height - side) // 2, (width - side) // 2
-    cut = image[max(top, 0) : max(top, 0) + side, max(left, 0) : max(left, 0) + side]
-    if min(top, left) < 0:
-        bottom, right = side - cut.shape[0] - max(-top, 0), side - cut.shape[1] - max(-left, 0)
-        cut = cv2.copyMakeBorder(cut, max(-top, 0), bottom, max(-left, 0), right, cv2.BORDER_REFLECT)
+    side = min(image.shape[:2]) if np.isnan(um_per_px) else max(1, round(field_of_view_um / um_per_px))
+    cut = centre_crop(image, side, fill=None)
     return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
 
 

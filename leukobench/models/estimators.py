@@ -1,82 +1,14 @@
 """The few estimators that scikit-learn does not have, each for one reason that stands in its docstring."""
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import clone
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.preprocessing import LabelEncoder
-from sklearn.utils import check_consistent_length, check_random_state, column_or_1d, get_tags
+from sklearn.utils import check_random_state
 from sklearn.utils.class_weight import compute_sample_weight
-from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
-
-class Wrapper(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
-    """Checks and predicting, for classifiers that wrap a fitted `estimator_` and know their `classes_`."""
-
-    def _check(self, X, y, *told):
-        """X, y and what is told of each row as arrays of one length, without an index; None stays None."""
-        X, y = validate_data(self, X, y, ensure_all_finite="allow-nan")
-        check_classification_targets(y)
-        check_consistent_length(X, *told)
-        return X, y, *(None if each is None else column_or_1d(each) for each in told)
-
-    def predict_proba(self, X):
-        """Probabilities of the inner estimator.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            One row per image; rows sum to 1.
-        """
-        check_is_fitted(self)
-        return self.estimator_.predict_proba(validate_data(self, X, reset=False, ensure_all_finite="allow-nan"))
-
-    def predict(self, X):
-        """Most probable label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
-        return tags
-
-
-def fit_told(estimator, X, y, **facts):
-    """Fit a clone of an estimator, and tell it of the rows what its `fit` takes.
-
-    Parameters
-    ----------
-    estimator : classifier
-    X : array of shape (n, p)
-    y : array of shape (n,)
-    **facts : array of shape (n,) or None
-        Such as laboratories; None is not known.
-
-    Returns
-    -------
-    classifier
-        The fitted clone.
-    """
-    known = {name: fact for name, fact in facts.items() if fact is not None and has_fit_parameter(estimator, name)}
-    return clone(estimator).fit(X, y, **known)
+from leukobench.models.wrapper import Wrapper
 
 
 class Balanced(Wrapper):
@@ -107,20 +39,7 @@ class Balanced(Wrapper):
         self.estimator = estimator
 
     def fit(self, X, y):
-        """Fit the inner estimator with balanced weights.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-        y : array-like of shape (n,)
-            Labels.
-
-        Returns
-        -------
-        Balanced
-            The fitted estimator.
-        """
+        """Fit the inner estimator to a table and its labels with balanced weights."""
         X, y = self._check(X, y)
         encoder = LabelEncoder().fit(y)
         self.classes_ = encoder.classes_
@@ -143,20 +62,7 @@ class BalancedLDA(LinearDiscriminantAnalysis):
     """
 
     def fit(self, X, y):
-        """Fit with equal priors.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-        y : array-like of shape (n,)
-            Labels.
-
-        Returns
-        -------
-        BalancedLDA
-            The fitted estimator.
-        """
+        """Fit to a table and its labels with equal priors."""
         given = self.priors
         if given is None:
             k = len(np.unique(np.asarray(y)))
@@ -234,20 +140,7 @@ class ShuffledLabels(Wrapper):
         self.random_state = random_state
 
     def fit(self, X, y):
-        """Fit the inner estimator on permuted labels.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-        y : array-like of shape (n,)
-            Labels.
-
-        Returns
-        -------
-        ShuffledLabels
-            The fitted estimator.
-        """
+        """Fit the inner estimator to a table and its labels in another order."""
         X, y = self._check(X, y)
         self.estimator_ = clone(self.estimator).fit(X, check_random_state(self.random_state).permutation(y))
         self.classes_ = self.estimator_.classes_

@@ -4,8 +4,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
-from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
-from leukobench.models.experts import SourceExperts
+from leukobench.models.sources import SourceExperts, StableFeatures
+from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 from leukobench.models.words import Step
 
 
@@ -16,7 +16,7 @@ class Option(Step):
     Parameters
     ----------
     wrap : class
-        Takes the estimator; its `fit` may take `laboratories` and `genuine`, see `Recipe`.
+        Takes the estimator; its `fit` may take `laboratories` and `original`, see `Recipe`.
     transductive : bool, default False
         Whether it uses unlabelled target images.
     """

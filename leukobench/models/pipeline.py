@@ -52,35 +52,12 @@ class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.limit = limit
 
     def fit(self, X, y=None):
-        """Check the table; there is nothing to learn.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-        y : ignored
-
-        Returns
-        -------
-        Clip
-            The transformer itself.
-        """
+        """Check the table; there is nothing to learn."""
         validate_data(self, X)
         return self
 
     def transform(self, X):
-        """Limit the values.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-
-        Returns
-        -------
-        ndarray of shape (n, p)
-            The limited values.
-        """
+        """Limit the values of a table."""
         return np.clip(validate_data(self, X, reset=False), -self.limit, self.limit)
 
     def __sklearn_tags__(self):
@@ -117,15 +94,7 @@ def imputed(*steps):
 def scaled(*steps):
     """Put imputer, standardiser and clip in front of some steps, for models that add columns up.
 
-    Parameters
-    ----------
-    *steps : transformers, then one classifier
-        What follows.
-
-    Returns
-    -------
-    sklearn.pipeline.Pipeline
-        The unfitted pipeline.
+    Parameters and result are those of `imputed`.
 
     Examples
     --------

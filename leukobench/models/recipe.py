@@ -55,7 +55,7 @@ class Recipe:
     build : callable or None
         `build(params, seed)` gives an unfitted scikit-learn classifier with `predict_proba`. It reads a float table
         of shape (n, p), which may hold NaN, and labels 0..k-1; `params` holds a value for every name in `space`. Where
-        its `fit` takes `laboratories` or `genuine` it is told the dataset of each row, and which rows are no copies.
+        its `fit` takes `laboratories` or `original` it is told the dataset of each row, and which rows are no copies.
         None is a recipe that lacks a step.
     space : mapping of str to optuna.distributions.BaseDistribution
         The search space; empty where there is nothing to tune.

@@ -4,7 +4,7 @@ from itertools import combinations
 
 import numpy as np
 from scipy.special import log_expit, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import clone
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import SVC
 from sklearn.utils.class_weight import compute_sample_weight
@@ -12,11 +12,12 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from leukobench.models.likelihood import likeliest
+from leukobench.models.wrapper import Probable
 
 SLOPES = (np.exp(-3), np.exp(4))
 
 
-class PairwiseSVC(ClassifierMixin, BaseEstimator):
+class PairwiseSVC(Probable):
     """Support vector machine whose probabilities come from the margins of its class pairs.
 
     `SVC(probability=True)` is deprecated and slow, and calibrating one class against the rest fails for classes
@@ -72,20 +73,7 @@ class PairwiseSVC(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
 
     def fit(self, X, y):
-        """Fit the machine, and the slope on out-of-fold margins.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-        y : array-like of shape (n,)
-            Labels.
-
-        Returns
-        -------
-        PairwiseSVC
-            The fitted estimator.
-        """
+        """Fit the machine to a table and its labels, and the slope on out-of-fold margins."""
         X, y = validate_data(self, X, y)
         check_classification_targets(y)
         self.classes_, codes = np.unique(y, return_inverse=True)
@@ -123,37 +111,10 @@ class PairwiseSVC(ClassifierMixin, BaseEstimator):
         return likeliest(log_probabilities, codes, SLOPES, weights)
 
     def predict_proba(self, X):
-        """Probabilities by coupling the margins of the pairs.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-
-        Returns
-        -------
-        ndarray of shape (n, k)
-            One row per image; rows sum to 1.
-        """
+        """Probabilities by coupling the margins of the pairs, shape (n, k); rows sum to 1."""
         check_is_fitted(self)
         X = validate_data(self, X, reset=False)
         return _couple(_margins(self.svc_, X), self.slope_, len(self.classes_))
-
-    def predict(self, X):
-        """Most probable label.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-            The table.
-
-        Returns
-        -------
-        ndarray of shape (n,)
-            Labels.
-        """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
 
 
 def _margins(svc, X):

@@ -34,7 +34,7 @@ class Fitted:
     y : array of str of shape (n,)
         Their classes.
     laboratories : array of str of shape (n,)
-        Dataset of each row. An estimator whose `fit` takes `laboratories` is told them, and one that takes `genuine`
+        Dataset of each row. An estimator whose `fit` takes `laboratories` is told them, and one that takes `original`
         which rows are images themselves, not copies.
     groups : array of shape (n,) or None, default None
         What must stay together in a split, for an estimator whose `fit` takes `groups`.
@@ -46,12 +46,12 @@ class Fitted:
         self.classes, codes = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
-        facts = {"laboratories": laboratories, "genuine": np.ones(len(X), bool), "groups": groups}
+        facts = {"laboratories": laboratories, "original": np.ones(len(X), bool), "groups": groups}
         if X.ndim == 3:
             n, copies, _ = X.shape
             codes = np.repeat(codes, copies)
             facts = {name: None if each is None else np.repeat(each, copies) for name, each in facts.items()}
-            facts["genuine"] = np.arange(n * copies) % copies == 0
+            facts["original"] = np.arange(n * copies) % copies == 0
             X = X.reshape(n * copies, -1)
         estimator = recipe.build(params, seed)
         facts["checkpoint"] = checkpoint

@@ -8,7 +8,7 @@ looks as dark as chromatin, but no wider than a line.
 import cv2
 import numpy as np
 
-from leukobench.segmentation.adaptation import LEAST_SAMPLE, SURE_OF_NUCLEUS
+from leukobench.segmentation.own_colours import LEAST_SAMPLE, SURE_OF_NUCLEUS
 
 LEAST_SHARE = 0.15  # of the network's nucleus that must be granules
 LEAST_BLUE = 0.95  # density of granules in blue, as a share of chromatin's

@@ -9,7 +9,7 @@ from threadpoolctl import ThreadpoolController
 
 from leukobench.cache import settings
 from leukobench.imaging.check import check_images
-from leukobench.segmentation import adaptation, granules, network
+from leukobench.segmentation import granules, network, own_colours
 
 VERSION = "6"
 PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
@@ -25,7 +25,7 @@ LEAST_SIDE = 8  # px below which nothing is searched
 
 def segmentation_key():
     """What the masks depend on, as plain values for cache keys: version, constants and weights."""
-    decided = settings(__name__, *(module.__name__ for module in (network, adaptation, granules)))
+    decided = settings(__name__, *(module.__name__ for module in (network, own_colours, granules)))
     return {"version": VERSION, "settings": decided, "weights": network.weights_digest()}
 
 
@@ -94,8 +94,8 @@ def _segment_one(image):
     within = slice(None), slice(top, top + small.shape[0]), slice(left, left + small.shape[1])
     picture = network.normalise(small)
     logits = network.predict(picture)[within]
-    roots = adaptation.roots_of(cv2.GaussianBlur(small, (3, 3), 0))
-    cell = adaptation.adapt_cell(roots, logits)
+    roots = own_colours.roots_of(cv2.GaussianBlur(small, (3, 3), 0))
+    cell = own_colours.adapt_cell(roots, logits)
     inside = _without_spurs(_central_part((cell > 0) | (logits[1] > 0)))
     quality = _quality(small, cell, inside)
     if quality == 0:
@@ -105,7 +105,7 @@ def _segment_one(image):
     cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
     mask[box] = _largest_part((_enlarge(cell, box, height, width) > 0).astype(np.uint8))
     corrected = granules.without_granules(picture[:3][within], inside, logits[1])
-    sharp = adaptation.roots_of(image[box])
+    sharp = own_colours.roots_of(image[box])
     if corrected is None:
         mask[box] += _nucleus(sharp, roots, logits, box, mask)
     else:
@@ -117,9 +117,9 @@ def _segment_one(image):
 def _nucleus(sharp, roots, logits, box, mask):
     """The nucleus within a box, at the image's own resolution, where outlines are sharper than the network's."""
     nucleus = _enlarge(logits[1], box, *mask.shape)
-    rule = adaptation.fit_nucleus(roots, logits)
+    rule = own_colours.fit_nucleus(roots, logits)
     if rule is not None:
-        nucleus = adaptation.NETWORK_SHARE * nucleus + rule.score(sharp)
+        nucleus = own_colours.NETWORK_SHARE * nucleus + rule.score(sharp)
     return _without_specks((nucleus > 0) & mask[box])
 
 

@@ -69,6 +69,16 @@ def test_without_any_cache_they_are_compiled_anew(nowhere, caplog):
     assert out[0, 0] == cached._source_stamp(())
 
 
+def test_a_file_of_a_users_does_not_stand_in_for_a_module_of_python(monkeypatch, tmp_path):
+    (tmp_path / "re.py").write_text("raise SystemExit('not the library')")
+    (tmp_path / "math.py").write_text("raise SystemExit('not the library')")
+    (tmp_path / "of_the_user.py").write_text("from pathlib import Path\nPath('done').touch()")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend("")
+    cached.run_alone("import math, re, of_the_user; re.compile('a')")
+    assert Path("done").exists()
+
+
 @pytest.mark.slow
 def test_features_from_a_package_that_is_read_only(tmp_path):
     copy = tmp_path / "leukobench"

@@ -7,11 +7,11 @@ from sklearn.naive_bayes import GaussianNB
 
 from leukobench.features import HandcraftedFeatures
 from leukobench.models import embedding
-from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
 from leukobench.models.embedding import CNNEmbedding
 from leukobench.models.estimators import Balanced
-from leukobench.models.experts import SourceExperts
 from leukobench.models.network.classifier import NetworkClassifier
+from leukobench.models.sources import SourceExperts, StableFeatures
+from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 from leukobench.preparation.crops import crop_rows
 from leukobench.segmentation import segment
 
@@ -73,12 +73,12 @@ WRAPPERS = [StableFeatures, StandardisedPerLaboratory, Coral, SelfTraining, Sour
 def test_tables_labels_and_laboratories_go_by_position(table, wrap):
     X, y, laboratories, order = table
     told = {} if wrap is Balanced else {"laboratories": laboratories}
-    genuine = {"genuine": np.arange(60) % 3 == 0} if wrap is SourceExperts else {}
-    expected = wrap(GaussianNB()).fit(X, y, **told, **genuine).predict_proba(X)
+    original = {"original": np.arange(60) % 3 == 0} if wrap is SourceExperts else {}
+    expected = wrap(GaussianNB()).fit(X, y, **told, **original).predict_proba(X)
     frame = pd.DataFrame(X, columns=list("abcd"), index=order)
     told = {name: pd.Series(values, index=order[::-1]) for name, values in told.items()}
-    genuine = {name: pd.Series(values.astype(int), index=order[::-1]) for name, values in genuine.items()}
-    model = wrap(GaussianNB()).fit(frame, pd.Series(y, index=np.roll(order, 1)), **told, **genuine)
+    original = {name: pd.Series(values.astype(int), index=order[::-1]) for name, values in original.items()}
+    model = wrap(GaussianNB()).fit(frame, pd.Series(y, index=np.roll(order, 1)), **told, **original)
     np.testing.assert_allclose(model.predict_proba(frame), expected, rtol=1e-9)
     assert list(model.feature_names_in_) == list("abcd")
 

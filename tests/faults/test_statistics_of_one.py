@@ -7,10 +7,10 @@ from sklearn.naive_bayes import GaussianNB
 
 from leukobench.errors import UsageError
 from leukobench.models import get_model
-from leukobench.models.adaptation import LEAST_IMAGES, Coral, SelfTraining, StandardisedPerLaboratory
 from leukobench.models.network import classifier
 from leukobench.models.network.classifier import NetworkClassifier, _temperature
 from leukobench.models.svm import PairwiseSVC
+from leukobench.models.transductive import LEAST_IMAGES, Coral, SelfTraining, StandardisedPerLaboratory
 
 TRANSDUCTIVE = ["lda+standardised", "lda+coral", "lda+self_training"]
 

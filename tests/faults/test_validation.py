@@ -9,11 +9,11 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from leukobench.errors import UsageError
 from leukobench.features import HandcraftedFeatures
 from leukobench.imaging.check import check_images
-from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
 from leukobench.models.embedding import CNNEmbedding
-from leukobench.models.experts import SourceExperts
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
+from leukobench.models.sources import SourceExperts, StableFeatures
+from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 from leukobench.preparation.crops import crop_rows
 from leukobench.segmentation import segment
 

@@ -146,8 +146,8 @@ def test_what_is_no_probability_is_the_models_failure_and_not_that_of_the_report
 class Told(DummyClassifier):
     """Keeps what its `fit` is told."""
 
-    def fit(self, X, y, laboratories=None, genuine=None):
-        self.told = X, laboratories, genuine
+    def fit(self, X, y, laboratories=None, original=None):
+        self.told = X, laboratories, original
         return super().fit(X, y)
 
 
@@ -155,10 +155,10 @@ def test_copies_train_beside_their_image_and_are_not_predicted():
     X = np.arange(24.0).reshape(4, 3, 2)  # four images, two copies each
     recipe = Recipe("told", "classical", "features:core", lambda params, seed: Told(strategy="prior"))
     fitted = Fitted(recipe, {}, 0, X, np.array(["LY", "MO", "LY", "MO"]), np.array(["a", "a", "b", "b"]))
-    rows, laboratories, genuine = fitted.estimator.told
+    rows, laboratories, original = fitted.estimator.told
     np.testing.assert_array_equal(rows, X.reshape(12, 2))
     assert laboratories.tolist() == ["a"] * 6 + ["b"] * 6
-    assert genuine.tolist() == [True, False, False] * 4
+    assert original.tolist() == [True, False, False] * 4
     assert fitted.predict_proba(X, ["LY", "MO"]).shape == (4, 2)
 
 

@@ -5,20 +5,21 @@ from pathlib import Path
 
 import numpy as np
 from scipy.special import log_softmax, softmax
-from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from leukobench.errors import UsageError, unknown
-from leukobench.models.adaptation import check_enough
 from leukobench.models.backbones import import_deep
+from leukobench.models.embedding import TTA
 from leukobench.models.inference import torch_threads
 from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
 from leukobench.models.pipeline import threads
 from leukobench.models.soundness import MOST_CLASSES, whole
+from leukobench.models.transductive import check_enough
+from leukobench.models.wrapper import Probable
 from leukobench.preparation.crops import as_images
 
 SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
@@ -30,7 +31,7 @@ BATCH = 64  # of inference;
 CPU_BATCH = 16  # so many maps of MobileNetV2 stay in a processor's cache, which is 1.7 times as fast
 
 
-class NetworkClassifier(ClassifierMixin, BaseEstimator):
+class NetworkClassifier(Probable):
     """Fine-tune a pretrained network, or train LeNet, on crops of one or several laboratories.
 
     AdamW with one cycle of the learning rate on class-balanced draws of augmented crops. One part in ten of the source,
@@ -214,13 +215,8 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         """
         crops = self.field_of(X)
         module = self.network_for(crops)
-        mirrored = [crops[:, ::down, ::right] for down in (1, -1) for right in (1, -1)]
-        views = [softmax(self._logits(module, view) / self.temperature_, axis=1) for view in mirrored]
+        views = [softmax(self._logits(module, view) / self.temperature_, axis=1) for view in TTA["flips"](crops)]
         return np.mean(views, axis=0)
-
-    def predict(self, X):
-        """Most probable class of each row, shape (n,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def field_of(self, X):
         """What the network sees of rows of crops: its field, on white glass.
@@ -252,7 +248,7 @@ class NetworkClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         UsageError
-            With `adapt`, where there are fewer crops than `leukobench.models.adaptation.LEAST_IMAGES`.
+            With `adapt`, where there are fewer crops than `leukobench.models.transductive.LEAST_IMAGES`.
         """
         if not self.adapt:
             return self.module_

@@ -3,11 +3,13 @@
 from pathlib import Path
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
+from sklearn.base import MetaEstimatorMixin, clone
 from sklearn.utils.validation import check_is_fitted
 
+from leukobench.models.wrapper import Probable
 
-class NetworkEnsemble(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
+
+class NetworkEnsemble(MetaEstimatorMixin, Probable):
     """The mean of networks that differ by their seed alone: in the order of draws, augmentation and the last layer.
 
     Trainings that agree within their source differ on other laboratories; the mean of several varies less.
@@ -81,10 +83,6 @@ class NetworkEnsemble(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """Mean probabilities of the members, shape (n, k)."""
         check_is_fitted(self)
         return np.mean([member.predict_proba(X) for member in self.estimators_], axis=0)
-
-    def predict(self, X):
-        """Most probable class of each row, shape (n,)."""
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def field_of(self, X):
         """What the members see of rows of crops, see `NetworkClassifier.field_of`."""

@@ -10,11 +10,11 @@ import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator
 
-from leukobench.models.adaptation import LEAST_IMAGES
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.soundness import MOST_COLUMNS, check_sound, ensure, parts_of, whole
 from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, open_archive, read_member
 from leukobench.models.stored.schema import TRUSTED, copy_schema
+from leukobench.models.transductive import LEAST_IMAGES
 
 SCHEMA, PROTOCOL = "schema.json", 2  # of skops; another protocol may mean something else by the same nodes
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}

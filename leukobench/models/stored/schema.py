@@ -28,15 +28,15 @@ from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardSca
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
-from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
 from leukobench.models.boosting import BoostedTrees
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
-from leukobench.models.experts import SourceExperts
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.pipeline import Clip
 from leukobench.models.soundness import MOST_CLASSES, MOST_COLUMNS, ensure, whole
+from leukobench.models.sources import SourceExperts, StableFeatures
 from leukobench.models.svm import PairwiseSVC
+from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 
 CLASSES = (
     *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Coral, NetworkClassifier, NetworkEnsemble),

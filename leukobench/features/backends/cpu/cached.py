@@ -73,14 +73,22 @@ def _read_back(plan, stamp):
     marker = Path(entry.stats.cache_path) / f"kernel-{stamp:08x}.compiled"
     with locked(marker.with_suffix(".lock")):
         if not marker.exists():
-            outside = (
-                "from leukobench.features.registry import all_parts; all_parts()"  # they may bring functions along
-            )
-            program = f"{outside}; from {__name__} import load, with_cache; load(with_cache({plan}, {stamp}))"
-            paths = os.pathsep.join(path for path in sys.path if path)
-            subprocess.run([sys.executable, "-c", program], check=True, env=os.environ | {"PYTHONPATH": paths})
+            # Parts from outside may bring functions along.
+            outside = "from leukobench.features.registry import all_parts; all_parts()"
+            run_alone(f"{outside}; from {__name__} import load, with_cache; load(with_cache({plan}, {stamp}))")
             marker.touch()
     return load(entry)
+
+
+def run_alone(program):
+    """Run a program in a process of its own, which finds the same modules.
+
+    The standard library stands first for it: it begins anew, and a `re.py` in somebody's folder would be its `re`.
+    """
+    library = os.path.dirname(os.__file__)
+    standard = library, os.path.join(library, "lib-dynload")
+    paths = sorted((path or os.getcwd() for path in sys.path), key=lambda path: path not in standard)
+    subprocess.run([sys.executable, "-I", "-c", f"import sys; sys.path[:] = {paths}; {program}"], check=True)
 
 
 def with_cache(plan, stamp):

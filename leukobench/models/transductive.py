@@ -1,22 +1,17 @@
-"""Models for other laboratories: which features hold up, and, marked transductive, what unlabelled images tell.
+"""Models that learn from the unlabelled images of the laboratory that they are to predict.
 
-Each wraps a classifier. `fit` may be told the laboratory of every row; `predict_proba` takes the images of one
-laboratory at a time. The transductive ones look at all rows they are to predict, so what they say of an image depends
-on the others beside it, and of a few images they say nothing.
+Each wraps a classifier. `predict_proba` takes the images of one laboratory at a time and looks at all of them, so what
+it says of an image depends on the others beside it, and of a few images it says nothing.
 """
-
-import warnings
 
 import numpy as np
 from sklearn.covariance import ledoit_wolf
-from sklearn.feature_selection import f_classif
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from leukobench.errors import UsageError
-from leukobench.models.estimators import Wrapper, fit_told
+from leukobench.models.wrapper import ToldWrapper, fit_told
 
 LEAST_IMAGES = 10
 """Images of a laboratory that a statistic needs. From Barcelona and from Raabin to the four others, standardised linear
@@ -46,78 +41,7 @@ def check_enough(n, least=LEAST_IMAGES):
         )
 
 
-class StableFeatures(Wrapper):
-    """Keep the features that tell the classes apart whichever laboratory is left out.
-
-    A feature's score is its smallest F statistic over all ways of leaving one laboratory out, a stability selection
-    (Meinshausen and Buehlmann 2010) over laboratories in place of random halves. Where there is a single one, the
-    spread within a class is that of its images and their augmented copies, so a feature that a stain or a scale moves
-    scores low.
-
-    Parameters
-    ----------
-    estimator : classifier
-    share : float, default 0.5
-        Of the features that are kept.
-
-    Attributes
-    ----------
-    classes_ : ndarray of shape (k,)
-    kept_ : ndarray of int
-        Columns that were kept.
-    estimator_ : classifier
-        Fitted on them.
-
-    Examples
-    --------
-    >>> from sklearn.naive_bayes import GaussianNB
-    >>> X, y = [[0.0, 5.0], [0.1, 1.0], [1.0, 1.1], [1.1, 5.1]], [0, 0, 1, 1]
-    >>> StableFeatures(GaussianNB()).fit(X, y).kept_
-    array([0])
-    """
-
-    def __init__(self, estimator, share=0.5):
-        self.estimator = estimator
-        self.share = share
-
-    def fit(self, X, y, laboratories=None, genuine=None):
-        """Choose features and fit.
-
-        Parameters
-        ----------
-        X : array-like of shape (n, p)
-        y : array-like of shape (n,)
-        laboratories : array-like of shape (n,) or None, default None
-            None is one laboratory.
-        genuine : array-like of bool, shape (n,), or None, default None
-            Rows of images themselves, not of copies, for an inner estimator that is told; None is not known.
-
-        Returns
-        -------
-        StableFeatures
-        """
-        X, y, names, genuine = self._check(X, y, laboratories, genuine)
-        filled = SimpleImputer(strategy="median", keep_empty_features=True).fit_transform(X)
-        names = np.zeros(len(y)) if names is None else names
-        rest = [names != name for name in np.unique(names)]
-        rest = [rows for rows in rest if len(np.unique(y[rows])) > 1] or [np.ones(len(y), bool)]
-        with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Features .* are constant")  # they score 0
-            scores = np.min([np.nan_to_num(f_classif(filled[rows], y[rows])[0], posinf=0) for rows in rest], axis=0)
-        count = max(1, round(self.share * X.shape[1]))
-        self.kept_ = np.sort(np.argsort(-scores, kind="stable")[:count])
-        self.estimator_ = fit_told(self.estimator, X[:, self.kept_], y, laboratories=names, genuine=genuine)
-        self.classes_ = self.estimator_.classes_
-        return self
-
-    def predict_proba(self, X):
-        """Probabilities from the kept features, shape (n, k)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
-        return self.estimator_.predict_proba(X[:, self.kept_])
-
-
-class StandardisedPerLaboratory(Wrapper):
+class StandardisedPerLaboratory(ToldWrapper):
     """Standardise each laboratory's features by its own mean and spread. Transductive.
 
     Parameters
@@ -138,21 +62,13 @@ class StandardisedPerLaboratory(Wrapper):
         self.estimator = estimator
         self.least = least
 
-    def fit(self, X, y, laboratories=None, genuine=None):
-        """Standardise each laboratory, then fit; parameters as in `StableFeatures.fit`."""
-        X, y, names, genuine = self._check(X, y, laboratories, genuine)
-        names = np.zeros(len(y)) if names is None else names
+    def _learn(self, X, y, laboratories, original):
         X = X.astype(float)
-        for name in np.unique(names):
-            X[names == name] = self._standardised(X[names == name])
-        self.estimator_ = fit_told(self.estimator, X, y, laboratories=names, genuine=genuine)
-        self.classes_ = self.estimator_.classes_
-        return self
+        for name in np.unique(laboratories):
+            X[laboratories == name] = self._standardised(X[laboratories == name])
+        self.estimator_ = fit_told(self.estimator, X, y, laboratories=laboratories, original=original)
 
-    def predict_proba(self, X):
-        """Probabilities of one laboratory's rows, standardised by themselves, shape (n, k)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
+    def _answer(self, X):
         return self.estimator_.predict_proba(self._standardised(X))
 
     def _standardised(self, X):
@@ -161,7 +77,7 @@ class StandardisedPerLaboratory(Wrapper):
             return StandardScaler().fit_transform(X)
 
 
-class Coral(Wrapper):
+class Coral(ToldWrapper):
     """Correlation alignment (Sun, Feng and Saenko 2016). Transductive.
 
     The rows to predict are whitened by their own covariance and coloured by the source's, both shrunk (Ledoit and Wolf
@@ -189,21 +105,15 @@ class Coral(Wrapper):
         self.estimator = estimator
         self.least = least
 
-    def fit(self, X, y, laboratories=None, genuine=None):
-        """Fit on the source and keep its moments; parameters as in `StableFeatures.fit`."""
-        X, y, names, genuine = self._check(X, y, laboratories, genuine)
+    def _learn(self, X, y, **told):
         self.scale_ = make_pipeline(SimpleImputer(strategy="median", keep_empty_features=True), StandardScaler())
         scaled = self.scale_.fit_transform(X)
         self.mean_, self.root_ = scaled.mean(0), _power(scaled, 0.5)
-        self.estimator_ = fit_told(self.estimator, scaled, y, laboratories=names, genuine=genuine)
-        self.classes_ = self.estimator_.classes_
-        return self
+        self.estimator_ = fit_told(self.estimator, scaled, y, **told)
 
-    def predict_proba(self, X):
-        """Probabilities of one laboratory's rows, aligned with the source, shape (n, k)."""
-        check_is_fitted(self)
-        scaled = self.scale_.transform(validate_data(self, X, reset=False, ensure_all_finite="allow-nan"))
-        check_enough(len(scaled), self.least)
+    def _answer(self, X):
+        check_enough(len(X), self.least)
+        scaled = self.scale_.transform(X)
         aligned = (scaled - scaled.mean(0)) @ _power(scaled, -0.5) @ self.root_ + self.mean_
         return self.estimator_.predict_proba(aligned)
 
@@ -219,7 +129,7 @@ def _power(X, exponent):
     return (vectors * np.clip(values, 1e-6, None) ** exponent) @ vectors.T
 
 
-class SelfTraining(Wrapper):
+class SelfTraining(ToldWrapper):
     """Learn from the model's own surest answers in the new laboratory, once. Transductive.
 
     The surest half of each predicted class joins the source with its predicted label, repeated until it makes up a
@@ -255,20 +165,12 @@ class SelfTraining(Wrapper):
         self.share = share
         self.least = least
 
-    def fit(self, X, y, laboratories=None, genuine=None):
-        """Fit on the source and keep it; parameters as in `StableFeatures.fit`."""
-        self.X_, self.y_, names, genuine = self._check(X, y, laboratories, genuine)
-        self.laboratories_ = np.unique(np.zeros(len(self.y_)) if names is None else names, return_inverse=True)[1]
-        self.genuine_ = np.ones(len(self.y_), bool) if genuine is None else genuine.astype(bool)
-        told = {"laboratories": self.laboratories_, "genuine": self.genuine_}
-        self.estimator_ = fit_told(self.estimator, self.X_, self.y_, **told)
-        self.classes_ = self.estimator_.classes_
-        return self
+    def _learn(self, X, y, laboratories, original):
+        self.X_, self.y_, self.original_ = X, y, original
+        self.laboratories_ = np.unique(laboratories, return_inverse=True)[1]
+        self.estimator_ = fit_told(self.estimator, X, y, laboratories=self.laboratories_, original=original)
 
-    def predict_proba(self, X):
-        """Probabilities of one laboratory's rows after learning from them, shape (n, k)."""
-        check_is_fitted(self)
-        X = validate_data(self, X, reset=False, ensure_all_finite="allow-nan")
+    def _answer(self, X):
         check_enough(len(X), self.least)
         first = self.estimator_.predict_proba(X)
         guess, sureness = first.argmax(1), first.max(1)
@@ -279,7 +181,7 @@ class SelfTraining(Wrapper):
         labels = np.concatenate([self.y_, self.classes_[guess[believed]]])
         told = {
             "laboratories": np.append(self.laboratories_, np.full(len(believed), -1)),
-            "genuine": np.append(self.genuine_, np.ones(len(believed), bool)),
+            "original": np.append(self.original_, np.ones(len(believed), bool)),
         }
         return fit_told(self.estimator, rows, labels, **told).predict_proba(X)
 

@@ -7,8 +7,8 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from leukobench.models.adaptation import Coral, SelfTraining, StableFeatures, StandardisedPerLaboratory
-from leukobench.models.experts import SourceExperts
+from leukobench.models.sources import SourceExperts, StableFeatures
+from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 
 
 def laboratory(rng, n=120, shift=0.0, scale=1.0):
@@ -86,17 +86,17 @@ def test_stable_features_leave_out_what_only_one_laboratory_knows():
 class _Told(GaussianNB):
     """Keeps what it was told of the rows it was fitted on."""
 
-    def fit(self, X, y, laboratories=None, genuine=None):
-        self.told_ = list(laboratories), list(genuine)
+    def fit(self, X, y, laboratories=None, original=None):
+        self.told_ = list(laboratories), list(original)
         return super().fit(X, y)
 
 
 @pytest.mark.parametrize("wrap", [StableFeatures, StandardisedPerLaboratory, Coral, SelfTraining, SourceExperts])
 def test_a_wrapper_tells_what_it_wraps_of_the_rows(wrap):
     X, y = laboratory(np.random.default_rng(6), 60)
-    names, genuine = np.repeat(["a", "b"], 30), np.tile([True, False], 30)
-    model = wrap(_Told()).fit(X, y, laboratories=names, genuine=genuine)
+    names, original = np.repeat(["a", "b"], 30), np.tile([True, False], 30)
+    model = wrap(_Told()).fit(X, y, laboratories=names, original=original)
     inner = model.experts_[0][1] if wrap is SourceExperts else model.estimator_
     assert np.unique(inner.told_[0], return_inverse=True)[1].tolist() == [0] * 30 + [1] * 30
-    assert inner.told_[1] == genuine.tolist()
+    assert inner.told_[1] == original.tolist()
     assert model.predict(X).shape == (60,)

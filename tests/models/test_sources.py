@@ -5,7 +5,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 
-from leukobench.models.experts import SourceExperts
+from leukobench.models.sources import SourceExperts
 
 
 def laboratory(rng, n, noise, flipped=False):
@@ -42,9 +42,9 @@ def test_scores_are_taken_on_the_images_themselves():
     (X, y), (X_other, y_other) = laboratory(rng, 60, 0.1), laboratory(rng, 60, 0.1)
     copies = 100 + rng.normal(size=(120, 1))  # that nobody can read
     X_all, y_all = np.concatenate([X, X_other, copies]), np.concatenate([y, y_other, y, y_other])
-    names, genuine = np.tile(np.repeat(["a", "b"], 60), 2), np.repeat([True, False], 120)
+    names, original = np.tile(np.repeat(["a", "b"], 60), 2), np.repeat([True, False], 120)
     nearest = KNeighborsClassifier(1)
-    model = SourceExperts(nearest).fit(X_all, y_all, laboratories=names, genuine=genuine)
+    model = SourceExperts(nearest).fit(X_all, y_all, laboratories=names, original=original)
     blind = SourceExperts(nearest).fit(X_all, y_all, laboratories=names)
     assert model.scores_["a"] > blind.scores_["a"] + 0.1
 
