@@ -2,15 +2,13 @@
 
 import hashlib
 import json
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
-import joblib
 import numpy as np
 import pandas as pd
 
-from leukobench.datasets.examine import examine
+from leukobench.datasets.examine import examine_all
 from leukobench.datasets.registry import DATASETS, get_dataset, present_datasets
 from leukobench.datasets.repeats import mark_repeats, mark_same_cells
 from leukobench.datasets.taxonomy import LEVELS, to_level
@@ -58,8 +56,9 @@ FORMATS = {
 def build_index(root, names=None, progress=None, jobs=None):
     """Read every image file of the datasets below a data root.
 
-    Each file is read once: checksum, decoding, size and brightness come from the same bytes. One bad file never
-    stops the rest; it gets a status and a reason.
+    Each file is read once: checksum, decoding, size and brightness come from the same bytes, and of large roots they
+    are kept, so that a file which did not change is not read again. One bad file never stops the rest; it gets a
+    status and a reason.
 
     Parameters
     ----------
@@ -89,12 +88,7 @@ def build_index(root, names=None, progress=None, jobs=None):
     """
     root = Path(root)
     pairs = _records(root, names)
-    facts = []
-    with ThreadPoolExecutor(jobs or joblib.cpu_count()) as pool:
-        for done, each in enumerate(pool.map(examine, [record.path for _, record in pairs]), start=1):
-            facts.append(each)
-            if progress:
-                progress(done, len(pairs))
+    facts = examine_all([record.path for _, record in pairs], jobs, progress)
     synthetic = (root / PHANTOM_FILE).is_file()
     index = pd.DataFrame(
         [_row(root, card, record, each, synthetic) for (card, record), each in zip(pairs, facts, strict=True)],

@@ -12,6 +12,8 @@ SIDE = 32  # px to which a picture is reduced
 SIGMA = 2.0  # px of the blur that is taken away: shade, colour and the round outline that all cells share
 ALIKE = 0.88  # correlation: pictures of one cell have .92 and more in the five releases, of two cells .84 at most
 BLOCK = 2048  # pictures that are compared with all others at once
+COARSE = 128  # coefficients of the lowest frequencies, which tell nearly all pairs apart
+BY_FREQUENCY = np.argsort(np.add.outer(np.arange(SIDE) ** 2, np.arange(SIDE) ** 2).ravel(), kind="stable")
 
 
 def fine_structure(image):
@@ -24,23 +26,23 @@ def fine_structure(image):
 
     Returns
     -------
-    ndarray of float32, shape (1024,)
-        The grey picture at 32 px less its Gaussian blur, with mean 0 and length 1; zeros where it has no detail. The
-        product of two is their correlation.
+    ndarray of float16, shape (1024,)
+        Cosine transform, from low frequencies to high, of the grey picture at 32 px less its Gaussian blur, with mean
+        0 and length 1; zeros where it has no detail. The product of two is their correlation.
 
     Examples
     --------
     >>> picture = np.random.default_rng(0).integers(0, 256, (40, 50, 3), np.uint8)
-    >>> round(float(fine_structure(picture) @ fine_structure(255 - picture)), 2)
+    >>> round(float(fine_structure(picture) @ fine_structure(255 - picture)), 1)
     -1.0
     """
     grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
     small = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).astype(np.float32)
-    detail = (small - cv2.GaussianBlur(small, (0, 0), SIGMA)).ravel()
-    detail -= detail.mean()
+    detail = cv2.dct(small - cv2.GaussianBlur(small, (0, 0), SIGMA)).ravel()[BY_FREQUENCY]
+    detail[0] = 0  # the mean
     length = np.linalg.norm(detail)
     # Below a grey level per pixel there is nothing but rounding, which is alike in any two empty pictures.
-    return detail / length if length > SIDE else np.zeros_like(detail)
+    return (detail / length if length > SIDE else np.zeros_like(detail)).astype(np.float16)
 
 
 def same_cells(structures):
@@ -48,7 +50,7 @@ def same_cells(structures):
 
     Parameters
     ----------
-    structures : array of float32, shape (n, 1024)
+    structures : array of shape (n, 1024)
         Of `fine_structure`.
 
     Returns
@@ -58,18 +60,22 @@ def same_cells(structures):
 
     Notes
     -----
-    All pairs are compared, block by block. A cell that was photographed again is shifted by a few pixels at most in
-    the releases known here; one that was turned is not found.
+    All pairs are compared, block by block, first by their low frequencies: with what the others can add at most, the
+    product of their lengths, that bounds the correlation from above, and few pairs are left. A cell that was
+    photographed again is shifted by a few pixels at most in the releases known here; one that was turned is not found.
     """
     structures = np.asarray(structures, np.float32)
     n = len(structures)
-    rows, columns = [], []
+    rest = np.linalg.norm(structures[:, COARSE:], axis=1, keepdims=True)
+    bound = np.hstack([structures[:, :COARSE], rest])
+    found = [np.zeros((2, 0), int)]
     for start in range(0, n, BLOCK):
-        row, column = np.nonzero(structures[start : start + BLOCK] @ structures[start:].T > ALIKE)
-        rows.append(row + start)
-        columns.append(column + start)
-    rows, columns = np.concatenate([*rows, []]), np.concatenate([*columns, []])
-    graph = coo_array((np.ones(len(rows), bool), (rows.astype(int), columns.astype(int))), shape=(n, n))
+        row, column = np.nonzero(bound[start : start + BLOCK] @ bound[start:].T > ALIKE)
+        row, column = row[row < column] + start, column[row < column] + start
+        alike = np.einsum("ij,ij->i", structures[row], structures[column]) > ALIKE
+        found.append(np.stack([row, column])[:, alike])
+    row, column = np.concatenate(found, axis=1)
+    graph = coo_array((np.ones(len(row), bool), (row, column)), shape=(n, n))
     _, first, part = np.unique(connected_components(graph, directed=False)[1], return_index=True, return_inverse=True)
     return first[part]
 

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from leukobench.datasets import build_index
-from leukobench.datasets.repeats import BLOCK, fine_structure, same_cells
+from leukobench.datasets.repeats import ALIKE, BLOCK, fine_structure, same_cells
 from leukobench.running.folds import group_ids, make_folds
 from leukobench.running.plan import select_samples
 from leukobench.running.suite import load_suite
@@ -33,6 +33,16 @@ def again(cell, shift=1):
 def test_one_cell_twice_is_one_cell(cells):
     structures = [fine_structure(each) for each in [*cells, again(cells[2]), cells[0]]]
     assert same_cells(structures).tolist() == [0, 1, 2, 3, 4, 5, 2, 0]
+
+
+def test_no_pair_is_lost_to_the_bound(cells):
+    """Blends of two pictures run through all correlations, also those at the threshold."""
+    shades = [fine_structure(cells[0]).astype(np.float32), fine_structure(cells[3]).astype(np.float32)]
+    blends = np.array([share * shades[0] + (1 - share) * shades[1] for share in np.linspace(0, 1, 90)])
+    blends /= np.linalg.norm(blends, axis=1, keepdims=True)
+    for k in range(0, 90, 7):
+        pair = np.stack([blends[0], blends[k]])
+        assert (same_cells(pair)[1] == 0) == (float(pair[0] @ pair[1]) > ALIKE)
 
 
 def test_every_block_is_compared_with_every_other(cells):
