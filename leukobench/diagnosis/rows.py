@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
 from leukobench.errors import UsageError
 from leukobench.readback import DamagedFile, understanding
+from leukobench.running.folds import group_ids, make_folds
 
 FOLDS = 5
 LARGEST = np.finfo(np.float32).max  # what trees take
@@ -86,9 +86,7 @@ def read_rows(run, catalogue):
     if not path.is_file() or not files:
         raise UsageError(f"{run.folder} holds no features: it has no samples.parquet or no rows/", hint)
     samples = run.store.read_samples()
-    known = samples["group"].notna()
-    names = np.where(known, samples["dataset"] + "/" + samples["group"].astype(str), samples["sha256"]).astype(str)
-    facts = [samples["dataset"].to_numpy(str), samples["class"].to_numpy(str), np.unique(names, return_inverse=True)[1]]
+    facts = [samples["dataset"].to_numpy(str), samples["class"].to_numpy(str), group_ids(samples)]
     facts.append(samples["um_per_px"].to_numpy(float))
     found = []
     for file in files:
@@ -122,12 +120,7 @@ def folds(label, cluster, seed=0):
     pairs = np.unique(np.stack([np.unique(label, return_inverse=True)[1], cluster]), axis=1)
     scarce = np.flatnonzero(np.bincount(pairs[0]) < FOLDS)
     free = np.isin(np.unique(label, return_inverse=True)[1], scarce)
-    single = len(np.unique(cluster)) == len(cluster) or free.all()
-    if single:
-        splitter = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
-        return list(splitter.split(label, label))
-    cluster = np.where(free, cluster.max() + 1 + np.arange(len(cluster)), cluster)
-    return list(StratifiedGroupKFold(FOLDS, shuffle=True, random_state=seed).split(label, label, cluster))
+    return make_folds(label, np.where(free, cluster.max() + 1 + np.arange(len(cluster)), cluster), FOLDS, seed)
 
 
 def balanced_recall(true, called):
