@@ -126,6 +126,7 @@ def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_
         (["status", "."], "no run folder"),
         (["features", "ls", "--group", "colours"], "unknown feature group"),
         (["run", "--no-such-option"], "No such option"),
+        (["run", "--out", ""], "a path is empty; name a file or folder"),
         (["run", "--executor", "dask"], "--executor dask and --scheduler belong together"),
         (["run", "--executor", "slurm"], "unknown executor 'slurm'"),
         (["run", "--retry", "faild"], "did you mean 'failed'"),
@@ -177,6 +178,18 @@ def test_lists_print(leukobench, command):
     code, text = leukobench(*command)
     assert code == 0
     assert len(text.splitlines()) > 3
+
+
+@pytest.mark.parametrize(
+    ("command", "whole"), [(["features", "ls"], "nucleus_axis_major_length"), (["data", "ls"], "barcelona")]
+)
+def test_a_narrow_terminal_cuts_no_name(leukobench, monkeypatch, command, whole):
+    monkeypatch.setenv("COLUMNS", "80")
+    code, text = leukobench(*command)
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    assert whole in text
+    assert "…" not in text
 
 
 def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):

@@ -4,12 +4,21 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.measure import Measurement
 from rich.table import Table
 
 from leukobench.errors import UsageError
 from leukobench.text import Terminal, split_outside
 
 console = Terminal()
+
+
+def named_path(text):
+    """The path that an option names; nothing at all, such as of an unset variable, would mean the current folder."""
+    if not str(text):
+        raise UsageError("a path is empty", "name a file or folder; the current folder is .")
+    return Path(text)
+
 
 JOBS = "Worker processes; default and most: one per core. There are no more than there is work for, such as run cells."
 Data = Annotated[str | None, typer.Option(help="Data root; else LEUKOBENCH_DATA, else the user data directory.")]
@@ -20,7 +29,9 @@ BudgetName = Annotated[
     str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs; default: the suite's.")
 ]
 LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15; default: the suite's.")]
-Out = Annotated[Path | None, typer.Option(help="Run folder; default results/runs/<suite>.")]
+Out = Annotated[
+    Path | None, typer.Option(parser=named_path, metavar="PATH", help="Run folder; default results/runs/<suite>.")
+]
 Jobs = Annotated[int | None, typer.Option(help=JOBS, min=1)]
 ModelFiles = Annotated[
     list[str] | None,
@@ -30,7 +41,10 @@ ModelFiles = Annotated[
         "in the workers. May be given several times.",
     ),
 ]
-RankBy = Annotated[str, typer.Option(help="Metric that ranks and compares models: balanced_accuracy, macro_f1, ...")]
+RankBy = Annotated[
+    str | None,
+    typer.Option(help="Metric that ranks models, such as macro_f1; default: that of the folder, or balanced_accuracy."),
+]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 
@@ -73,11 +87,22 @@ def read_pair(path, mask_path):
 
 
 def show(frame, title):
-    """Print a table with its index."""
-    table = Table(
-        *[*map(str, frame.index.names if frame.index.names[0] else [""]), *map(str, frame.columns)], title=title
-    )
+    """Print a table with its index; last columns that have no room are left out, and named."""
+    table = table_of([*map(str, frame.index.names if frame.index.names[0] else [""]), *map(str, frame.columns)], title)
     for key, *values in frame.itertuples():
         keys = key if isinstance(key, tuple) else (key,)
         table.add_row(*map(str, keys), *map(str, values))
+    left_out, anyhow = [], console.options.update(max_width=10_000)
+    while len(table.columns) > 1 and Measurement.get(console, anyhow, table).minimum > console.width:
+        left_out.insert(0, table.columns.pop().header)
+    if left_out:
+        table.caption = f"no room for {', '.join(left_out)}"
     console.print(table)
+
+
+def table_of(columns, title, **options):
+    """A table without rows that cuts nothing on a narrow terminal: names stay whole, and other text is folded."""
+    table = Table(title=title, **options)
+    for column in columns:
+        table.add_column(column, overflow="fold", no_wrap=column == columns[0])
+    return table

@@ -4,9 +4,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from leukobench.cli.common import Data, console, show
+from leukobench.cli.common import Data, console, named_path, show, table_of
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -28,7 +27,7 @@ def data_ls(data: Data = None):
         except UsageError as error:  # what is wrong with one dataset hides no other
             found[name] = "see below"
             wrong.append(f"{name}: {error}")
-    table = Table("dataset", "images", "um/px", "groups", "masks", "licence", "from", title=f"data root: {root}")
+    table = table_of(["dataset", "images", "um/px", "groups", "masks", "licence", "from"], f"data root: {root}")
     for name, source in DATASETS.items():
         card = source.card
         table.add_row(
@@ -51,7 +50,12 @@ def data_ls(data: Data = None):
 def data_index(
     data: Data = None,
     out: Annotated[
-        Path, typer.Option(help="File to write; its ending says the format, where --format does not.")
+        Path,
+        typer.Option(
+            parser=named_path,
+            metavar="PATH",
+            help="File to write; its ending says the format, where --format does not.",
+        ),
     ] = Path("index.csv"),
     format: Annotated[str | None, typer.Option(help="csv, parquet or pkl; else as the ending of --out.")] = None,
 ):
@@ -122,7 +126,9 @@ def data_audit(
 
 @app.command("phantom")
 def data_phantom(
-    out: Annotated[Path, typer.Option(help="Folder to write; it becomes a data root.")],
+    out: Annotated[
+        Path, typer.Option(parser=named_path, metavar="PATH", help="Folder to write; it becomes a data root.")
+    ],
     per_class: Annotated[int, typer.Option(help="Images per class and domain.", min=1)] = 40,
     seed: Annotated[int, typer.Option(help="Seed of the renderer.", min=0, max=2**32 - 1)] = 0,
 ):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Jobs, Names, console, images_with_masks, show, split_names
+from leukobench.cli.common import Data, Device, Jobs, Names, console, images_with_masks, named_path, show, split_names
 from leukobench.progress import ProgressReport
 
 app = typer.Typer(help="Hand-crafted features: catalogue, extraction, speed.", no_args_is_help=True)
@@ -32,7 +32,9 @@ def features_ls(
 @app.command("extract")
 def features_extract(
     data: Data = None,
-    out: Annotated[Path, typer.Option(help="Parquet file to write.")] = Path("features.parquet"),
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="PATH", help="Parquet file to write.")] = Path(
+        "features.parquet"
+    ),
     datasets: Names = None,
     feature_set: Annotated[str, typer.Option("--set", help="core, full, extended, ...")] = "core",
     device: Device = "auto",

@@ -4,9 +4,8 @@ import json
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
-from leukobench.cli.common import console
+from leukobench.cli.common import console, table_of
 from leukobench.errors import unknown
 from leukobench.text import markdown_table
 
@@ -73,9 +72,7 @@ def _table(title, rows):
     left_out = ELSEWHERE if "model" in rows[0] else ()
     rows = [_shown(row) for row in rows]
     columns = [name for name in rows[0] if name not in left_out and any(row[name] for row in rows)]
-    table = Table(title=title, show_lines=True)
-    for name in columns:
-        table.add_column(name, overflow="fold", no_wrap=name == columns[0])
+    table = table_of(columns, title, show_lines=True)
     for row in rows:
         table.add_row(*(row[name] or "-" for name in columns))
     return table
@@ -92,7 +89,7 @@ def suites_ls():
     """Show the suites and their files."""
     from leukobench.running.suite import list_suites, load_suite
 
-    table = Table("suite", "level", "datasets", "protocols", "file", title="suites")
+    table = table_of(["suite", "level", "datasets", "protocols", "file"], "suites")
     for name, path in list_suites().items():
         suite = load_suite(name)
         table.add_row(name, suite.level, ", ".join(suite.datasets), ", ".join(suite.protocols), str(path))

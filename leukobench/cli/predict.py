@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Jobs, ModelFiles, console, show, split_names
+from leukobench.cli.common import Data, Device, Jobs, ModelFiles, console, named_path, show, split_names
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -18,14 +18,21 @@ def predict(
     data: Data = None,
     level: Annotated[str | None, typer.Option(help="L5, L8, L11 or L15; default: L5.")] = None,
     um_per_px: Annotated[float | None, typer.Option(help="Micrometres per pixel of the images to predict.")] = None,
-    out: Annotated[Path, typer.Option(help="CSV file to write.")] = Path("predictions.csv"),
-    explain: Annotated[Path | None, typer.Option(help="Folder for Grad-CAM pictures; networks only.")] = None,
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="PATH", help="CSV file to write.")] = Path(
+        "predictions.csv"
+    ),
+    explain: Annotated[
+        Path | None,
+        typer.Option(parser=named_path, metavar="PATH", help="Folder for Grad-CAM pictures; networks only."),
+    ] = None,
     tune: Annotated[int, typer.Option(help="Optuna trials on the datasets; 0 takes the defaults.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Of a fine-tuned network; default: the model's.", min=1)] = None,
     seed: Annotated[int, typer.Option(help="Seed of the training.", min=0, max=2**32 - 1)] = 0,
     jobs: Jobs = None,
     device: Device = "auto",
-    save: Annotated[Path | None, typer.Option(help="File to keep the trained model in.")] = None,
+    save: Annotated[
+        Path | None, typer.Option(parser=named_path, metavar="PATH", help="File to keep the trained model in.")
+    ] = None,
     load: Annotated[
         Path | None,
         typer.Option(

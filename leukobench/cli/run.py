@@ -51,7 +51,7 @@ def run(
     retry: Annotated[
         str | None, typer.Option(help="Run failed cells again: failed, or kinds among error,oom,timeout,killed.")
     ] = None,
-    rank_by: RankBy = "balanced_accuracy",
+    rank_by: RankBy = None,
 ):
     """Run a suite: every model over every train/test combination, then the leaderboard.
 
@@ -69,13 +69,14 @@ def run(
     from leukobench.metrics import get_metric
     from leukobench.page import write_page
     from leukobench.report import print_leaderboard, write_report
+    from leukobench.report.reader import ranked_by
     from leukobench.running.runner import check_options
     from leukobench.running.runner import run as run_suite
     from leukobench.running.suite import choose
 
-    metric = get_metric(rank_by)
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
     out = out or Path("results/runs") / chosen.name
+    metric = get_metric(rank_by) if rank_by else ranked_by(out)
     kinds = failures_to_retry(retry)
     choose("executor", [executor], ("local", "dask"))
     if (executor == "dask") != bool(scheduler):
@@ -123,7 +124,8 @@ def plan(
 
     leukobench plan --suite cross-dataset --budget standard
     """
-    from leukobench.running.plan import level_notes, summarise_plan
+    from leukobench.running.estimate import preparation_seconds, summarise_plan
+    from leukobench.running.plan import level_notes
     from leukobench.running.runner import prepare
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
@@ -139,8 +141,14 @@ def plan(
     show(table.round(1), f"plan, budget {chosen.budget.name}")
     console.print(
         f"{int(table['run cells'].sum())} run cells, {int(table['scored cells'].sum())} scored cells, "
-        f"{int(table['fits'].sum())} fits, very roughly {table['core minutes'].sum():.0f} core minutes"
+        f"{int(table['fits'].sum())} fits, very roughly {in_words(table['core minutes'].sum())} on one core, and "
+        f"{in_words(preparation_seconds(cells, len(samples)) / 60)} for features and vectors that are not in the cache"
     )
+
+
+def in_words(minutes):
+    """A rough time."""
+    return "less than a minute" if minutes < 1 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def failures_to_retry(text):

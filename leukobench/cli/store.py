@@ -6,14 +6,14 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import RankBy, console
+from leukobench.cli.common import RankBy, console, named_path
 from leukobench.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 LOG_LINES = 40  # of a failed cell's log, the last ones
 
 
-def report(folder: Folder, rank_by: RankBy = "balanced_accuracy"):
+def report(folder: Folder, rank_by: RankBy = None):
     """Compute the tables and the page of a run folder again, from its records and predictions alone.
 
     leukobench report results/runs/cross-dataset --rank-by macro_f1
@@ -75,13 +75,15 @@ def verify(folder: Folder):
         console.say(f"{verdict.missing} planned run cells have no record yet")
     if verdict.wrong:
         console.say(f"this is not what the run wrote (differences: {len(verdict.wrong)})")
+        if verdict.version:
+            console.say(f"{verdict.version} wrote it: another version may compute other tables from the same records")
         raise typer.Exit(1)
     console.say(f"{verdict.records} records and {verdict.tables} tables are what the run wrote")
 
 
 def merge(
     folders: Annotated[list[Path], typer.Argument(help="Run folders of different machines.")],
-    out: Annotated[Path, typer.Option(help="A new run folder.")],
+    out: Annotated[Path, typer.Option(parser=named_path, metavar="PATH", help="A new run folder.")],
 ):
     """Join run folders that differ in models, protocols or seeds; contradicting records are refused by name.
 

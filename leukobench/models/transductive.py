@@ -19,6 +19,10 @@ discriminant analysis has a balanced accuracy of .20 and .21 on one image at a t
 ten, and .63 and .56 on all together; CORAL goes the same way."""
 
 
+class TooFewImages(UsageError):
+    """A laboratory has too few images for a model that looks at all of them."""
+
+
 def check_enough(n, least=LEAST_IMAGES):
     """Refuse to take a statistic of too few images.
 
@@ -30,11 +34,11 @@ def check_enough(n, least=LEAST_IMAGES):
 
     Raises
     ------
-    UsageError
+    TooFewImages
         Where there are fewer.
     """
     if n < least:
-        raise UsageError(
+        raise TooFewImages(
             f"{n} image(s) of a laboratory are too few for a transductive model, which needs {least}: of a few, their "
             "mean and spread say nothing",
             "give more images at a time, or take a model that looks at each image by itself",

@@ -8,6 +8,7 @@ import pandas as pd
 from leukobench.metrics import known_metrics
 from leukobench.metrics.statistics import LEVEL
 from leukobench.report.leaderboard import DAGGER
+from leukobench.running.protocols import BUILT_IN
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,8 @@ def columns(report):
     board, ranking = report.board, report.headline
     means = []
     for protocol in report.protocols:
-        means.append((protocol.column, protocol.title, 7 if protocol.name == "within" else 3))
+        asked = protocol.name == "within" or protocol.name not in BUILT_IN
+        means.append((protocol.column, protocol.title, 7 if asked else 3))
         if protocol.name == "pairwise":
             means += [("deployed_out_of_domain", "deployed", 1), ("gap", "gap", 5)]
     shown = [

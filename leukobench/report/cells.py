@@ -107,6 +107,8 @@ def _score_sources(run, sources, protocol, by, metrics):
             if record["status"] != "ok":
                 rows += [facts(record, test) for test in record["targets"]]
                 continue
+            lost = record.get("lost_targets", {})
+            rows += [facts(record | {"status": "error", "error": reason}, test) for test, reason in lost.items()]
             for view in _views(run, record, layouts, images, metrics):
                 rows.append(view.row)
                 views[record["protocol"]].append(view)
@@ -146,6 +148,8 @@ class _View:
 def _views(run, record, layouts, images, metrics):
     """Views of a run cell on each of its targets."""
     table, probabilities = run.predictions(record)
+    lost = record.get("lost_targets", {})
+    record = record | {"targets": [test for test in record["targets"] if test not in lost]}
     place = record["protocol"], record["train"], tuple(record["head_classes"])
     layout = layouts.get(place)
     if layout is None or not layout.table.equals(table):

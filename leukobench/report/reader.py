@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+from pydantic import TypeAdapter
 
+from leukobench.errors import UsageError
+from leukobench.metrics.catalogue import DEFAULT, get_metric
 from leukobench.metrics.scoring import check_probabilities
-from leukobench.readback import DamagedFile, understanding
+from leukobench.readback import DamagedFile, read_json, understanding
 from leukobench.running.protocols import protocols_of
 from leukobench.running.store import RunFolder
 
@@ -24,14 +27,15 @@ class Run:
 
     Parameters
     ----------
-    folder : Path
+    store : RunFolder
+        The folder, as the run wrote it.
     plan : dict
         `plan.json`: the suite, the planned cells, whether the images are synthetic, datasets with unknown groups.
     records : list of dict
         One per planned run cell, in the order of the plan; a cell that has not run yet has status "missing".
     """
 
-    folder: Path
+    store: RunFolder
     plan: dict
     records: list
 
@@ -79,9 +83,9 @@ class Run:
         return self.store.prediction_table(record["fingerprint"])
 
     @property
-    def store(self):
-        """The folder, as the run wrote it."""
-        return RunFolder(self.folder)
+    def folder(self):
+        """Where it is, a Path."""
+        return self.store.path
 
 
 def read_run(folder):
@@ -102,7 +106,7 @@ def read_run(folder):
     """
     store = RunFolder(folder)
     plan = store.read_plan()
-    return Run(store.path, plan, [read_record(store, cell, plan["suite"]["datasets"]) for cell in plan["cells"]])
+    return Run(store, plan, [read_record(store, cell, plan["suite"]["datasets"]) for cell in plan["cells"]])
 
 
 def targets_of(cell, datasets):
@@ -128,6 +132,36 @@ def targets_of(cell, datasets):
     """
     (protocol,) = protocols_of([cell["protocol"]])
     return next((list(targets) for train, _, targets in protocol.fits(datasets) if train == cell["train"]), [])
+
+
+def ranked_by(folder):
+    """The metric that the tables of a run folder are ranked by: a choice of whoever wrote them, which no record holds.
+
+    Parameters
+    ----------
+    folder : path-like
+
+    Returns
+    -------
+    Metric
+        Balanced accuracy where there is no readable table.
+
+    Raises
+    ------
+    UsageError
+        The metric is not known here.
+    """
+    try:
+        name = read_json(Path(folder) / "leaderboard.json", TypeAdapter(dict), "table").get("metric", DEFAULT.name)
+    except (OSError, DamagedFile):
+        return DEFAULT
+    try:
+        return get_metric(str(name))
+    except UsageError:
+        raise UsageError(
+            f"leaderboard.json: ranked by '{name}', a metric that is not known",
+            "name the file that adds it before the command, --use my_metric.py; `report --rank-by` ranks by another",
+        ) from None
 
 
 def read_record(store, cell, datasets):

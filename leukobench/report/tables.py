@@ -19,7 +19,7 @@ from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
-from leukobench.report.reader import Run, read_run
+from leukobench.report.reader import Run, ranked_by, read_run
 from leukobench.running.protocols import Protocol, protocols_of
 from leukobench.text import to_csv
 
@@ -157,7 +157,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     )
 
 
-def write_report(folder, **options):
+def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `leaderboard.csv`,
@@ -168,6 +168,8 @@ def write_report(folder, **options):
     ----------
     folder : path-like
         The run folder.
+    rank_by : str or Metric, optional
+        Metric by which models are ranked; default what the tables are ranked by that are there, see `ranked_by`.
     **options
         As for `build_report`.
 
@@ -176,7 +178,7 @@ def write_report(folder, **options):
     Report
     """
     check_writable(Path(folder) / "leaderboard.md")
-    report = build_report(folder, **options)
+    report = build_report(folder, rank_by=rank_by or ranked_by(folder), **options)
     for name, text in render(report).items():
         atomic_write(report.run.folder / name, text)
     return report

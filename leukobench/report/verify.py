@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass, field
 
-from pydantic import TypeAdapter
-
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
-from leukobench.metrics.catalogue import DEFAULT, get_metric
-from leukobench.readback import DamagedFile, read_json
-from leukobench.report.reader import PLANNED, Run, read_record
+from leukobench.report.reader import PLANNED, Run, ranked_by, read_record
 from leukobench.report.tables import render, report_of
+from leukobench.running.environment import describe_environment
 from leukobench.running.records import SEAL, checksum, seal_holds
 from leukobench.running.store import RunFolder
 
@@ -28,6 +25,8 @@ class Verdict:
         Files of a version that wrote no seals: their content cannot be vouched for.
     wrong : list of str
         What is not as the run wrote it, by file.
+    version : str
+        What wrote the run, where that is another version or commit than this one; else nothing.
     """
 
     records: int = 0
@@ -35,6 +34,7 @@ class Verdict:
     missing: int = 0
     unsealed: list = field(default_factory=list)
     wrong: list = field(default_factory=list)
+    version: str = ""
 
 
 def verify(folder):
@@ -58,7 +58,7 @@ def verify(folder):
         The folder is no run folder, or its plan cannot be read.
     """
     store, verdict = RunFolder(folder), Verdict()
-    run = Run(store.path, store.read_plan(), [])
+    run = Run(store, store.read_plan(), [])
     _check_seal("plan.json", run.plan, verdict)
     try:
         environment = store.read_json("environment.json")
@@ -66,6 +66,8 @@ def verify(folder):
         verdict.wrong.append(error.message)
     else:
         _check_seal("environment.json", environment, verdict)
+        wrote, here = (_version(facts) for facts in (environment or {}, describe_environment()))
+        verdict.version = wrote if wrote != here else ""
     for cell in run.plan["cells"]:
         _check_fingerprint("plan.json", cell, verdict)
         _check_record(run, cell, verdict)
@@ -74,6 +76,12 @@ def verify(folder):
     else:
         verdict.wrong.append("the tables: not computed again, since records or predictions cannot be read")
     return verdict
+
+
+def _version(environment):
+    """What a run was made by, in words; nothing for a merged one, which several versions may have made."""
+    name, commit = environment.get("leukobench"), environment.get("commit")
+    return f"leukobench {name}{f' of commit {commit[:10]}' if commit else ''}" if name else ""
 
 
 def _check_seal(name, content, verdict):
@@ -119,22 +127,11 @@ def _check_predictions(run, record, verdict):
         verdict.wrong.append(f"{name}: not the predictions that its record is about")
 
 
-def _ranked_by(folder):
-    """The metric that the tables say they are ranked by: a choice of whoever wrote them, which no record holds."""
-    try:
-        table = read_json(folder / "leaderboard.json", TypeAdapter(dict), "table")
-    except (OSError, DamagedFile):
-        return DEFAULT.name  # the table is found to be damaged when it is compared
-    return str(table.get("metric", DEFAULT.name))
-
-
 def _check_tables(run, verdict):
-    name = _ranked_by(run.folder)
     try:
-        metric = get_metric(name)
-    except UsageError:
-        hint = "where a file of your own adds it, name the file before the command: --use my_metric.py"
-        verdict.wrong.append(f"leaderboard.json: ranked by '{name}', a metric that is not known; {hint}")
+        metric = ranked_by(run.folder)
+    except UsageError as error:
+        verdict.wrong.append(f"{error.message}; {error.hint}")
         return
     try:
         files = render(report_of(run, rank_by=metric))
@@ -151,7 +148,8 @@ def _check_tables(run, verdict):
         if found != text:
             pairs = enumerate(zip([*found.splitlines(), ""], [*text.splitlines(), ""], strict=False), start=1)
             line = next((number for number, (a, b) in pairs if a != b), 1)
+            other = f"another version (the run is of {verdict.version})" if verdict.version else "another version"
             verdict.wrong.append(
-                f"{name}: line {line} is not what the predictions give: changed by hand, made by "
-                "another version, or records came after it"
+                f"{name}: line {line} is not what the predictions give: changed by hand, made by {other}, or records "
+                "came after it"
             )

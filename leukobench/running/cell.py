@@ -4,6 +4,7 @@ import time
 
 import numpy as np
 
+from leukobench.models.transductive import TooFewImages
 from leukobench.running.folds import derive_seed, group_ids, inner_folds
 from leukobench.running.splits import shown_samples, splits_of
 from leukobench.running.tuning import Fitted, tune
@@ -39,7 +40,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     Returns
     -------
     record : dict
-        Plain values: parameters per fit, times, sizes.
+        Plain values: parameters per fit, times, sizes, and targets without predictions with the reason.
     predictions : pandas.DataFrame
         test, sha256, group, true and one probability column `p_<class>` per class of the head.
     """
@@ -57,7 +58,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     shown_rows = rows if shown_rows is None else shown_rows
     probabilities = np.full((len(asked), len(head)), np.nan)
     times = {"tune_s": 0.0, "fit_s": 0.0, "predict_s": 0.0}
-    chosen, tuned_by, n_trained, n_predicted = [], [], [], 0
+    chosen, tuned_by, n_trained, n_predicted, lost = [], [], [], 0, {}
     for number, (train, test) in enumerate(splits):
         train = train[in_head[train]]
         seed = derive_seed(*cell.chance, number)
@@ -80,8 +81,13 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         fitted = Fitted(recipe, params, seed, rows[train], classes[train], datasets[train], **told)
         ready = time.perf_counter()
         mine = asked[asked["at"].isin(test)]
-        for _, batch in mine.groupby("test"):  # one target at a time: a transductive model looks at all of it
-            probabilities[batch.index] = fitted.predict_proba(shown_rows[batch["row"]], head)
+        for name, batch in mine.groupby("test"):  # one target at a time: a transductive model looks at all of it
+            try:
+                probabilities[batch.index] = fitted.predict_proba(shown_rows[batch["row"]], head)
+            except TooFewImages as error:  # of this target, which says nothing of the others
+                lost[str(name)] = error.message
+                if {*lost} >= {*asked["test"]}:
+                    raise
         n_trained.append(len(train))
         n_predicted += len(mine)
         times["predict_s"] += time.perf_counter() - ready
@@ -96,6 +102,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     predictions = asked[["test", "sha256", "group"]].assign(true=asked["class"].astype(str))
     for column, name in enumerate(head):
         predictions[f"p_{name}"] = probabilities[:, column]
+    predictions = predictions[~predictions["test"].isin([*lost])]
     times["predict_ms_per_image"] = 1000 * times.pop("predict_s") / n_predicted
     record = {
         # Of the whole source where it is cut into folds; else what one fit saw, the most where they differ.
@@ -107,4 +114,4 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
         "folds": {"outer": len(splits), "inner": tuned_by},
         "times": {name: round(value, 4) for name, value in times.items()},
     }
-    return record, predictions
+    return record | ({"lost_targets": lost} if lost else {}), predictions

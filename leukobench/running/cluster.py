@@ -12,6 +12,7 @@ from leukobench import __version__
 from leukobench.errors import UsageError
 from leukobench.running.executor import outcome
 from leukobench.running.pool import LocalPool
+from leukobench.running.store import RunFolder
 from leukobench.running.worker import failure
 
 PATIENCE = 60.0  # seconds to wait for a first worker
@@ -119,7 +120,8 @@ class DaskPool:
     def submit(self, task, cell, timeout):
         """Future of `task(cell)` on a worker; a worker that dies has its cell run by another one."""
         executor = self.executors[cell.recipe.uses_gpu]
-        task = functools.partial(task.func, **task.keywords | {"folder": os.path.abspath(task.keywords["folder"])})
+        store = RunFolder(task.keywords["store"].path.absolute())
+        task = functools.partial(task.func, **task.keywords | {"store": store})
         try:
             future = executor.submit(run_apart, task, cell, timeout)
         except Exception as error:

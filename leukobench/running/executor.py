@@ -7,7 +7,6 @@ from concurrent.futures import FIRST_COMPLETED, TimeoutError, wait
 from pebble import ProcessExpired
 
 from leukobench.running.pool import how_it_ended
-from leukobench.running.store import RunFolder
 from leukobench.running.worker import BUSY, failure, work
 
 TRIES = 3  # of a cell whose worker died or ran out of memory; a model's own error is not tried again
@@ -15,7 +14,7 @@ BUSY_PAUSE = 0.2  # seconds
 
 
 def execute(
-    cells, suite, folder, *, pool, stale=None, timeout=None, keep_trials=True, storage=None, facts=None, done=None
+    cells, suite, store, *, pool, stale=None, timeout=None, keep_trials=True, storage=None, facts=None, done=None
 ):
     """Run cells in worker processes and write a record for each.
 
@@ -25,8 +24,8 @@ def execute(
         Those to run.
     suite : Suite
         Gives the limits.
-    folder : path-like
-        The run folder; `samples.parquet` and `rows/` must be there.
+    store : RunFolder
+        Where they are run; `samples.parquet` and `rows/` must be there.
     pool : LocalPool or DaskPool
         Where cells run, entered by the caller.
     stale : dict of RunCell to dict, optional
@@ -43,10 +42,7 @@ def execute(
     OSError
         Where the run folder cannot be written; records written so far stay.
     """
-    store = RunFolder(folder)
-    task = functools.partial(
-        work, suite=suite, folder=str(folder), keep_trials=keep_trials, storage=storage, facts=facts
-    )
+    task = functools.partial(work, suite=suite, store=store, keep_trials=keep_trials, storage=storage, facts=facts)
     waiting, tries = list(reversed(cells)), {}
     running, stale, done = {}, stale or {}, done or (lambda cell, record: None)
     while waiting or running:

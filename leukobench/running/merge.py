@@ -39,12 +39,12 @@ def merge(folders, out):
     if (Path(out) / "plan.json").exists():
         raise UsageError(f"{out} holds a run already", "name a new folder with --out")
     check_writable(out, folder=True)
-    plans = {folder: RunFolder(folder).read_plan() for folder in map(Path, folders)}
+    plans = {store: store.read_plan() for store in map(RunFolder, folders)}
     plan = _joined(plans)
     records, conflicts = {}, _conflicting_plans(plans)
     for cell in plan["cells"]:
-        found = [(folder, record) for folder in plans if (record := RunFolder(folder).read_record(cell["fingerprint"]))]
-        fine = [(folder, record) for folder, record in found if record["status"] == "ok"]
+        found = [(store, record) for store in plans if (record := store.read_record(cell["fingerprint"]))]
+        fine = [(store, record) for store, record in found if record["status"] == "ok"]
         conflicts += _changed_by_hand(found) + _conflicting_records(cell, fine)
         if found:
             records[cell["fingerprint"]] = (fine or found)[0]
@@ -55,15 +55,15 @@ def merge(folders, out):
             "leave a folder out; `leukobench verify` tells whether one was changed by hand",
         )
     target = RunFolder(out)
-    for fingerprint, (folder, record) in records.items():
+    for fingerprint, (store, record) in records.items():
         fine = record["status"] == "ok"
-        target.write_record(record, RunFolder(folder).prediction_table(fingerprint) if fine else None)
+        target.write_record(record, store.prediction_table(fingerprint) if fine else None)
     environments = {
-        f"{number} {folder.resolve().name}": RunFolder(folder).read_json("environment.json")
-        for number, folder in enumerate(plans, start=1)
+        f"{number} {store.path.resolve().name}": store.read_json("environment.json")
+        for number, store in enumerate(plans, start=1)
     }
     target.write_json("environment.json", {"merged": environments})
-    target.write_samples(RunFolder(next(iter(plans))).read_samples())
+    target.write_samples(next(iter(plans)).read_samples())
     target.write_json("plan.json", plan)  # last: before it the folder is no run
     statuses = [record["status"] for _, record in records.values()]
     statuses += ["missing"] * (len(plan["cells"]) - len(records))
@@ -73,18 +73,18 @@ def merge(folders, out):
 def _joined(plans):
     """One plan with the cells of all, where the folders agree on everything that is not a part."""
     first, plan = next(iter(plans.items()))
-    suites = {folder: other["suite"] for folder, other in plans.items()}
-    for folder, other in plans.items():
+    suites = [other["suite"] for other in plans.values()]
+    for store, other in plans.items():
         old, new = ({k: v for k, v in p["suite"].items() if k not in PARTS} for p in (plan, other))
         shared = {"synthetic": (plan, other), "images": (plan, other)}
         differing = differences(old, new) + [key for key, (a, b) in shared.items() if a.get(key) != b.get(key)]
         if differing:
             raise UsageError(
-                f"{first} and {folder} cannot be joined: they differ in {', '.join(differing)}",
+                f"{first.path} and {store.path} cannot be joined: they differ in {', '.join(differing)}",
                 "runs are joined that differ in models, protocols or seeds only",
             )
     cells = {cell["fingerprint"]: cell for other in plans.values() for cell in other["cells"]}
-    union = {key: list(dict.fromkeys(x for suite in suites.values() for x in suite[key])) for key in PARTS}
+    union = {key: list(dict.fromkeys(x for suite in suites for x in suite[key])) for key in PARTS}
     hashes = {other.get("index_hash") for other in plans.values()}
     return plan | {
         "suite": plan["suite"] | union,
@@ -96,36 +96,36 @@ def _joined(plans):
 def _conflicting_plans(plans):
     """Run cells that folders plan with different inputs, in words."""
     known, lines = {}, []
-    for folder, plan in plans.items():
+    for store, plan in plans.items():
         for cell in plan["cells"]:
             name = tuple(cell[key] for key in IDENTITY)
-            first, other = known.setdefault(name, (folder, cell))
+            first, other = known.setdefault(name, (store, cell))
             if cell["fingerprint"] != other["fingerprint"]:
                 what = ", ".join(differences(other.get("inputs", {}), cell.get("inputs", {})))
-                lines.append(f"{' '.join(map(str, name))} has other inputs in {first} and {folder}: {what}")
+                lines.append(f"{' '.join(map(str, name))} has other inputs in {first.path} and {store.path}: {what}")
     return lines
 
 
 def _changed_by_hand(found):
     """Records and predictions that are no longer what their run wrote, in words; a merge would seal them anew."""
     lines = []
-    for folder, record in found:
+    for store, record in found:
         name = record["fingerprint"]
         if SEAL in record and not seal_holds(record):
-            lines.append(f"{folder}/cells/{name}.json was changed after the run wrote it")
+            lines.append(f"{store.path}/cells/{name}.json was changed after the run wrote it")
         known = record.get("predictions_checksum")
-        if known and checksum(RunFolder(folder).prediction_table(name)) != known:
-            lines.append(f"{folder}/predictions/{name}.parquet was changed after the run wrote it")
+        if known and checksum(store.prediction_table(name)) != known:
+            lines.append(f"{store.path}/predictions/{name}.parquet was changed after the run wrote it")
     return lines
 
 
 def _conflicting_records(cell, found):
     """Records of one run cell that are both ok and not the same, in words."""
     lines = []
-    for folder, record in found[1:]:
+    for store, record in found[1:]:
         first, known = found[0]
         old, new = (BEFORE | {key: value for key, value in r.items() if key not in ASIDE} for r in (known, record))
         if differing := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
             name = " ".join(str(cell[key]) for key in IDENTITY)
-            lines.append(f"{name} has other records in {first} and {folder}: {', '.join(differing)}")
+            lines.append(f"{name} has other records in {first.path} and {store.path}: {', '.join(differing)}")
     return lines

@@ -2,14 +2,11 @@
 
 import dataclasses
 
-import pandas as pd
-
 from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.models import Recipe, get_model
 from leukobench.models.identity import recipe_hash
-from leukobench.models.recipe import COSTS
 from leukobench.running.protocols import BUILT_IN, known_protocols
 from leukobench.running.representations import representation_key
 from leukobench.running.setting import PLAIN, Setting
@@ -300,31 +297,3 @@ def _check_splits(samples, cells, head, n_folds):
                 " classes are spread over two groups or more",
                 "leave it out with --datasets, or take --protocols pairwise,lodo, which hold nothing out",
             )
-
-
-def summarise_plan(cells, samples):
-    """What a plan costs, by protocol.
-
-    Parameters
-    ----------
-    cells : list of RunCell
-        Of `build_plan`.
-    samples : pandas.DataFrame
-        Of `select_samples`.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per protocol: run cells, scored cells (with every target), fits, and a rough estimate of core minutes.
-    """
-    sizes = samples["dataset"].value_counts()
-    rows = []
-    for cell in cells:
-        outer, inner = cell.inputs["folds"]
-        repeats, share = (outer, 1 - 1 / outer) if cell.held_out else (1, 1.0)
-        images = share * sizes[list(cell.sources)].sum()
-        tuning = cell.inputs["trials"] * inner
-        seconds = COSTS[cell.recipe.cost].seconds * images / 1000 * (tuning * (1 - 1 / inner) + 1)
-        rows.append((cell.protocol, 1, len(cell.targets), repeats * (tuning + 1), repeats * seconds / 60))
-    table = pd.DataFrame(rows, columns=["protocol", "run cells", "scored cells", "fits", "core minutes"])
-    return table.groupby("protocol", sort=False).sum()

@@ -13,12 +13,12 @@ from leukobench.datasets.opinions import count_opinions
 from leukobench.errors import UsageError
 from leukobench.features.backends import check_device
 from leukobench.files import locked
-from leukobench.models.recipe import COSTS
 from leukobench.progress import ProgressReport
 from leukobench.readback import DamagedFile
 from leukobench.running.changes import changes, mixed_software
 from leukobench.running.computing import NotComputed, compute_missing
 from leukobench.running.environment import describe_environment
+from leukobench.running.estimate import seconds_of
 from leukobench.running.executor import execute
 from leukobench.running.journal import open_database
 from leukobench.running.plan import build_plan, level_notes, select_samples
@@ -158,9 +158,12 @@ def run(
 
         def done(cell, record):
             records[cell] = record
+            which = " ".join(map(str, cell.identity))
             if record["status"] != "ok":
-                progress.note(f"{record['status']}: {' '.join(map(str, cell.identity))}: {record['error']}")
-            progress.advance(1, " ".join(map(str, cell.identity)))
+                progress.note(f"{record['status']}: {which}: {record['error']}")
+            for target, reason in record.get("lost_targets", {}).items():
+                progress.note(f"not scored on {target}: {which}: {reason}")
+            progress.advance(1, which)
 
         progress.stage("run cells", len(todo))
         for cell in list(todo):
@@ -169,21 +172,17 @@ def run(
                 done(cell, store.write_record(failure(cell, kind, NotComputed(f"{name}: {reason}"), 0.0, facts)))
                 todo.remove(cell)
                 break
-        todo.sort(key=lambda cell: -_cost(cell, samples))
+        sizes = samples["dataset"].value_counts()
+        todo.sort(key=lambda cell: -seconds_of(cell, sizes))
         options = {"stale": stale, "timeout": timeout, "storage": storage, "facts": facts, "done": done}
         try:
             with pool:
-                execute(todo, suite, store.path, pool=pool, **options)
+                execute(todo, suite, store, pool=pool, **options)
         except KeyboardInterrupt:
             n = sum(record is not None and cell not in stale for cell, record in records.items())
             progress.note(f"stopping the workers; {n} of {len(cells)} run cells are done in {out}")
             raise
     return [records[cell] for cell in cells]
-
-
-def _cost(cell, samples):
-    folds = cell.inputs["folds"][0] if cell.held_out else 1
-    return COSTS[cell.recipe.cost].seconds * folds * int(samples["dataset"].isin(cell.sources).sum())
 
 
 def _plan(suite, root, index, samples, cells, facts):

@@ -38,6 +38,7 @@ class Record(Planned):
     status: Literal["ok", "error", "oom", "timeout", "killed"]
     head_classes: Names
     left_out_classes: NotRequired[dict[str, int]]
+    lost_targets: NotRequired[dict[str, str]]
     error: NotRequired[str]
     traceback: NotRequired[str]
     n_train: NotRequired[int]

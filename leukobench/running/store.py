@@ -2,6 +2,7 @@
 
 import json
 import logging
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
 
@@ -21,6 +22,7 @@ log = logging.getLogger(__name__)
 LONGEST_NAME = 150  # characters of a representation's name in a file name, which file systems end at 255 bytes
 
 
+@dataclass(frozen=True)
 class RunFolder:
     """A run on disk.
 
@@ -30,7 +32,7 @@ class RunFolder:
 
     Parameters
     ----------
-    path : path-like
+    path : Path
         The folder; it is made by what is written first.
 
     Examples
@@ -41,8 +43,10 @@ class RunFolder:
     True
     """
 
-    def __init__(self, path):
-        self.path = Path(path)
+    path: Path
+
+    def __post_init__(self):
+        object.__setattr__(self, "path", Path(self.path))
 
     def write_json(self, name, content):
         """Write a JSON file of the run folder atomically, sealed against changes by hand."""

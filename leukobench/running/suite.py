@@ -1,6 +1,8 @@
 """A suite: which datasets, level, models, protocols, seeds and budget. A TOML file, read and checked here."""
 
 import dataclasses
+import logging
+from collections import Counter
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -14,6 +16,8 @@ from leukobench.errors import UsageError, unknown
 from leukobench.inputs import read_toml
 from leukobench.models import MODELS, get_model
 from leukobench.running.protocols import known_protocols
+
+log = logging.getLogger(__name__)
 
 
 def _dataset_name(name):
@@ -146,7 +150,16 @@ def choose(kind, wanted, known):
     for name in wanted:
         if name not in known:
             raise unknown(kind, name, known)
-    return tuple(dict.fromkeys(wanted))
+    return once(kind, wanted)
+
+
+def once(kind, names):
+    """Names in order, each once; what is there several times is told in the log, since it is run once."""
+    counts = Counter(names)
+    for name, n in counts.items():
+        if n > 1:
+            log.warning("%s %s is named %d times: it takes part once", kind, name, n)
+    return tuple(counts)
 
 
 def list_suites():
@@ -237,11 +250,11 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
     models = MODELS if suite.models == ("all",) else suite.models
     return dataclasses.replace(
         suite,
-        seeds=tuple(dict.fromkeys(suite.seeds)),
-        models=tuple(dict.fromkeys(get_model(name).name for name in models)),
+        seeds=once("seed", suite.seeds),
+        models=once("model", [get_model(name).name for name in models]),
         level=choose("level", [suite.level], LEVELS)[0],
         protocols=choose("protocol", suite.protocols, known_protocols()),
-        datasets=tuple(dict.fromkeys(suite.datasets)),
+        datasets=once("dataset", suite.datasets),
     )
 
 

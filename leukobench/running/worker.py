@@ -21,7 +21,6 @@ from leukobench.running.plan import head_of
 from leukobench.running.pool import is_the_users, is_worker
 from leukobench.running.records import without_places
 from leukobench.running.splits import rows_name
-from leukobench.running.store import RunFolder
 
 BUSY = "busy"  # what `work` returns for a cell that another process holds
 FAILURES = ("error", "oom", "timeout", "killed")
@@ -29,7 +28,7 @@ MOST_TOLD = 20_000  # characters of a traceback; what a model says may be of any
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 
 
-def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
+def work(cell, *, suite, store, keep_trials=True, storage=None, facts=None):
     """Run one cell under its lock, in this process.
 
     Parameters
@@ -38,8 +37,8 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
         What to run.
     suite : Suite
         Gives the limits.
-    folder : path-like
-        The run folder; `samples.parquet` and `rows/` must be there.
+    store : RunFolder
+        Where it is run; `samples.parquet` and `rows/` must be there.
     keep_trials : bool, default True
         Keep Optuna trials in a journal that survives a kill.
     storage : str, optional
@@ -57,7 +56,6 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
     OSError
         Where the run folder cannot be written: that is no fault of the cell.
     """
-    store = RunFolder(folder)
     with store.cell_lock(cell.fingerprint) as mine:
         if not mine:
             return BUSY
@@ -67,10 +65,10 @@ def work(cell, *, suite, folder, keep_trials=True, storage=None, facts=None):
         start = time.perf_counter()
         try:
             with _captured(store.log_path(cell.fingerprint)), gpu_turn(cell):
-                samples = _samples(str(store.path))
+                samples = _samples(store)
                 name = cell.recipe.representation
-                rows = _rows(str(store.path), name)
-                shown = _rows(str(store.path), rows_name(name, cell.setting)) if cell.setting.conditions else None
+                rows = _rows(store, name)
+                shown = _rows(store, rows_name(name, cell.setting)) if cell.setting.conditions else None
                 head, left_out = head_of(samples, cell.sources, suite)
                 found, predictions = run_cell(
                     cell,
@@ -190,10 +188,10 @@ def _captured(path):
 
 
 @functools.cache
-def _samples(folder):
-    return RunFolder(folder).read_samples()
+def _samples(store):
+    return store.read_samples()
 
 
 @functools.lru_cache(maxsize=4)
-def _rows(folder, representation):
-    return RunFolder(folder).read_rows(representation)
+def _rows(store, representation):
+    return store.read_rows(representation)

@@ -52,7 +52,7 @@ def _finished(small_suite, small_samples, tmp_path_factory):
     store.write_json("representations.json", {"features:core": {"images": 40, "ms_per_image": 1.0}})
     store.write_json("plan.json", plan | {"cells": [cell.as_dict() for cell in cells]})
     for cell in cells:
-        assert work(cell, suite=small_suite, folder=store.path)["status"] == "ok"
+        assert work(cell, suite=small_suite, store=store)["status"] == "ok"
     write_report(store.path)
     return store.path
 

@@ -87,7 +87,10 @@ def test_a_record_that_is_none_is_named_and_run_again(finished, kind, caplog, sm
     assert path.name in caplog.text
     assert files(finished) == before, "it is replaced when the cell has run, not before"
     cell = next(cell for cell in build_plan(small_suite, small_samples) if cell.fingerprint == path.stem)
-    assert work(cell, suite=small_suite, folder=finished)["predictions_checksum"] == whole["predictions_checksum"]
+    assert (
+        work(cell, suite=small_suite, store=RunFolder(finished))["predictions_checksum"]
+        == whole["predictions_checksum"]
+    )
 
 
 @pytest.mark.parametrize(("key", "value"), CHANGED)

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from leukobench.errors import UsageError
 from leukobench.metrics import METRICS
 from leukobench.report import build_report, write_report
 from leukobench.report.verify import verify
@@ -74,3 +75,12 @@ def test_tables_are_verified_by_the_metric_that_they_are_ranked_by(folder):
     write_report(folder, rank_by="macro_f1")
     wrong = [line for line in verify(folder).wrong if "environment" not in line]
     assert not wrong
+
+
+def test_tables_that_are_written_again_stay_ranked_as_they_were(folder, monkeypatch):
+    assert write_report(folder, replicates=20).metric.name == "balanced_accuracy"
+    write_report(folder, rank_by="macro_f1", replicates=20)
+    assert write_report(folder, replicates=20).metric.name == "macro_f1"
+    monkeypatch.delitem(METRICS, "macro_f1")
+    with pytest.raises(UsageError, match="ranked by 'macro_f1', a metric that is not known; name the file that adds"):
+        write_report(folder)

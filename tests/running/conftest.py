@@ -75,7 +75,7 @@ def make_run(suite, samples, run_folder, tmp_path):
         plan = {"suite": chosen.as_dict(), "synthetic": True, "groups_unknown": ["left", "middle"], "images": {}}
         store.write_json("plan.json", plan | {"index_hash": "x", "cells": [cell.as_dict() for cell in planned]})
         for cell in planned:
-            work(cell, suite=chosen, folder=store.path)
+            work(cell, suite=chosen, store=store)
         write_report(store.path)
         return store.path
 

@@ -22,8 +22,8 @@ def test_a_hanging_cell_is_stopped_alone_on_its_worker(cells, suite, samples, ru
     slow = build_plan(dataclasses.replace(suite, models=("random_forest",)), samples)[:1]  # seconds, on any machine
     records = {}
     with DaskPool(scheduler, run_folder.path) as pool:
-        execute(slow, suite, run_folder.path, pool=pool, timeout=0.5, done=records.__setitem__)
-        execute(cells[:1], suite, run_folder.path, pool=pool, timeout=300, done=records.__setitem__)
+        execute(slow, suite, run_folder, pool=pool, timeout=0.5, done=records.__setitem__)
+        execute(cells[:1], suite, run_folder, pool=pool, timeout=300, done=records.__setitem__)
     assert [record["status"] for record in records.values()] == ["timeout", "ok"]
 
 
@@ -69,7 +69,7 @@ def test_a_killed_scheduler_ends_the_run_in_a_sentence(suite, samples, run_folde
             killed.append((time.monotonic(), cell))
 
     with pytest.raises(SchedulerLost, match="is gone"), DaskPool(address, run_folder.path) as pool:
-        execute(slow, suite, run_folder.path, pool=pool, done=done)
+        execute(slow, suite, run_folder, pool=pool, done=done)
     ((when, cell),) = killed
     assert time.monotonic() - when < 30
     assert "Traceback" not in caplog.text

@@ -58,7 +58,7 @@ def test_later_records_stand_beside_the_archive_and_join_it(folder, small, sampl
     assert before == (6, "killed")
     store.write_samples(samples)
     store.write_rows("features:core", run_folder.read_rows("features:core")[:])
-    assert work(cells[0], suite=small, folder=folder)["predictions_checksum"] == good["predictions_checksum"]
+    assert work(cells[0], suite=small, store=RunFolder(folder))["predictions_checksum"] == good["predictions_checksum"]
     assert store.read_record(cells[0].fingerprint)["status"] == "ok"
     assert compact(folder) == 6
     assert store.read_record(cells[0].fingerprint)["status"] == "ok"

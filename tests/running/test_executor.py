@@ -26,7 +26,7 @@ REPRESENTATION = "features:core"
 def run_all(cells, suite, store, jobs=1, **options):
     records = {}
     with LocalPool(jobs) as pool:
-        execute(cells, suite, store.path, pool=pool, done=records.__setitem__, **options)
+        execute(cells, suite, store, pool=pool, done=records.__setitem__, **options)
     return records
 
 
@@ -46,7 +46,7 @@ def test_every_cell_gets_a_record_and_predictions(cells, suite, run_folder, samp
 
 def test_a_good_model_carries_over_and_the_prior_does_not(cells, suite, run_folder):
     cell = next(c for c in cells if c.identity == ("pairwise", "left", "logistic_regression", 0))
-    work(cell, suite=suite, folder=run_folder.path)
+    work(cell, suite=suite, store=run_folder)
     predictions = pd.read_parquet(run_folder.path / "predictions" / f"{cell.fingerprint}.parquet")
     guess = predictions.filter(like="p_").idxmax(axis=1).str.removeprefix("p_")
     known = predictions["true"] != "BA"
@@ -164,18 +164,18 @@ def test_each_failure_has_its_kind_and_costs_only_its_cell(broken_models, suite,
 
 def test_damaged_record_counts_as_none_and_is_named(cells, suite, run_folder, caplog):
     cell = cells[0]
-    work(cell, suite=suite, folder=run_folder.path)
+    work(cell, suite=suite, store=run_folder)
     path = run_folder.path / "cells" / f"{cell.fingerprint}.json"
     path.write_text(path.read_text()[:40])
     assert run_folder.read_record(cell.fingerprint) is None
     assert cell.fingerprint in caplog.text
-    assert work(cell, suite=suite, folder=run_folder.path)["status"] == "ok"
+    assert work(cell, suite=suite, store=run_folder)["status"] == "ok"
 
 
 def test_a_cell_that_another_process_holds_is_left_alone(cells, suite, run_folder):
     with run_folder.cell_lock(cells[0].fingerprint) as mine:
         assert mine
-        assert work(cells[0], suite=suite, folder=run_folder.path) == "busy"
+        assert work(cells[0], suite=suite, store=run_folder) == "busy"
 
 
 def test_damaged_journal_is_begun_again(run_folder, caplog):
@@ -218,6 +218,6 @@ def test_a_transductive_model_that_meets_a_few_images_is_a_recorded_failure(suit
         datasets=("left", "right"),
     )
     cell = next(c for c in build_plan(chosen, samples[few].reset_index(drop=True)) if c.train == "left")
-    record = work(cell, suite=chosen, folder=run_folder.path)
+    record = work(cell, suite=chosen, store=run_folder)
     assert record["status"] == "error"
     assert record["error"].startswith("UsageError: 8 image(s) of a laboratory are too few for a transductive model")

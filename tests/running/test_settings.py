@@ -91,7 +91,7 @@ def test_a_setting_that_changes_nothing_gives_the_records_of_the_other_protocol(
     found = {}
     for cell in build_plan(chosen, samples):
         if cell.train == "left":
-            work(cell, suite=chosen, folder=run_folder.path)
+            work(cell, suite=chosen, store=run_folder)
             table = run_folder.prediction_table(cell.fingerprint).to_pandas()
             found[cell.protocol] = table.sort_values(["test", "sha256"], ignore_index=True)
     pd.testing.assert_frame_equal(found["within"], found["same"])

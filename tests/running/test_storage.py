@@ -59,9 +59,9 @@ def test_a_database_gives_the_records_that_journals_give(url, cells, suite, run_
     other.write_rows("features:core", run_folder.read_rows("features:core")[:])
     tuned = [cell for cell in cells if cell.inputs["trials"] and cell.protocol in ("pairwise", "merged")]
     for cell in tuned:
-        stored = work(cell, suite=suite, folder=run_folder.path, storage=url)
+        stored = work(cell, suite=suite, store=run_folder, storage=url)
         assert stored["status"] == "ok", stored["error"]
-        journal = work(cell, suite=suite, folder=other.path)
+        journal = work(cell, suite=suite, store=other)
         assert stored["params"] == journal["params"]
         assert stored["predictions_checksum"] == journal["predictions_checksum"]
     names = open_database(url).get_all_studies()
@@ -76,5 +76,5 @@ def test_a_database_that_cannot_be_reached_ends_the_run_and_not_its_cells(cells,
         open_database(lost)
     tuned = next(cell for cell in cells if cell.inputs["trials"])
     with pytest.raises(StorageLost):
-        work(tuned, suite=suite, folder=run_folder.path, storage=lost)
+        work(tuned, suite=suite, store=run_folder, storage=lost)
     assert run_folder.read_record(tuned.fingerprint) is None

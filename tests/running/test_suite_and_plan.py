@@ -4,7 +4,8 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.models import MODELS
-from leukobench.running.plan import build_plan, combinations, head_of, summarise_plan
+from leukobench.running.estimate import summarise_plan
+from leukobench.running.plan import build_plan, combinations, head_of
 from leukobench.running.suite import get_budget, list_suites, load_suite
 from leukobench.running.worker import describe
 
@@ -116,3 +117,10 @@ def test_summary_counts_fits(suite, samples, cells):
     assert table.loc["pairwise", "fits"] == 3 * (tuned + plain)
     assert table.loc["within", "fits"] == 3 * 3 * (tuned + plain)
     assert table.loc["pairwise", "scored cells"] == 2 * 3 * 2
+
+
+def test_what_is_named_twice_takes_part_once_and_is_told(caplog):
+    suite = load_suite("cross-dataset", models=["lda", "prior", "lda"], protocols=["within"] * 3)
+    assert (suite.models, suite.protocols) == (("lda", "prior"), ("within",))
+    assert "model lda is named 2 times" in caplog.text
+    assert "protocol within is named 3 times" in caplog.text

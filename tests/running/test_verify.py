@@ -10,6 +10,7 @@ import pytest
 
 from leukobench.report import write_report
 from leukobench.report.verify import verify
+from leukobench.running.store import RunFolder
 
 
 @pytest.fixture
@@ -121,3 +122,13 @@ def test_a_folder_of_a_version_without_seals_is_not_vouched_for(folder):
     verdict = verify(folder)
     assert verdict.wrong == []
     assert len(verdict.unsealed) == 2 + 2 * 6
+
+
+def test_another_version_is_named(folder):
+    assert verify(folder).version == ""
+    store = RunFolder(folder)
+    store.write_json("environment.json", store.read_json("environment.json") | {"leukobench": "0.0.7", "commit": None})
+    nicer_score(folder)
+    verdict = verify(folder)
+    assert verdict.version == "leukobench 0.0.7"
+    assert ["made by another version (the run is of leukobench 0.0.7)" in line for line in verdict.wrong] == [True]

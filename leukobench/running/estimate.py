@@ -1,0 +1,82 @@
+"""What a plan takes: counts of fits, and time by measured rates."""
+
+import functools
+from importlib import resources
+
+import pandas as pd
+
+from leukobench.inputs import read_toml
+from leukobench.models.recipe import COSTS
+from leukobench.models.spec import ModelSpec, parts_of
+from leukobench.preparation.views import get_view
+from leukobench.running.representations import names_in
+
+EPOCHS = 8  # of the networks that were measured
+
+
+@functools.cache
+def _rates():
+    return read_toml(resources.files("leukobench.running") / "rates.toml")
+
+
+def fits_of(cell):
+    """Number of fits of a run cell, tuning included."""
+    outer, inner = cell.inputs["folds"]
+    return (outer if cell.held_out else 1) * (cell.inputs["trials"] * inner + 1)
+
+
+def seconds_of(cell, sizes):
+    """Roughly how long a run cell takes on one core, tuning included.
+
+    Parameters
+    ----------
+    cell : RunCell
+    sizes : mapping of str to int
+        Images of each dataset.
+
+    Returns
+    -------
+    float
+        Seconds.
+    """
+    spec, rates = ModelSpec.parse(cell.model), _rates()
+    words = [spec.base, *(f"+{step.name}" for step in spec.steps)]
+    known = [rates["fit"][word] for word in words if word in rates["fit"]]
+    seconds = known[0] if known else COSTS[cell.recipe.cost].seconds
+    if known and spec.view:  # a cost has the copies in it
+        seconds *= 1 + get_view(spec.view).copies
+    for step in spec.steps:
+        each = len(cell.sources) * rates["laboratories"].get(step.name, 0)
+        seconds *= max(each, rates["steps"].get(step.name, 1))
+    seconds *= cell.inputs.get("epochs", EPOCHS) / EPOCHS
+    outer, inner = cell.inputs["folds"]
+    times = (outer - 1 if cell.held_out else 1) * (cell.inputs["trials"] * (inner - 1) + 1)
+    return seconds * times * sum(int(sizes[name]) for name in cell.sources) / 1000
+
+
+def preparation_seconds(cells, n):
+    """Roughly how long the features, vectors and crops of `n` images take on one core where none is in the cache."""
+    parts = [parts_of(name)[0] for name in {name for cell in cells for name in names_in(cell.recipe.representation)}]
+    rates = _rates()["pictures"]
+    return n * sum(rates[part.base] * (1 + get_view(part.view).copies if part.view else 1) for part in parts)
+
+
+def summarise_plan(cells, samples):
+    """What a plan costs, by protocol.
+
+    Parameters
+    ----------
+    cells : list of RunCell
+        Of `leukobench.running.plan.build_plan`.
+    samples : pandas.DataFrame
+        Of `leukobench.running.plan.select_samples`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row per protocol: run cells, scored cells (with every target), fits, and a rough estimate of core minutes.
+    """
+    sizes = samples["dataset"].value_counts()
+    rows = [(cell.protocol, 1, len(cell.targets), fits_of(cell), seconds_of(cell, sizes) / 60) for cell in cells]
+    table = pd.DataFrame(rows, columns=["protocol", "run cells", "scored cells", "fits", "core minutes"])
+    return table.groupby("protocol", sort=False).sum()

@@ -1,0 +1,59 @@
+"""The time that `plan` tells, held to what the committed reference run took."""
+
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from leukobench.models import get_model
+from leukobench.running.estimate import preparation_seconds, seconds_of
+from leukobench.running.suite import get_budget
+
+# Microseconds, and two whose leave-one-out cells took thirty times a single model, where merged ones took one and six.
+FAR = {"prior", "vote@augmented+self_training", "vote@augmented+experts"}
+
+
+def planned(row):
+    """What an estimate reads of a run cell, of a row of `cells.csv`."""
+    recipe, budget, held_out = get_model(row.model), get_budget(row.budget), row.protocol in ("within", "merged")
+    inputs = {"folds": [budget.outer_folds, budget.inner_folds]}
+    inputs["trials"] = budget.trials[recipe.cost] if recipe.space else 0
+    if "epochs" in recipe.defaults:
+        inputs["epochs"] = budget.epochs
+    return SimpleNamespace(model=recipe.name, recipe=recipe, inputs=inputs, sources=[row.train], held_out=held_out)
+
+
+@pytest.fixture(scope="module")
+def reference(pytestconfig):
+    cells = pd.read_csv(pytestconfig.rootpath / "results" / "reference" / "cells.csv")
+    cells = cells[cells["status"] == "ok"].drop_duplicates("fingerprint")
+    cells = cells[cells["protocol"].isin(["within", "pairwise"])]
+    told = [seconds_of(planned(row), {row.train: row.n_train}) for row in cells.itertuples()]
+    cells = cells.assign(told=told, taken=cells["tune_s"] + cells["fit_s"])
+    return cells.groupby("model")[["told", "taken"]].sum()
+
+
+def test_it_is_within_a_factor_of_two_of_the_truth(reference):
+    assert 0.5 < reference["told"].sum() / reference["taken"].sum() < 2
+    ratio = (reference["told"] / reference["taken"]).drop([*FAR])
+    assert ratio.between(0.45, 2.2).all(), ratio.sort_values()
+
+
+def test_members_copies_and_epochs_count():
+    def seconds(model, **inputs):
+        cell = {"model": model, "recipe": get_model(model), "sources": ["x"], "held_out": False}
+        return seconds_of(SimpleNamespace(**cell, inputs={"folds": [3, 2], "trials": 0, **inputs}), {"x": 1000})
+
+    assert seconds("lenet+ensemble", epochs=8) == 3 * seconds("lenet", epochs=8) == 6 * seconds("lenet", epochs=4)
+    assert seconds("vote@augmented+experts") == seconds("vote@augmented")  # of one laboratory
+    assert seconds("vote@augmented") == pytest.approx(9 * seconds("vote"))
+    assert seconds("extra_trees", trials=2) == 3 * seconds("extra_trees")
+
+
+def test_a_picture_is_measured_once_for_all_models():
+    cells = [SimpleNamespace(recipe=get_model(name)) for name in ("lda", "knn")]
+    once = preparation_seconds(cells[:1], 100)
+    assert preparation_seconds(cells, 100) == once > 0
+    assert preparation_seconds([*cells, SimpleNamespace(recipe=get_model("lda@augmented"))], 100) == pytest.approx(
+        10 * once
+    )
