@@ -6,6 +6,7 @@ from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.statistics import LEVEL
 from leukobench.report.columns import count_averaged
 from leukobench.report.leaderboard import combinations, headline_protocol
+from leukobench.running.protocols import protocols_of
 
 COMPARED = ("classical", "deep")
 # Reported as a finding when a control beats chance by more than this within a dataset.
@@ -125,6 +126,11 @@ def notes(run, cells, board, metric=DEFAULT):
         lines.append("ONE SEED: another one would move every model that draws by chance, and nothing here says how far")
     if unknown := run.plan["groups_unknown"]:
         lines.append(f"groups unknown: {', '.join(sorted(unknown))} (scores within them are optimistic)")
+    if told := [each.name for each in protocols_of(set(cells["protocol"])) if each.setting.labels]:
+        lines.append(
+            f"{', '.join(told)}: labelled cells of the target train too, others than are predicted; not comparable with"
+            " protocols that see none"
+        )
     lines += run.plan.get("notes", [])  # of runs that were planned before there were any
     fitted = cells[cells["status"] == "ok"]
     if rare := _named(fitted, "test", "rare_classes"):

@@ -5,6 +5,7 @@ import pandas as pd
 
 from leukobench.metrics.catalogue import get_metric, metrics_of
 from leukobench.report.board import columns, model, number
+from leukobench.report.curves import as_pivot
 from leukobench.report.leaderboard import DAGGER
 from leukobench.text import markdown, markdown_table
 
@@ -41,6 +42,10 @@ _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
     "others' and not comparable with them."
 )
+_STEPS = (
+    "Score, change and its interval: paired, of the same test images, folds and seeds. `curve_{base}.csv` has every "
+    "source and severity."
+)
 
 
 def as_markdown(report):
@@ -67,7 +72,7 @@ def as_markdown(report):
         ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
         table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})
         parts += ["## Ranks", _ranked(report), markdown_table(table)]
-    parts += _people(report) + _beyond(report, rows)
+    parts += _people(report) + _beyond(report, rows) + _steps(report)
     means = report.calibration_means.reset_index(drop=True)
     shown = {
         name: _marked(means[column], fewer) for name, column in _CALIBRATION.items() if means[column].notna().any()
@@ -104,6 +109,14 @@ def _beyond(report, rows):
     figures = {each.title: report.board[each.name].map(number) for each in shown}
     table = pd.DataFrame({"model": [model(row) for row in rows]} | figures)
     return ["## Counts, costs and unknown cells", _ASKED, markdown_table(table)]
+
+
+def _steps(report):
+    """What each setting changes, beside the protocol that it is like."""
+    parts = []
+    for base, table in report.curves.items():
+        parts += [f"## Steps away from {base}", _STEPS.format(base=base), markdown_table(as_pivot(table))]
+    return parts
 
 
 def _ranked(report):

@@ -17,6 +17,7 @@ from leukobench.report.calibration import calibration_means
 from leukobench.report.ceiling import human_ceiling
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
+from leukobench.report.curves import curves
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, ranked_by, read_run
@@ -64,6 +65,8 @@ class Report:
         See `differential.DifferentialCounts.table`; of the protocol that ranks.
     ceiling : DataFrame
         See `ceiling.human_ceiling`; empty where no dataset was labelled more than once.
+    curves : dict of str -> DataFrame
+        See `curves.curves`.
     """
 
     run: Run
@@ -83,6 +86,7 @@ class Report:
     classes: pd.DataFrame
     differential: pd.DataFrame
     ceiling: pd.DataFrame
+    curves: dict
 
     @property
     def synthetic(self):
@@ -124,10 +128,11 @@ def build_report(folder, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
 def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     """As `build_report`, of a `Run` that was read already."""
     metric = get_metric(rank_by)
+    drawn = {"replicates": replicates, "seed": seed}
     metric = metrics_of(run.suite).get(metric.name, metric)
     headline = headline_protocol({record["protocol"] for record in run.records})
     scored = score_cells(run, headline.name, metric)
-    scores = bootstrap(scored.targets, replicates=replicates, seed=seed)
+    scores = bootstrap(scored.targets, **drawn)
     cells, board = scored.table, leaderboard(scored.table, scores, metric)
     families = compare_sides(board, cells, scores, run.sides, metric)
     whole = board["model"][board["rank"].notna() & (board["section"] == "inductive")]
@@ -135,7 +140,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     ranking = metric.sign * means["score"].xs(headline.name, level="protocol").unstack("model")
     confusion, classes = scored.confusions.tables(cells)
     ranked = means.xs(headline.name, level="protocol")
-    counts = scored.counts.table(set(ranked.index[ranked["complete"]]), replicates=replicates, seed=seed)
+    counts = scored.counts.table(set(ranked.index[ranked["complete"]]), **drawn)
     return Report(
         run=run,
         cells=cells,
@@ -153,7 +158,8 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         confusion=confusion,
         classes=classes,
         differential=counts.assign(protocol=headline.name)[["protocol", *counts.columns]],
-        ceiling=human_ceiling(run, metric, replicates=replicates, seed=seed),
+        ceiling=human_ceiling(run, metric, **drawn),
+        curves=curves(run, dict(zip(board["model"], board["gap"], strict=True)), metric, **drawn),
     )
 
 
@@ -161,8 +167,8 @@ def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `leaderboard.csv`,
-    `leaderboard.md`, `leaderboard.json`, one `matrix_<model>.csv` per model, and `ceiling.csv` where people labelled a
-    dataset more than once.
+    `leaderboard.md`, `leaderboard.json`, one `matrix_<model>.csv` per model, `ceiling.csv` where people labelled a
+    dataset more than once, and `curve_<protocol>.csv` where others of the run are steps away from it.
 
     Parameters
     ----------
@@ -208,6 +214,7 @@ def render(report):
     }
     if len(report.ceiling):
         files["ceiling.csv"] = _csv(_told(report.ceiling, report))
+    files |= {f"curve_{base}.csv": _csv(_told(table, report)) for base, table in report.curves.items()}
     seen = _seen(report)
     for model, name in file_names(report.matrices).items():
         table = report.matrices[model].reset_index().assign(contaminated_targets=seen[model])

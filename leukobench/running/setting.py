@@ -65,3 +65,14 @@ def dataset_of(target):
     ('barcelona', 'barcelona')
     """
     return target.partition(SHOWN)[0]
+
+
+def condition_of(target):
+    """What a target's images are shown under; nothing where they are as they are.
+
+    Examples
+    --------
+    >>> condition_of("barcelona/jpeg-3"), condition_of("barcelona")
+    ('jpeg-3', '')
+    """
+    return target.partition(SHOWN)[2]
