@@ -63,10 +63,11 @@ def curves(run, gaps, metric=DEFAULT, *, replicates=REPLICATES, seed=0):
 
 def _curve(run, base, steps, gaps, metric, replicates, seed):
     taken = _Taken(run, metric)
-    records = sorted((record for record in run.records if record["protocol"] in (base, *steps)), key=_place)
-    # What is shown of a dataset comes first: the protocol itself is then scored on the same images.
-    for record in sorted(records, key=lambda record: record["protocol"] == base):
-        taken.add(record, base)
+    # What is shown of a dataset comes first: the protocol itself, the last, is then scored on the same images.
+    order = [*steps, base]
+    records = [record for record in run.records if record["protocol"] in order]
+    for record in sorted(records, key=lambda record: order.index(record["protocol"])):
+        taken.add(record)
     scores = bootstrap(dict(sorted(taken.targets.items())), replicates=replicates, seed=seed)
     keys = scores.keys.to_frame(index=False)
     keys[["model", "step"]] = keys["model"].str.split(BETWEEN, expand=True)
@@ -77,7 +78,7 @@ def _curve(run, base, steps, gaps, metric, replicates, seed):
         own = own[own["pair"].isin(pairs)]
         if own.empty:
             continue
-        whole = {step: [step] for step in own["step"]}
+        whole = {step: [step] for step in taken.steps}
         for train in ["", *sorted(own["train"].unique())]:
             some = own if not train else own[own["train"] == train]
             for step, members in _aggregated(whole, base).items():
@@ -90,10 +91,6 @@ def _curve(run, base, steps, gaps, metric, replicates, seed):
                     row |= _ratios(row, metric, gaps.get(model, np.nan) if not train else np.nan)
                 rows.append(row)
     return pd.DataFrame(rows, columns=[*COLUMNS, *CHANGES])
-
-
-def _place(record):
-    return record["train"], record["model"], record["seed"]
 
 
 def _aggregated(steps, base):
@@ -125,8 +122,9 @@ class _Taken:
     def __init__(self, run, metric):
         self.run, self.metric, self.images = run, metric, Images()
         self.targets, self.shown, self.lost, self.sizes = {}, {}, defaultdict(set), defaultdict(list)
+        self.steps = {}  # in order
 
-    def add(self, record, base):
+    def add(self, record):
         """Take up a run cell; what is lacking is left out of all steps of its model."""
         seen = set(record.get("contamination", ()))
         for test in record["targets"]:
@@ -147,6 +145,7 @@ class _Taken:
                 self.lost[record["model"]].add((record["train"], name))
                 continue
             step = condition or record["protocol"]
+            self.steps[step] = None
             target = self.targets.setdefault(name, Target(part.true, part.clusters, self.metric))
             target.add((record["train"], record["model"] + BETWEEN + step), part.kept, answers)
             self.sizes[record["model"], step, record["train"]].append(record["n_train"])

@@ -14,7 +14,16 @@ from leukobench.running.setting import SHOWN
 HEAD = ["LY", "NE"]
 TRUTH = {"cvb": ["LY"] * 20 + ["NE"] * 20, "munich": ["LY"] * 10 + ["NE"] * 14}
 CONDITIONS = ("jpeg-1", "jpeg-2", "stain-1")
-RIGHT = {"": 1.0, "jpeg-1": 1.0, "jpeg-2": 0.5, "stain-1": 0.25, "lodo": 0.5, "labels_1": 0.75, "labels_5": 1.0}
+RIGHT = {
+    "": 1.0,
+    "jpeg-1": 1.0,
+    "jpeg-2": 0.5,
+    "stain-1": 0.25,
+    "lodo": 0.5,
+    "labels_1": 0.75,
+    "labels_5": 1.0,
+    "labels_10": 1.0,
+}
 
 
 def _predictions(test, share, shown=None):
@@ -55,7 +64,7 @@ def _cell(folder, protocol, dataset, model, failed, contaminated):
     """One run cell of a protocol, with its record and predictions; gives what the plan says of it."""
     conditions = CONDITIONS if protocol == "corrupted" else ("",)
     targets = {c: f"{dataset}{SHOWN}{c}" if c else dataset for c in conditions}
-    out = protocol in ("lodo", "labels_1", "labels_5")
+    out = protocol.startswith(("lodo", "labels"))
     cell = {"protocol": protocol, "train": f"all-{dataset}" if out else dataset, "model": model, "seed": 0}
     cell |= {"fingerprint": "-".join(map(str, cell.values())), "targets": [*targets.values()]}
     cell |= {"sources": ["other"] if out else [dataset], "family": "classical", "transductive": False}
@@ -108,6 +117,11 @@ def test_errors_are_stated_against_those_of_the_protocol_itself(write):
     assert found["change_low"]["labels_5"] > 0.2
     assert found["n_train"].to_list() == [32, 32, 32]
     assert found["of_gap"].isna().all()
+
+
+def test_steps_stand_in_the_order_of_protocols_and_not_of_their_names(write):
+    table = curves(read_run(write(["lodo", "labels_10", "labels_5"])), {})["lodo"]
+    assert _of(table).index.to_list() == ["lodo", "labels_5", "labels_10"]
 
 
 def test_an_unpaired_interval_would_be_wider(write):
