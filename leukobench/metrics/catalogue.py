@@ -44,10 +44,11 @@ def calibration_error(confidence, hit):
     >>> round(calibration_error(np.array([.9, .9, .6, .6]), np.array([True, True, True, False])), 3)
     0.1
     """
-    return float(np.abs(np.bincount(_bins(confidence), weights=confidence - hit)).sum() / len(hit))
+    return float(np.abs(np.bincount(calibration_bins(confidence), weights=confidence - hit)).sum() / len(hit))
 
 
-def _bins(confidence):
+def calibration_bins(confidence):
+    """Bin of each probability: k from (k - 1) / 15 to k / 15, without its lower and with its upper end."""
     return np.minimum(np.ceil(confidence * CALIBRATION_BINS), CALIBRATION_BINS).astype(int)  # 0: nothing but zeros
 
 
@@ -55,7 +56,7 @@ def _gaps(answers):
     """What each image adds to the gap between confidence and accuracy in its bin."""
     confidence = answers.probabilities.max(axis=1)
     gaps = np.zeros((len(confidence), CALIBRATION_BINS + 1))
-    gaps[np.arange(len(confidence)), _bins(confidence)] = confidence - answers.hit
+    gaps[np.arange(len(confidence)), calibration_bins(confidence)] = confidence - answers.hit
     return gaps
 
 

@@ -12,11 +12,12 @@ from leukobench.metrics import Answers, get_metric
 from leukobench.metrics.catalogue import DEFAULT, metrics_of
 from leukobench.metrics.scoring import score_answers
 from leukobench.metrics.target import Target
-from leukobench.report.calibration import calibration_figures, crossfitted_temperatures, fit_temperature
+from leukobench.report.calibration import JUDGED, calibration_figures, crossfitted_temperatures, fit_temperature
 from leukobench.report.columns import SAME_CLASSES, as_table, facts, figures
 from leukobench.report.confusion import Confusions
 from leukobench.report.differential import DifferentialCounts
 from leukobench.report.layout import Images, Layout, Part
+from leukobench.report.reliability import Reliability
 
 WORTH_A_PROCESS = 500  # run cells: scoring them takes about as long as starting a process
 
@@ -37,6 +38,8 @@ class Cells:
         Who was called what, of every row of the table.
     counts : DifferentialCounts
         Of the same protocol as the targets, as deployed.
+    reliability : Reliability
+        Of the within and pairwise rows.
     """
 
     table: pd.DataFrame
@@ -44,6 +47,7 @@ class Cells:
     targets: dict
     confusions: Confusions
     counts: DifferentialCounts
+    reliability: Reliability
 
 
 def cells_table(run):
@@ -86,21 +90,20 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
         joblib.delayed(_score_sources)(replace(run, records=[]), sources[i::jobs], protocol, by, [*metrics.values()])
         for i in range(jobs)
     )
-    rows, targets, images, confusions, counts = shares[0]
-    for more_rows, more_targets, more_images, more_confusions, more_counts in shares[1:]:
+    rows, targets, *joined = shares[0]
+    for more_rows, more_targets, *others in shares[1:]:
         rows += more_rows
-        images.join(more_images)
-        confusions.join(more_confusions)
-        counts.join(more_counts)
+        for one, other in zip(joined, others, strict=True):
+            one.join(other)
         for test, target in more_targets.items():
             targets.setdefault(test, Target(target.labels, target.clusters, by)).join(target)
-    return Cells(*as_table(rows, run, metrics.values()), dict(sorted(targets.items())), confusions, counts)
+    return Cells(*as_table(rows, run, metrics.values()), dict(sorted(targets.items())), *joined[1:])
 
 
 def _score_sources(run, sources, protocol, by, metrics):
     """What a share of the records gives, which come as one list for each source, model and seed."""
     images, layouts, rows, targets = Images(), {}, [], {}
-    confusions, counts = Confusions(), DifferentialCounts()
+    confusions, counts, reliability = Confusions(), DifferentialCounts(), Reliability()
     for records in sources:
         views = defaultdict(list)
         for record in records:
@@ -113,6 +116,8 @@ def _score_sources(run, sources, protocol, by, metrics):
                 rows.append(view.row)
                 views[record["protocol"]].append(view)
                 confusions.add(view.row, {"shared": view.answers, "deployed": view.deployed})
+                if record["protocol"] in JUDGED:
+                    reliability.add(view.row, view.answers)
                 if record["protocol"] != protocol:
                     continue
                 counts.add(view.row, view.part, view.deployed)
@@ -121,7 +126,7 @@ def _score_sources(run, sources, protocol, by, metrics):
                     target = targets.setdefault(view.row["test"], Target(view.part.true, view.part.clusters, by))
                     target.add((record["train"], record["model"]), kept, answers)
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
-    return rows, targets, images, confusions, counts
+    return rows, targets, images, confusions, counts, reliability
 
 
 def _source(record):

@@ -21,6 +21,7 @@ from leukobench.report.curves import curves
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, ranked_by, read_run
+from leukobench.report.sides import compare_by_target
 from leukobench.running.protocols import Protocol, protocols_of
 from leukobench.text import to_csv
 
@@ -67,6 +68,10 @@ class Report:
         See `ceiling.human_ceiling`; empty where no dataset was labelled more than once.
     curves : dict of str -> DataFrame
         See `curves.curves`.
+    reliability : DataFrame
+        See `reliability.Reliability.table`.
+    by_target : DataFrame
+        See `sides.compare_by_target`.
     """
 
     run: Run
@@ -87,6 +92,8 @@ class Report:
     differential: pd.DataFrame
     ceiling: pd.DataFrame
     curves: dict
+    reliability: pd.DataFrame
+    by_target: pd.DataFrame
 
     @property
     def synthetic(self):
@@ -160,15 +167,18 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         differential=counts.assign(protocol=headline.name)[["protocol", *counts.columns]],
         ceiling=human_ceiling(run, metric, **drawn),
         curves=curves(run, dict(zip(board["model"], board["gap"], strict=True)), metric, **drawn),
+        reliability=scored.reliability.table(cells),
+        by_target=compare_by_target(board, cells, scores, run.sides, metric),
     )
 
 
 def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
-    Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `leaderboard.csv`,
-    `leaderboard.md`, `leaderboard.json`, one `matrix_<model>.csv` per model, `ceiling.csv` where people labelled a
-    dataset more than once, and `curve_<protocol>.csv` where others of the run are steps away from it.
+    Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `reliability.csv`,
+    `sides.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.json`, one `matrix_<model>.csv` per model,
+    `ceiling.csv` where people labelled a dataset more than once, and `curve_<protocol>.csv` where others of the run are
+    steps away from it.
 
     Parameters
     ----------
@@ -208,6 +218,8 @@ def render(report):
         "confusion.csv": _csv(_told(report.confusion, report)),
         "classes.csv": _csv(_told(report.classes, report)),
         "differential.csv": _csv(_told(report.differential, report)),
+        "reliability.csv": _csv(_told(report.reliability, report)),
+        "sides.csv": _csv(_told(report.by_target, report)),
         "leaderboard.csv": _csv(_stamped(report.board, report)),
         "leaderboard.md": as_markdown(report),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",

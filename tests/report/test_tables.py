@@ -34,6 +34,7 @@ def test_files(folder, report):
     written = {path.name for path in folder.iterdir() if path.is_file()} - {"plan.json"}
     matrices = {f"matrix_{name}.csv" for name in ("perfect", "half", "net-head", "fragile", "prior")}
     tables = {"cells.csv", "calibration.csv", "confusion.csv", "classes.csv", "differential.csv", "leaderboard.csv"}
+    tables |= {"reliability.csv", "sides.csv"}
     assert written == {*tables, "leaderboard.md", "leaderboard.json"} | matrices
 
 
@@ -46,7 +47,7 @@ def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):
         assert (
             table["notes"].str.contains("left out of the head (fewer than 10 source images): c EO:1", regex=False).all()
         )
-    for name in ("cells", "confusion", "classes", "differential"):
+    for name in ("cells", "confusion", "classes", "differential", "reliability", "sides"):
         assert pd.read_csv(folder / f"{name}.csv")["synthetic"].all()
     text = (folder / "leaderboard.md").read_text()
     assert text.startswith(
