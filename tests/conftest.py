@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+os.environ.setdefault("LEUKOBENCH_FIGURES", "0")  # seconds for each run of the command line: tests/report draws them
 
 
 @pytest.fixture(scope="session")

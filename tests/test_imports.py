@@ -20,14 +20,13 @@ MAY_IMPORT = {
     "models": PICTURES | {"features"},
     "running": RUNNING,
     "inference": RUNNING | {"running"},
-    "report": BASE | {"metrics", "running", "datasets"},
+    "report": BASE | {"metrics", "running"},
     "page": PICTURES | {"metrics", "datasets", "running", "report"},
     "diagnosis": RUNNING | {"running", "report"},
 }
 # The report reads the store and knows no runner; metrics know the label tree, and no data.
 MAY_KNOW = {
     ("report", "running"): {"archive", "environment", "protocols", "records", "setting", "store"},
-    ("report", "datasets"): {"registry", "taxonomy"},
     ("metrics", "datasets"): {"taxonomy"},
 }
 

@@ -45,6 +45,7 @@ RankBy = Annotated[
     str | None,
     typer.Option(help="Metric that ranks models, such as macro_f1; default: that of the folder, or balanced_accuracy."),
 ]
+Figures = Annotated[bool, typer.Option(envvar="LEUKOBENCH_FIGURES", help="Draw figures/*.png and *.pdf too.")]
 Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 
 
@@ -84,6 +85,17 @@ def read_pair(path, mask_path):
         sizes = " and ".join(f"{width} x {height}" for height, width in (mask.shape, image.shape[:2]))
         raise ImageError("unreadable", f"mask and image are of different sizes, {sizes} pixels")
     return image, mask
+
+
+def draw(report):
+    """Draw the figures of a report, and say where they are, or what they would need."""
+    try:
+        from leukobench.report.figures import write_figures
+    except ImportError as error:
+        console.say(f"no figures, for lack of {error.name}: pip install leukobench[report]")
+        return
+    if written := write_figures(report):
+        console.say(f"figures: {written[0].parent}")
 
 
 def show(frame, title):

@@ -12,6 +12,7 @@ from leukobench.cli.common import (
     BudgetName,
     Data,
     Device,
+    Figures,
     Jobs,
     LevelName,
     ModelFiles,
@@ -21,6 +22,7 @@ from leukobench.cli.common import (
     Seeds,
     SuiteName,
     console,
+    draw,
     show,
     split_names,
 )
@@ -52,6 +54,7 @@ def run(
         str | None, typer.Option(help="Run failed cells again: failed, or kinds among error,oom,timeout,killed.")
     ] = None,
     rank_by: RankBy = None,
+    figures: Figures = True,
 ):
     """Run a suite: every model over every train/test combination, then the leaderboard.
 
@@ -104,6 +107,8 @@ def run(
     console.say("", f"{len(records)} run cells, {failed} failed; tables in {out}")
     if failed:
         console.say(f"why: leukobench status {out}; again: the same command with --retry failed")
+    if figures:
+        draw(report)
     console.say(f"page: {page}")
     if failed:
         raise typer.Exit(1)

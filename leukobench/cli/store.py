@@ -6,15 +6,15 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import RankBy, console, named_path
+from leukobench.cli.common import Figures, RankBy, console, draw, named_path
 from leukobench.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 LOG_LINES = 40  # of a failed cell's log, the last ones
 
 
-def report(folder: Folder, rank_by: RankBy = None):
-    """Compute the tables and the page of a run folder again, from its records and predictions alone.
+def report(folder: Folder, rank_by: RankBy = None, figures: Figures = True):
+    """Compute the tables, the figures and the page of a run folder again, from its records and predictions alone.
 
     leukobench report results/runs/cross-dataset --rank-by macro_f1
     """
@@ -24,7 +24,10 @@ def report(folder: Folder, rank_by: RankBy = None):
     written = write_report(folder, rank_by=rank_by)
     page = write_page(written)
     print_leaderboard(console, written)
-    console.say("", f"page: {page}")
+    console.say("")
+    if figures:
+        draw(written)
+    console.say(f"page: {page}")
 
 
 def status(folder: Folder):

@@ -13,11 +13,13 @@ from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT, metrics_of
 from leukobench.metrics.drawing import REPLICATES
 from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
+from leukobench.report import citation
 from leukobench.report.calibration import calibration_means
 from leukobench.report.ceiling import human_ceiling
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.curves import curves
+from leukobench.report.latex import as_latex
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, ranked_by, read_run
@@ -176,9 +178,9 @@ def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `reliability.csv`,
-    `sides.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.json`, one `matrix_<model>.csv` per model,
-    `ceiling.csv` where people labelled a dataset more than once, and `curve_<protocol>.csv` where others of the run are
-    steps away from it.
+    `sides.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.tex`, `leaderboard.json`, one `matrix_<model>.csv`
+    per model, `ceiling.csv` where people labelled a dataset more than once, `curve_<protocol>.csv` where others
+    of the run are steps away from it, and what to cite, `CITATION.bib` and `CITATION.md`.
 
     Parameters
     ----------
@@ -222,6 +224,9 @@ def render(report):
         "sides.csv": _csv(_told(report.by_target, report)),
         "leaderboard.csv": _csv(_stamped(report.board, report)),
         "leaderboard.md": as_markdown(report),
+        "leaderboard.tex": as_latex(report),
+        "CITATION.bib": citation.as_bibtex(report.run),
+        "CITATION.md": citation.as_markdown(report.run),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
     }
     if len(report.ceiling):

@@ -17,6 +17,7 @@ from leukobench.progress import ProgressReport
 from leukobench.readback import DamagedFile
 from leukobench.running.changes import changes, mixed_software
 from leukobench.running.computing import NotComputed, compute_missing
+from leukobench.running.credits import credits
 from leukobench.running.environment import describe_environment
 from leukobench.running.estimate import seconds_of
 from leukobench.running.executor import execute
@@ -195,6 +196,7 @@ def _plan(suite, root, index, samples, cells, facts):
         "images": {name: len(group) for name, group in datasets},
         "notes": level_notes(index, suite),
         "index_hash": facts["index_hash"],
+        "credits": credits(suite, root),
         "opinions": count_opinions(root, suite.datasets, suite.level),
         "cells": [cell.as_dict() for cell in cells],
     }

@@ -82,6 +82,7 @@ class Plan(TypedDict):
     notes: NotRequired[Names]
     images: NotRequired[dict[str, int]]
     index_hash: NotRequired[str | None]
+    credits: NotRequired[dict[str, dict[str, dict[str, str]]]]
     opinions: NotRequired[dict[str, dict[str, dict[str, dict[str, int]]]]]
     seal: NotRequired[str]
 

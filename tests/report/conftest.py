@@ -38,6 +38,7 @@ class RunMaker:
     synthetic: bool = False
     min_test_images: int = 5
     costs: dict = field(default_factory=dict)
+    credits: dict = field(default_factory=dict)  # as `running.credits` gives them
     opinions: dict = field(default_factory=dict)  # as `datasets.opinions.count_opinions` gives them
 
     def write(self):
@@ -63,6 +64,7 @@ class RunMaker:
             "synthetic": self.synthetic,
             "groups_unknown": [name for name in self.truth if name not in self.groups],
             "opinions": self.opinions,
+            "credits": self.credits,
             "cells": cells,
         }
         (self.folder / "plan.json").write_text(json.dumps(plan))

@@ -1,5 +1,6 @@
 """Figures of a report: there, the same bytes again, nothing of a name acts; and the tables that they are drawn from."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -136,3 +137,16 @@ def test_targets_give_back_the_mean_of_the_sides(report):
             assert (own["ci_low"] <= own["score"]).all()
             assert (own["score"] <= own["ci_high"]).all()
     assert set(table.loc[table["side"] == "both", "models"]) == {1}
+
+
+@pytest.mark.parametrize(("lacking", "told"), [(None, "figures: "), ("scikit_posthocs", "no figures, for lack of")])
+def test_the_command_draws_or_says_what_it_lacks(report, monkeypatch, capsys, lacking, told):
+    from leukobench.cli.common import draw
+
+    monkeypatch.setattr("leukobench.report.figures.write.FIGURES", {"cost": cost_figure.draw})
+    if lacking:
+        for name in [name for name in sys.modules if name.startswith("leukobench.report.figures")]:
+            monkeypatch.delitem(sys.modules, name)
+        monkeypatch.setitem(sys.modules, lacking, None)
+    draw(report)
+    assert told in capsys.readouterr().out

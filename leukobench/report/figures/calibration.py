@@ -27,9 +27,9 @@ def draw(report):
         return None
     caption = (
         "The best ranked model of each side. Reliability: 15 bins of the highest probability, all images of all "
-        "targets together; an area is the share of the images, bins of fewer than 10 are left out. Abstention: balanced "
-        "accuracy over the images of lowest entropy, mean over the train x test pairs in which that is defined at every "
-        "coverage for all of these models."
+        "targets together; an area is the share of the images, bins of fewer than 10 are left out. Abstention: "
+        "balanced accuracy over the images of lowest entropy, mean over the train x test pairs in which that is "
+        "defined at every coverage for all of these models."
     )
     figure = new_figure(report, "Calibration and abstention", (4.0 * (len(protocols) + 1), 4.6), caption)
     axes = figure.subplots(1, len(protocols) + 1, squeeze=False)[0]

@@ -31,8 +31,8 @@ def draw(report):
     caption = (
         f"Ranks over {report.ranks['n']} train x test combinations, 1 is best; bars join models that Nemenyi's test at "
         f".05 does not tell apart (critical difference {distance:.2f}; Friedman's p = {report.ranks['p']:.2g}). "
-        f"Combinations that share a laboratory are not independent, so the bars are too short: over {laboratories} laboratories no "
-        f"two-sided sign test goes below p = {2 * 0.5**laboratories:.4g}."
+        f"Combinations that share a laboratory are not independent, so the bars are too short: over {laboratories} "
+        f"laboratories no two-sided sign test goes below p = {2 * 0.5**laboratories:.4g}."
     )
     figure = new_figure(report, "Average ranks out of domain" if _abroad(report) else "Average ranks", size, caption)
     axis = figure.subplots()
