@@ -1,5 +1,6 @@
 """What the commands share: the console, the options, and tables on it."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,14 @@ def named_path(text):
 
 JOBS = "Worker processes; default and most: one per core. There are no more than there is work for, such as run cells."
 Data = Annotated[str | None, typer.Option(help="Data root; else LEUKOBENCH_DATA, else the user data directory.")]
+AddFolder = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--add-folder",
+        help="A folder of your own from anywhere, DIR or name=DIR, with class folders or a table path,label. May be "
+        "given several times.",
+    ),
+]
 SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
 Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
@@ -52,6 +61,17 @@ Device = Annotated[str, typer.Option(help="auto, cpu, cuda or reference.")]
 def split_names(text):
     """Names between commas, those in brackets kept whole; None where the option is not given."""
     return None if text is None else [part.strip() for part in split_outside(text, ",") if part.strip()]
+
+
+@contextlib.contextmanager
+def data_with(data, folders, **default):
+    """The data root with folders of the user's own beside its datasets, and the names of those."""
+    from leukobench.datasets import find_data_root
+    from leukobench.datasets.added import with_folders
+
+    root = find_data_root(data, **({"default": None} if folders else default))
+    with with_folders(root, folders or ()) as found:
+        yield found
 
 
 def images_with_masks(data):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, console, named_path, show, table_of
+from leukobench.cli.common import AddFolder, Data, console, data_with, named_path, show, table_of
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -49,6 +49,7 @@ def data_ls(data: Data = None):
 @app.command("index")
 def data_index(
     data: Data = None,
+    add_folder: AddFolder = None,
     out: Annotated[
         Path,
         typer.Option(
@@ -63,14 +64,14 @@ def data_index(
 
     leukobench data index --data ../shared/data --out index.parquet
     """
-    from leukobench.datasets import build_index, coverage, find_data_root, summarise, write_index
+    from leukobench.datasets import build_index, coverage, summarise, write_index
     from leukobench.files import check_writable
 
     out = out.with_suffix(f".{format}") if format else out
     check_writable(out)
-    with ProgressReport(console) as progress:
+    with data_with(data, add_folder) as (root, _), ProgressReport(console) as progress:
         progress.stage("index", None)
-        index = build_index(find_data_root(data), progress=progress.count)
+        index = build_index(root, progress=progress.count)
     path = write_index(index, out, format=format) or out
     show(summarise(index), "images by dataset, native label and status")
     for name, text in dict(coverage(index)).items():
@@ -122,6 +123,22 @@ def data_audit(
     console.say(*[f"written to {path}" for path in (csv, html) if path])
     if strict and any(each.severity in ("error", "warning") for each in findings):
         raise typer.Exit(1)
+
+
+@app.command("init-folder")
+def data_init_folder(
+    folder: Annotated[Path, typer.Argument(help="A folder of your own: class folders, or a table path,label.")],
+):
+    """Draft the dataset.toml of your own folder: which cell type each of its words means, and what nobody could guess.
+
+    leukobench data init-folder /scans/ward7
+    """
+    from leukobench.datasets.draft import draft_facts
+
+    path, asked = draft_facts(folder)
+    console.say(f"{path} is drafted: read it before a run")
+    if asked:
+        console.say(f'it asks, by "?", what these are: {", ".join(asked)}')
 
 
 @app.command("phantom")

@@ -5,7 +5,19 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Jobs, Names, console, images_with_masks, named_path, show, split_names
+from leukobench.cli.common import (
+    AddFolder,
+    Data,
+    Device,
+    Jobs,
+    Names,
+    console,
+    data_with,
+    images_with_masks,
+    named_path,
+    show,
+    split_names,
+)
 from leukobench.progress import ProgressReport
 
 app = typer.Typer(help="Hand-crafted features: catalogue, extraction, speed.", no_args_is_help=True)
@@ -32,6 +44,7 @@ def features_ls(
 @app.command("extract")
 def features_extract(
     data: Data = None,
+    add_folder: AddFolder = None,
     out: Annotated[Path, typer.Option(parser=named_path, metavar="PATH", help="Parquet file to write.")] = Path(
         "features.parquet"
     ),
@@ -48,7 +61,7 @@ def features_extract(
     import pandas as pd
 
     from leukobench.cache import TableCache
-    from leukobench.datasets import build_index, find_data_root
+    from leukobench.datasets import build_index
     from leukobench.features import feature_names
     from leukobench.features.backends import get_backend
     from leukobench.files import check_writable, keep_result
@@ -59,12 +72,12 @@ def features_extract(
     feature_names(feature_set)  # mistakes are named before any image is read
     get_backend(device)
     check_writable(out)
-    root = find_data_root(data)
     name = f"features:{feature_set}"
     jobs = worker_count(jobs)
-    with ProgressReport(console) as progress:
+    with data_with(data, add_folder) as (root, names), ProgressReport(console) as progress:
         progress.stage("index", None)
-        index = build_index(root, names=split_names(datasets), progress=progress.count)
+        chosen = split_names(datasets)
+        index = build_index(root, names=chosen and [*chosen, *names], progress=progress.count)
         usable = index[index["status"] == "ok"].reset_index(drop=True)
         progress.stage("features", len(usable))
         lost = {}

@@ -1,11 +1,23 @@
 """`leukobench predict`: a laboratory's own images."""
 
+import contextlib
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Jobs, ModelFiles, console, named_path, show, split_names
+from leukobench.cli.common import (
+    AddFolder,
+    Data,
+    Device,
+    Jobs,
+    ModelFiles,
+    console,
+    data_with,
+    named_path,
+    show,
+    split_names,
+)
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -16,6 +28,7 @@ def predict(
     model_file: ModelFiles = None,
     train: Annotated[str | None, typer.Option(help="Comma-separated datasets to train on.")] = None,
     data: Data = None,
+    add_folder: AddFolder = None,
     level: Annotated[str | None, typer.Option(help="L5, L8, L11 or L15; default: L5.")] = None,
     um_per_px: Annotated[float | None, typer.Option(help="Micrometres per pixel of the images to predict.")] = None,
     out: Annotated[Path, typer.Option(parser=named_path, metavar="PATH", help="CSV file to write.")] = Path(
@@ -52,7 +65,6 @@ def predict(
 
         leukobench predict more/ --load net.zip --out more.csv
     """
-    from leukobench.datasets import find_data_root
     from leukobench.features.backends import check_device
     from leukobench.files import check_writable, file_digest, keep_result
     from leukobench.inference.model_file import check_keepable, load_model, save_model
@@ -65,7 +77,9 @@ def predict(
     check_device(device)
     own = [name for text in model_file or () for name in register_file(text)]
     model = model or (own[0] if len(own) == 1 and not load else None)
-    check_way(load, {"--model": model, "--train": train}, {"--level": level, "--tune": tune, "--epochs": epochs})
+    check_way(
+        load, {"--model": model, "--train": train or add_folder}, {"--level": level, "--tune": tune, "--epochs": epochs}
+    )
     for path in filter(None, (out, save)):
         check_writable(path)
     if explain:
@@ -79,15 +93,15 @@ def predict(
         check_explainable(trained.model if load else model)
     if save and not load:
         check_keepable(model)
-    root = None if load else find_data_root(data)
+    place = contextlib.nullcontext((None, [])) if load else data_with(data, add_folder)
     options = {"jobs": worker_count(jobs), "device": device}
-    with ProgressReport(console) as progress:
+    with place as (root, names), ProgressReport(console) as progress:
         progress.stage(f"images of {folder}", None)
         images = read_folder(folder, um_per_px, progress.count)
         options["progress"] = progress
         if not load:
             chosen = {"level": level or "L5", "trials": tune, "epochs": epochs, "seed": seed}
-            trained = train_model(model, split_names(train), root, **chosen, **options)
+            trained = train_model(model, [*(split_names(train) or []), *names], root, **chosen, **options)
         if save:
             save_model(trained, save)
         table = predict_images(trained, images, folder, **options)

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from leukobench.cli.common import (
+    AddFolder,
     BudgetName,
     Data,
     Device,
@@ -22,6 +23,7 @@ from leukobench.cli.common import (
     Seeds,
     SuiteName,
     console,
+    data_with,
     draw,
     show,
     split_names,
@@ -33,6 +35,7 @@ from leukobench.progress import ProgressReport
 def run(
     suite: SuiteName = "cross-dataset",
     data: Data = None,
+    add_folder: AddFolder = None,
     datasets: Names = None,
     models: Names = None,
     model_file: ModelFiles = None,
@@ -65,6 +68,8 @@ def run(
 
         leukobench run --datasets barcelona,munich --models extra_trees,xgboost --protocols within,pairwise
 
+        leukobench run --add-folder /scans/ward7 --datasets barcelona,raabin --models lda,vote@augmented
+
         leukobench run --models vote@augmented --model-file my_forest.py
 
         leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
@@ -85,8 +90,7 @@ def run(
     if (executor == "dask") != bool(scheduler):
         raise UsageError("--executor dask and --scheduler belong together", "for example --scheduler tcp://node7:8786")
     check_options(jobs=jobs, timeout=cell_timeout, device=device, scheduler=scheduler)
-    root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
-    with interruptible(out):
+    with interruptible(out), data_or_phantom(data, add_folder, chosen, narrowed=bool(datasets)) as (root, chosen):
         with ProgressReport(console) as progress:
             records = run_suite(
                 chosen,
@@ -117,6 +121,7 @@ def run(
 def plan(
     suite: SuiteName = "cross-dataset",
     data: Data = None,
+    add_folder: AddFolder = None,
     datasets: Names = None,
     models: Names = None,
     model_file: ModelFiles = None,
@@ -134,8 +139,10 @@ def plan(
     from leukobench.running.runner import prepare
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
-    root, chosen = data_or_phantom(data, chosen, narrowed=bool(datasets))
-    with ProgressReport(console) as progress:
+    with (
+        data_or_phantom(data, add_folder, chosen, narrowed=bool(datasets)) as (root, chosen),
+        ProgressReport(console) as progress,
+    ):
         progress.stage("index", None)
         index, samples, cells = prepare(chosen, root, progress.count)
     console.print(f"{chosen.name}: {chosen.description}; level {chosen.level}, seeds {list(chosen.seeds)}")
@@ -202,14 +209,22 @@ def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, mo
     return dataclasses.replace(chosen, models=tuple(dict.fromkeys((*chosen.models, *own))))
 
 
-def data_or_phantom(data, suite, narrowed):
-    """The data root; where there is none, the phantom datasets and the suite narrowed to them."""
-    from leukobench.datasets import find_data_root
+@contextlib.contextmanager
+def data_or_phantom(data, folders, suite, narrowed):
+    """The data root and the suite, with added folders in both; where there is neither, the phantoms."""
+    from leukobench.datasets import present_datasets
+
+    with data_with(data, folders, default=None) as (root, names):
+        if names:  # without a data root they are all that there is
+            known = suite.datasets if narrowed or set(present_datasets(root)) > set(names) else ()
+            suite = dataclasses.replace(suite, datasets=tuple(dict.fromkeys((*known, *names))))
+        yield (root, suite) if root else phantom_of(suite, narrowed)
+
+
+def phantom_of(suite, narrowed):
+    """The root of the phantom datasets, and the suite narrowed to them."""
     from leukobench.datasets.phantom import DOMAINS, ensure_phantom
 
-    root = find_data_root(data, default=None)
-    if root is not None:
-        return root, suite
     console.say(
         "no real data root: running on SYNTHETIC phantom datasets (--data names a real one)", style="bold yellow"
     )

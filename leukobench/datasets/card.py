@@ -140,6 +140,8 @@ class Record(NamedTuple):
         Native labels by a second annotator, and by the same annotator again.
     doubt : str
         Why the label cannot be used; empty if it can.
+    um_per_px : float or None
+        Micrometres per pixel of this image, where it differs from the card's.
     """
 
     path: Path
@@ -151,6 +153,7 @@ class Record(NamedTuple):
     second_label: str | None = None
     second_label_repeat: str | None = None
     doubt: str = ""
+    um_per_px: float | None = None
 
 
 class Source(Protocol):

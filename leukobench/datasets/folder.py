@@ -1,76 +1,80 @@
-"""A laboratory's own images, `<data root>/<name>/<class>/<image>`, as a dataset.
+"""A laboratory's own images as a dataset: class folders, `<data root>/<name>/<class>/<image>`, or a table of labels.
 
-Class folders may be codes of the label tree (NE, SNE, LY), or names in words, singular or plural, in any case
-(`neutrophil`, `Band neutrophils`, `band_neutrophil`). An optional `dataset.toml` beside them may hold:
+Class folders and labels may be codes of the label tree (NE, SNE, LY), or what `terms.toml` knows: names in several
+languages, abbreviations and the codes of other sources. An optional `dataset.toml` beside them may hold:
 
     title = "Ward 7, 2026"
     licence = "internal"
     um_per_px = 0.1
     group = '^(?P<group>[^_]+)_'       # a regular expression on the file name: the slide or patient
+    table = "labels.csv"                # where there are several
 
-    [labels]                            # class folder to code, before any other rule
-    seg = "SNE"
-
-The regular expression is RE2's, as pyarrow has it: whatever it is, its time grows only with the length of the names.
-Python's own can take for ever over thirty letters, and an alternative with a time limit took all memory within it.
+    [labels]                            # class folder or label to code, before any other rule
+    Kerne = "SNE"
+    Schmutz = "-"                       # takes no part
 """
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
-from leukobench.datasets.card import DatasetCard, Record, check_pixel_size
+from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.facts import CODES, FACTS_FILE, LEFT_OUT, find_groups, read_facts
+from leukobench.datasets.label_table import find_tables, is_table, read_labels
 from leukobench.datasets.names import check_name
-from leukobench.datasets.taxonomy import CELL_TYPES
-from leukobench.datasets.walk import image_files, subfolders
+from leukobench.datasets.terms import cell_type
+from leukobench.datasets.walk import image_tree, subfolders
 from leukobench.errors import UsageError
-from leukobench.inputs import as_words, read_toml, spell
-
-FACTS_FILE = "dataset.toml"
-KEYS = {"title": str, "licence": str, "um_per_px": object, "group": str, "labels": dict}
-LONGEST_PATTERN = 200  # characters of a regular expression
+from leukobench.inputs import as_words, spell
 
 
 @dataclass(frozen=True)
 class FolderDataset:
-    """A dataset read from class folders.
+    """A dataset read from class folders, or from a table of labels.
 
     Parameters
     ----------
     card : DatasetCard
         What is known of it; no counts, as there is no release to compare with.
-    group : str, default ""
-        A regular expression that finds the group in a file name.
+    facts : dict
+        What its `dataset.toml` says.
     """
 
     card: DatasetCard
-    group: str = ""
+    facts: dict
 
     def read(self, root):
         """List the files of the dataset below the data root, as a list of `Record`."""
-        folders = subfolders(Path(root) / self.card.folder)
-        labelled = [(path, as_words(folder.name)) for folder in folders for path in image_files(folder)]
-        groups = find_groups(self.group, [as_words(path.name) for path, _ in labelled], self.card.name)
+        folder = Path(root) / self.card.folder
+        records = read_words(folder, self.facts)
+        places = {}
+        for record, where in records:
+            places.setdefault(record.native_label, where)
+        self.check({word: where for word, where in places.items() if word})
+        groups = find_groups(
+            self.facts.get("group", ""), [as_words(record.path.name) for record, _ in records], self.card.name
+        )
         return [
-            Record(path, label, group=group, doubt=self.doubt(label))
-            for (path, label), group in zip(labelled, groups, strict=True)
+            record._replace(group=record.group or group, doubt=record.doubt or self.doubt(record.native_label))
+            for (record, _), group in zip(records, groups, strict=True)
         ]
 
-    def doubt(self, name):
-        """Say why a class folder gives no label; empty if it does."""
-        if name in self.card.labels:
-            return ""
-        return (
-            f"class folder {name!r} is no cell type; name it by a code ({', '.join(CELL_TYPES)}) or a name "
-            f"such as 'neutrophil', or list it under [labels] in {FACTS_FILE}"
-        )
+    def doubt(self, word):
+        """Say why the images of a word take no part; empty if they do."""
+        return f"left out by {FACTS_FILE}" if self.facts.get("labels", {}).get(word) == LEFT_OUT else ""
+
+    def check(self, places):
+        """Refuse words that nobody can read; `places` says where each stands first."""
+        strange = [word for word in places if word not in self.card.labels and not self.doubt(word)]
+        if strange:
+            others = f", nor are {', '.join(map(repr, sorted(strange[1:])))}" if strange[1:] else ""
+            raise UsageError(
+                f"{places[strange[0]]}: {strange[0]!r} is no cell type{others}",
+                f"`leukobench data init-folder` drafts a {FACTS_FILE}; its [labels] say for each word {CODES}",
+            )
 
 
 def open_dataset(path):
-    """Make a dataset of a folder with class folders.
+    """Make a dataset of a laboratory's own folder.
 
     Parameters
     ----------
@@ -85,135 +89,106 @@ def open_dataset(path):
     Raises
     ------
     UsageError
-        The folder's name cannot be a dataset's, or `dataset.toml` cannot be used.
+        The folder's name cannot be a dataset's, or `dataset.toml` or the table of labels cannot be used.
     """
     path = Path(path)
     name = check_name(as_words(path.name))
     facts = read_facts(path / FACTS_FILE)
-    found = [as_words(folder.name) for folder in subfolders(path)]
-    labels = {name: cell_type(name) for name in found} | facts.get("labels", {})
+    words = {record.native_label for record, _ in read_words(path, facts)} - {None}
+    labels = {word: cell_type(word) for word in sorted(words)} | facts.get("labels", {})
     pattern = facts.get("group", "")
     card = DatasetCard(
         name=name,
         title=facts.get("title", name),
         folder=path.name,
-        labels={name: code for name, code in labels.items() if code},
+        labels={word: code for word, code in labels.items() if code and code != LEFT_OUT},
         licence=facts.get("licence", "unknown"),
         um_per_px=facts.get("um_per_px"),
         groups=f"from the file name by {pattern}" if pattern else "",
     )
-    return FolderDataset(card, pattern)
+    return FolderDataset(card, facts)
 
 
-def candidates(root):
-    """List the folders below the data root that look like a laboratory's own dataset, in sorted order."""
-    return [path for path in subfolders(root) if (path / FACTS_FILE).exists() or _has_class_folder(path)]
-
-
-def cell_type(name):
-    """Give the code that a class folder's name stands for.
+def read_words(folder, facts):
+    """List the images of a folder with the words that say what they are.
 
     Parameters
     ----------
-    name : str
-        A code, or a name in words.
+    folder : Path
+        It has a table of labels, or class folders, in which the images may lie in folders again.
+    facts : dict
+        Of `leukobench.datasets.facts.read_facts`.
 
     Returns
     -------
-    str or None
-        The code; None if the name is no cell type.
-
-    Examples
-    --------
-    >>> cell_type("sne"), cell_type("Band_Neutrophils"), cell_type("artefacts")
-    ('SNE', 'BNE', None)
-    """
-    words = " ".join(re.split(r"[\W_]+", name.lower())).strip()
-    for code, each in CELL_TYPES.items():
-        if words in {code.lower(), each.name, each.name + "s"}:
-            return code
-    return None
-
-
-def find_groups(pattern, names, where):
-    """Find the group that each file name tells.
-
-    Parameters
-    ----------
-    pattern : str
-        A regular expression with a group of that name; without one no group is known.
-    names : list of str
-        File names.
-    where : str
-        What to blame for a pattern that cannot be used.
-
-    Returns
-    -------
-    list of str or None
-        One per name; None where the pattern is not found.
+    list of (Record, str)
+        The record of each image, its native label being the word, and where that stands.
 
     Raises
     ------
     UsageError
-        The pattern is too long, no regular expression, names no group, or may be misunderstood.
-
-    Examples
-    --------
-    >>> find_groups("^(?P<group>[^_]+)_", ["slide3_17.png", "17.png"], "ward7")
-    ['slide3', None]
+        A folder or the table cannot be read.
     """
-    if not pattern:
-        return [None] * len(names)
-    if len(pattern) > LONGEST_PATTERN:
-        raise UsageError(f"group in {where} has {len(pattern)} characters", f"{LONGEST_PATTERN} may be written")
-    if pattern.count("(?P<group>") != 1:
-        raise UsageError(f"group = {pattern!r} in {where} names no group", "write for example '^(?P<group>[^_]+)_'")
-    foreign = next((name for name in names if not name.isascii()), None)
-    if foreign and re.search(r"\\[wWbB]", pattern):
-        raise UsageError(
-            f"group = {pattern!r} in {where} and the file {foreign!r}: \\w and \\b know English letters only",
-            r"write [^_] or [\pL\pN_] in place of \w",
-        )
+    paths = [] if "table" in facts else image_tree(folder)
+    deeper = any(path.parent != folder for path in paths)
+    table = folder / facts["table"] if "table" in facts else choose_table(folder, deeper)
+    if table:
+        return [(record, f"{spell(table)}, line {line}") for record, line in read_labels(folder, table)]
+    classes = {path: path.relative_to(folder).parts[0] for path in paths if path.parent != folder}
+    return [
+        (Record(path, as_words(classes[path])), f"class folder {spell(folder / classes[path])}")
+        if path in classes
+        else (Record(path, None, doubt="lies in no class folder"), spell(folder))
+        for path in paths
+    ]
+
+
+def choose_table(folder, has_folders):
+    """Choose the table of labels in a folder.
+
+    Parameters
+    ----------
+    folder : Path
+    has_folders : bool
+        Whether there are folders with images, which are class folders where no table can be used.
+
+    Returns
+    -------
+    Path or None
+        None where there is none.
+
+    Raises
+    ------
+    UsageError
+        There are several.
+    """
+    named = find_tables(folder)
+    tables = [path for path in named if is_table(path)]
+    if len(tables) > 1:
+        names = ", ".join(spell(path.name) for path in tables)
+        raise UsageError(f"{spell(folder)} has several tables of labels: {names}", f"write table = in {FACTS_FILE}")
+    return (tables or ([] if has_folders else named) or [None])[0]
+
+
+def candidates(root):
+    """List the folders below the data root that look like a laboratory's own dataset, in sorted order."""
+    return [path for path in subfolders(root) if _is_dataset(path)]
+
+
+def _is_dataset(path):
     try:
-        found = pc.extract_regex(pa.array(names, pa.string()), pattern)
-    except pa.ArrowInvalid as error:
-        raise UsageError(
-            f"group = {pattern!r} in {where} is no regular expression that can be used: {error}",
-            "write (?:...) for groups without a name; looking around and back is not possible",
-        ) from error
-    return [match["group"] or None if match else None for match in found.to_pylist()]
-
-
-def read_facts(path):
-    """Read and check a `dataset.toml`; an absent one gives an empty dict."""
-    if not path.exists():
-        return {}
-    facts, named = read_toml(path), spell(path)
-    for key, value in facts.items():
-        if key not in KEYS:
-            raise UsageError(f"unknown key {key!r} in {named}", f"keys are {', '.join(KEYS)}")
-        if not isinstance(value, KEYS[key]):
-            raise UsageError(f"{key} = {value!r} in {named} has the wrong type", "see `dataset.toml` in the docs")
-    for name, code in facts.get("labels", {}).items():
-        if not isinstance(code, str) or code not in CELL_TYPES:
-            raise UsageError(
-                f"unknown cell type {code!r} for {name!r} in {named}", f"codes are {', '.join(CELL_TYPES)}"
-            )
-    check_pixel_size(facts.get("um_per_px"), named)
-    find_groups(facts.get("group", ""), [""], named)
-    return facts | {"labels": {as_words(name): code for name, code in facts.get("labels", {}).items()}}
+        tables = find_tables(path)
+        return (path / FACTS_FILE).exists() or _has_class_folder(path) or any(map(is_table, tables))
+    except (UsageError, OSError):  # nobody can say what lies in a folder such as lost+found, and nobody has asked
+        return False
 
 
 def _has_class_folder(path):
-    try:
-        found = subfolders(path)
-    except UsageError:  # nobody can say what lies in a folder such as lost+found, and nobody has asked
-        return False
-    return any(cell_type(as_words(each.name)) and _may_hold_images(each) for each in found)
+    return any(cell_type(as_words(each.name)) and _may_hold_images(each) for each in subfolders(path))
 
 
 def _may_hold_images(folder):
     try:
-        return bool(image_files(folder))
+        return bool(image_tree(folder))
     except UsageError:  # whoever reads the dataset is told
         return True

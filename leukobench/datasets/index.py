@@ -173,6 +173,7 @@ def _records(root, names):
 def _row(root, card, record, facts, synthetic):
     """Put together what the card, the reader and the file itself say of one image."""
     code = None if record.doubt else card.labels.get(record.native_label)
+    um_per_px = card.um_per_px if record.um_per_px is None else record.um_per_px
     status, reason = facts["status"], facts["reason"]
     if status == "ok" and code is None:
         known = ", ".join(card.labels)
@@ -186,7 +187,7 @@ def _row(root, card, record, facts, synthetic):
         "code": code,
         "status": status,
         "reason": reason,
-        "um_per_px": np.nan if card.um_per_px is None else card.um_per_px,
+        "um_per_px": np.nan if um_per_px is None else um_per_px,
         "synthetic": synthetic,
         "folder": as_words(record.path.parent.name),
         "mask": spell(record.mask.relative_to(root).as_posix()) if record.mask else None,

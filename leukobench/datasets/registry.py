@@ -117,7 +117,8 @@ def own_datasets(root):
     list of str
         Their names in sorted order.
     """
-    return [as_words(path.name) for path in folder.candidates(Path(root)) if path.name not in _taken()]
+    taken = _taken()
+    return [as_words(path.name) for path in folder.candidates(Path(root)) if path.name not in taken]
 
 
 def present_datasets(root):

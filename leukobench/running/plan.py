@@ -118,7 +118,7 @@ def select_samples(index, suite):
     empty = [name for name in suite.datasets if not (usable["dataset"] == name).any()]
     if empty:
         raise UsageError(
-            f"no usable image of {', '.join(empty)} at level {suite.level}",
+            "; ".join(_why_empty(index[index["dataset"] == name], name, suite.level) for name in empty),
             "see `leukobench data index` for what was found, and narrow the run with --datasets",
         )
     usable = usable[usable["dataset"].isin(suite.datasets)]
@@ -134,6 +134,15 @@ def _groups(usable):
         joined = (usable["dataset"] == rows["dataset"].iloc[0]) & group.isin(names)
         group[joined | group.index.isin(rows.index)] = names[0]
     return group
+
+
+def _why_empty(rows, name, level):
+    """What became of the images of a dataset that has none to use."""
+    unfit = rows[rows["status"] != "ok"]
+    most = unfit["status"].mode().tolist()[:1]
+    first = unfit[unfit["status"].isin(most)].head(1)
+    why = [f" ({row.status}: {row.path}: {row.reason})" for row in first.itertuples()]
+    return f"no usable image of {name} at level {level}: {len(unfit)} of {len(rows)} are unfit{''.join(why)}"
 
 
 def level_notes(index, suite):

@@ -1,10 +1,10 @@
-"""A laboratory's own images in class folders."""
+"""A laboratory's own images: class folders, `dataset.toml`, and what is refused."""
 
 import numpy as np
 import pytest
 
 from leukobench.datasets import build_index, coverage, get_dataset, own_datasets, present_datasets
-from leukobench.datasets.folder import cell_type
+from leukobench.datasets.terms import cell_type
 from leukobench.errors import UsageError
 
 
@@ -14,6 +14,7 @@ def ward(tmp_path, write_picture):
     for name in ("SNE/a_1.png", "SNE/b_1.tif", "Lymphocytes/a_2.jpg", "band neutrophil/a_3.bmp", "debris/a_4.png"):
         write_picture(tmp_path / "ward7" / name)
     (tmp_path / "ward7/SNE/notes.txt").write_text("no picture")
+    describe(tmp_path, "[labels]\ndebris = '-'")
     return tmp_path
 
 
@@ -33,12 +34,23 @@ def test_class_folders_become_labels(ward):
     assert coverage(index) == {"ward7": "4"}
 
 
-def test_an_unknown_class_folder_is_named_with_what_is_accepted(ward):
-    row = build_index(ward).set_index("path").loc["ward7/debris/a_4.png"]
-    assert row["status"] == "unlabelled"
-    assert "'debris' is no cell type" in row["reason"]
-    assert "NE, SNE, BNE" in row["reason"]
-    assert "[labels]" in row["reason"]
+def test_an_unknown_class_folder_is_refused_by_name_with_what_is_accepted(ward):
+    describe(ward, "title = 'Ward 7'")
+    with pytest.raises(UsageError, match=r"ward7/debris: 'debris' is no cell type; .*init-folder.*NE, SNE, BNE"):
+        build_index(ward)
+
+
+def test_what_is_left_out_or_lies_nowhere_says_so(ward, write_picture):
+    write_picture(ward / "ward7/overview.png")
+    rows = build_index(ward).set_index("path")
+    assert rows.loc["ward7/debris/a_4.png", "reason"] == "left out by dataset.toml"
+    assert rows.loc["ward7/overview.png", "reason"] == "lies in no class folder"
+    assert (rows["status"] == "unlabelled").sum() == 2
+
+
+def test_images_may_lie_deeper_in_a_class_folder(ward, write_picture):
+    write_picture(ward / "ward7/SNE/slide 3/c_1.png")
+    assert build_index(ward).set_index("path").loc["ward7/SNE/slide 3/c_1.png", "code"] == "SNE"
 
 
 def test_dataset_toml(ward):
@@ -78,6 +90,7 @@ def test_dataset_toml(ward):
         ("um_per_px = 0", "dataset.toml: um_per_px = 0 is no pixel size"),
         ("group = '(?P<group>'", "no regular expression"),
         ("group = 'a'", "names no group"),
+        ("[labels]\ndebris = '-'\nSNE = '?'", r"dataset.toml, line 3: nobody has said what 'SNE' is; write NE, "),
         ("[labels]\ndebris = 'JUNK'", "unknown cell type 'JUNK' for 'debris'.*codes are NE"),
     ],
 )
@@ -93,7 +106,8 @@ def test_which_folders_count(ward, write_picture):
     assert own_datasets(ward) == ["ward7"]
     assert present_datasets(ward) == ["barcelona", "ward7"]
     assert set(build_index(ward)["dataset"]) == {"ward7"}, "a registered name is never read as class folders"
-    assert (build_index(ward, ["pictures"])["status"] == "unlabelled").all(), "but a folder may be asked for"
+    with pytest.raises(UsageError, match="'holiday' is no cell type"):
+        build_index(ward, ["pictures"])
 
 
 def test_a_suggestion_knows_own_folders(ward):
@@ -114,7 +128,7 @@ def test_a_suggestion_knows_own_folders(ward):
         ("immature_granulocytes", "IG"),
         ("Platelet", "PLT"),
         ("smudge cells", "KSC"),
-        ("neutro", None),
+        ("neutro", "NE"),
         ("", None),
     ],
 )
