@@ -4,10 +4,10 @@ import sys
 import pandas as pd
 import pytest
 
-from leukobench import __version__
+from leukobench import __version__, plugins
 from leukobench.cli import main
 from leukobench.datasets.phantom import write_phantom
-from leukobench.models import MODELS, unregister
+from leukobench.models import MODELS, OWN, unregister
 
 RUN = [
     "run",
@@ -219,6 +219,20 @@ def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):
     assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| mobilenet_v2+")} == {
         10
     }
+
+
+def test_models_and_steps_of_files_are_listed(leukobench, monkeypatch, tmp_path):
+    monkeypatch.setenv(plugins.VARIABLE, "")
+    (tmp_path / "mine.py").write_text("from sklearn.naive_bayes import GaussianNB\nnaive = GaussianNB()")
+    step = "register('bagged', Option(wrap=BaggingClassifier, description='of draws'))"
+    imports = "from sklearn.ensemble import BaggingClassifier\nfrom leukobench.models import Option, register\n"
+    (tmp_path / "step.py").write_text(imports + step)
+    files = ["--model-file", tmp_path / "mine.py", "--use", tmp_path / "step.py"]
+    listed = json.loads(leukobench("models", "ls", "--format", "json", *files)[1])
+    for name in list(OWN):
+        unregister(name)
+    assert listed["models"][-1]["model"] == "naive"
+    assert listed["on demand"][-1] == {"name": "<table>+bagged", "what it is": "of draws", "missing": ""}
 
 
 def test_plan_counts_cells(leukobench, phantom_root):

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from leukobench import __version__, plugins
 from leukobench.cli import data, features, listing, run, segment, store
-from leukobench.cli.common import console
+from leukobench.cli.common import Use, console
 from leukobench.cli.diagnose import diagnose
 from leukobench.cli.predict import predict
 from leukobench.errors import sentence
@@ -59,9 +59,7 @@ def main():
 @app.callback(invoke_without_command=True)
 def _before(
     version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    use: Annotated[
-        list[str] | None, typer.Option(help="Module or .py file that adds something; as often as needed.")
-    ] = None,
+    use: Use = None,
 ):
     if version:
         console.say(f"leukobench {__version__}")

@@ -50,6 +50,7 @@ ModelFiles = Annotated[
         "in the workers. May be given several times.",
     ),
 ]
+Use = Annotated[list[str] | None, typer.Option(help="Module or .py file that adds something; as often as needed.")]
 RankBy = Annotated[
     str | None,
     typer.Option(help="Metric that ranks models, such as macro_f1; default: that of the folder, or balanced_accuracy."),

@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import console, table_of
+from leukobench import plugins
+from leukobench.cli.common import ModelFiles, Use, console, table_of
 from leukobench.errors import unknown
 from leukobench.text import markdown_table
 
@@ -29,15 +30,21 @@ def models_ls(
         str | None, typer.Option(help="control, classical, embedding, fine-tuned, fused or pictures.")
     ] = None,
     format: Annotated[str, typer.Option(help="table, md or json.")] = "table",
+    model_file: ModelFiles = None,
+    use: Use = None,
 ):
     """Show the registered models, whether they can run here, and the names that are made on demand.
 
     leukobench models ls --family embedding
     """
-    from leukobench.models import MODELS
+    from leukobench.models import MODELS, register_file
     from leukobench.models.catalogue import describe, networks, on_demand
     from leukobench.models.recipe import FAMILIES
 
+    for name in use or ():
+        plugins.use(name)
+    for name in model_file or ():
+        register_file(name)
     known = tuple(dict.fromkeys((*FAMILIES, *(recipe.family for recipe in MODELS.values()))))
     for kind, given, names in (("family", family or known[0], known), ("format", format, FORMATS)):
         if given not in names:

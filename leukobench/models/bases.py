@@ -10,9 +10,9 @@ from leukobench.models.options import OPTIONS
 from leukobench.models.recipe import Recipe
 from leukobench.models.spec import ModelSpec
 from leukobench.models.variants import VARIANTS, frozen
-from leukobench.models.words import Base
+from leukobench.models.words import Base, Step
 
-STEPS = VARIANTS | HEADS | OPTIONS | TRAININGS
+STEPS: dict[str, Step] = VARIANTS | HEADS | OPTIONS | TRAININGS
 """Every step by its name, in the order in which those stand that could stand in any."""
 
 TABLES = {recipe.name: recipe for recipe in (*controls.RECIPES, *classical.RECIPES)}
@@ -57,5 +57,5 @@ BASES = {
 }
 """What a name can begin with."""
 
-OWN: dict[str, Recipe] = {}
-"""Name to recipe of the models from outside the package, in the order in which they were registered."""
+OWN: dict[str, Recipe | Step] = {}
+"""Name to recipe of the models from outside the package, and "+" with its name to a step, in order of registration."""

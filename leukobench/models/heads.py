@@ -51,7 +51,7 @@ class Head(Step):
 
     takes: tuple = ("vectors",)
     build: Callable
-    defaults: Mapping = field(hash=False)
+    defaults: Mapping = field(default_factory=dict, hash=False)
     cost: str = "light"
     version: str = "1"
 

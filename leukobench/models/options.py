@@ -16,7 +16,8 @@ class Option(Step):
     Parameters
     ----------
     wrap : class
-        Takes the estimator; its `fit` may take `laboratories` and `original`, see `Recipe`.
+        Takes the estimator first; its `fit` may take `laboratories` and `original`, see `Recipe`. Where it has a
+        `random_state`, that is set anew in every fit.
     transductive : bool, default False
         Whether it uses unlabelled target images.
     """
@@ -27,7 +28,7 @@ class Option(Step):
 
     def parameters(self):
         """Name to default of what may be fixed: what the wrapper takes besides the estimator."""
-        taken = inspect.signature(self.wrap).parameters.values()
+        _, *taken = inspect.signature(self.wrap).parameters.values()
         return {each.name: each.default for each in taken if each.default is not each.empty}
 
     def apply(self, recipe, params):
@@ -49,7 +50,8 @@ class Wrapped:
     params: Mapping = field(hash=False, default_factory=dict)
 
     def __call__(self, params, seed):
-        return self.wrap(self.build(params, seed), **self.params)
+        wrapper = self.wrap(self.build(params, seed), **self.params)
+        return wrapper.set_params(random_state=seed) if "random_state" in wrapper.get_params(deep=False) else wrapper
 
 
 _OPTIONS = (

@@ -1,4 +1,4 @@
-"""Models from outside the package: an estimator of a program, of an installed package, or of a file of one's own."""
+"""Models and steps from outside the package: of a program, of an installed package, or of a file of one's own."""
 
 import functools
 import inspect
@@ -12,11 +12,12 @@ from sklearn.utils import get_tags
 from leukobench import plugins
 from leukobench.errors import UsageError
 from leukobench.models.backbones import get_backbone
-from leukobench.models.bases import BASES, OWN
+from leukobench.models.bases import BASES, OWN, STEPS
 from leukobench.models.pipeline import imputed
-from leukobench.models.recipe import Recipe
-from leukobench.models.spec import WORD, parts_of
-from leukobench.models.words import Base
+from leukobench.models.recipe import KINDS, Recipe
+from leukobench.models.spec import KEY, WORD, parts_of
+from leukobench.models.variants import Variant
+from leukobench.models.words import Base, Step
 
 GROUP = "leukobench.models"  # of the entry points of installed packages
 SHORT = {"features": "features:core", "images": "pixels:scale"}
@@ -52,16 +53,16 @@ class Cloned:
 
 
 def register(name: str, model: Any, reads: str | None = None, **facts: Any) -> None:
-    """Give a model of one's own a name and a place in every suite.
+    """Give a model of one's own a name and a place in every suite, or a step a name that can stand behind a "+".
 
     Parameters
     ----------
     name : str
         A word.
-    model : classifier, class, callable or Recipe
+    model : classifier, class, callable, Recipe or Step
         A scikit-learn classifier or pipeline with `predict_proba`, or its class. Its `random_state` is set anew in
         every fit; where it takes no missing values, medians of the training images stand in for them. Or a function
-        (params, seed) to one, or a whole recipe.
+        (params, seed) to one, or a whole recipe. A step is a `leukobench.models.Head` or `leukobench.models.Option`.
     reads : str, default "features"
         The rows that it is fitted on: "features" (the core set), "features:<set>", "embedding:<backbone>" with steps
         such as "+flips", features and an embedding joined by "&", any of them with "@<view>"; or "images", square
@@ -74,7 +75,7 @@ def register(name: str, model: Any, reads: str | None = None, **facts: Any) -> N
     Raises
     ------
     UsageError
-        Where the name is taken or no word, or the model is none that can be run.
+        Where the name is taken or no word, or the model or step is none that can be run.
 
     Examples
     --------
@@ -85,10 +86,18 @@ def register(name: str, model: Any, reads: str | None = None, **facts: Any) -> N
     'features:core@augmented'
     >>> unregister("small_forest")
     """
-    if not re.fullmatch(WORD, name):
-        raise UsageError(f"'{name}' cannot name a model", "take letters, digits, '_', '.' and '-', a letter first")
-    if name in BASES and name not in OWN:
+    what, words, form, key = (
+        ("step", STEPS, KEY, f"+{name}") if isinstance(model, Step) else ("model", BASES, WORD, name)
+    )
+    if not re.fullmatch(form, name):
+        signs = "'_'" if what == "step" else "'_', '.' and '-'"
+        raise UsageError(f"'{name}' cannot name a {what}", f"take letters, digits, {signs}, a letter first")
+    if name in words and key not in OWN:
         raise UsageError(f"the name '{name}' is taken", "choose another")
+    if isinstance(model, Step):
+        _check_step(name, model)
+        STEPS[name] = OWN[key] = replace(model, name=name, **facts)
+        return
     recipe = _recipe_of(name, model, reads, **facts)
     views = {part.view for part in parts_of(recipe.representation)}
     BASES[name] = replace(Base.of(recipe), view=views.pop() if len(views) == 1 else "")
@@ -96,15 +105,15 @@ def register(name: str, model: Any, reads: str | None = None, **facts: Any) -> N
 
 
 def unregister(name):
-    """Forget a model that was registered; what runs already has it."""
-    del BASES[name], OWN[name]
+    """Forget a model, or by "+" and its name a step, that was registered; what runs already has it."""
+    del OWN[name], (STEPS if name.startswith("+") else BASES)[name.removeprefix("+")]
 
 
 @functools.cache
 def load_installed():
-    """Register the models of installed packages and of files that were named, at the first time that one may be meant.
+    """Register what installed packages and files that were named offer, at the first time that it may be meant.
 
-    An entry point of the group `leukobench.models` names a model, or a module that registers its models itself.
+    An entry point of the group `leukobench.models` names a model or step, or a module that registers them itself.
     """
     for name, model in plugins.load(GROUP).items():
         register(name, model)
@@ -142,6 +151,14 @@ def _recipe_of(name, model, reads=None, **facts):
         raise UsageError(f"{name} is no classifier but a {type(model).__name__}", "give a scikit-learn estimator")
     told = {"cost": "medium", "description": f"{type(model).__name__} from outside."}
     return Recipe(name, build=build, representation=representation, **{**told, **FACTS[kind], **seen, **facts})
+
+
+def _check_step(name, step):
+    if isinstance(step, Variant):
+        hint = "add a head or an option; vectors are cached by the names of the ways to embed"
+        raise UsageError(f"{name} is a way to embed, which cannot be added", hint)
+    if strange := set(step.takes) - KINDS.keys():
+        raise UsageError(f"{name} takes {', '.join(sorted(strange))}", f"it can take {', '.join(KINDS)}")
 
 
 def _check_estimator(name, estimator):

@@ -1,4 +1,4 @@
-"""A file of one's own with models in it."""
+"""A file of one's own with models and steps in it."""
 
 import inspect
 import re
@@ -24,7 +24,7 @@ def register_file(text):
     Returns
     -------
     list of str
-        Names of the models.
+        Names of the models, without those of steps.
 
     Raises
     ------
@@ -42,9 +42,10 @@ def register_file(text):
         raise
     except FAULTS as error:
         raise UsageError(f"{path.name} fails: {in_words(error, str(path))}", "mend it and start again") from error
-    registered = [name for name, recipe in OWN.items() if recipe is not before.get(name)]
+    added = [name for name, one in OWN.items() if one is not before.get(name)]
+    registered = [name for name in added if not name.startswith("+")]
     held = {name: value for name, value in vars(module).items() if not name.startswith("_") and _own(value, module)}
-    if match[2] in registered or (registered and not match[2]):
+    if match[2] in registered or (added and not match[2]):
         return [match[2]] if match[2] else registered
     if match[2] and match[2] not in held:
         raise unknown(f"model of {path.name}", match[2], [*registered, *held])

@@ -33,7 +33,7 @@ class Models(Mapping):
         yield from (f"{backbone}+{head}" for backbone in BACKBONES for head in HEADS)
         yield from OFFERED
         load_installed()
-        yield from OWN
+        yield from (name for name in OWN if not name.startswith("+"))
 
     def __len__(self):
         return sum(1 for _ in self)
@@ -111,6 +111,8 @@ def _base(spec):
 
 def _step(name, recipe, before):
     """The step of a name that may follow a recipe and the steps before."""
+    if name not in STEPS:
+        load_installed()
     step = STEPS.get(name)
     if step is None or recipe.kind not in step.takes:
         renamed = [each for each in STEPS.values() if each.former == name and recipe.kind in each.takes]

@@ -22,13 +22,13 @@ JOINT = "&"  # between representations whose columns a model reads side by side
 HINT = 'it is base:argument[key=value]@view+step, as in mobilenet_v2@augmented+flips+knn or onnx:"a+b.bin"+knn'
 
 _QUOTED = r'"(?:[^"]|"")*"'
-WORD, _KEY = r"[^\W\d][\w.-]*", r"[^\W\d]\w*"
+WORD, KEY = r"[^\W\d][\w.-]*", r"[^\W\d]\w*"
 _PLAIN = r'[^\[\]@+~,=&":\s]+'
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
-_PAIR = rf'\s*(?P<key>{_KEY})\s*=\s*(?P<value>{_QUOTED}|[^\[\]",=\s]+)\s*'
+_PAIR = rf'\s*(?P<key>{KEY})\s*=\s*(?P<value>{_QUOTED}|[^\[\]",=\s]+)\s*'
 _UNNAMED = re.sub(r"\?P<\w+>", "?:", _PAIR)
 _PARAMS = rf"(?:\[(?P<params>{_UNNAMED}(?:,{_UNNAMED})*)\])?"
-_PART = re.compile(rf"(?P<sign>[+~@])(?P<name>{_KEY}){_PARAMS}")
+_PART = re.compile(rf"(?P<sign>[+~@])(?P<name>{KEY}){_PARAMS}")
 _TAIL = rf"(?:{re.sub(r'[?]P<[a-z]+>', '?:', _PART.pattern)})*"
 _HEAD = re.compile(rf"(?P<base>{WORD})(?::(?P<words>(?:{WORD}:)*)(?P<leaf>{_QUOTED}|{_PLAIN}))?{_PARAMS}")
 _BARE_PATH = re.compile(rf'((?:{WORD}:)*?{FILES}:)([^"]*\.onnx)({re.sub("[?]P<[a-z]+>", "?:", _PARAMS)}{_TAIL})')

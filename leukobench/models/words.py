@@ -47,7 +47,7 @@ class Step:
     Parameters
     ----------
     name, description, source : str
-        How it is asked for, what it adds, and the publication it follows.
+        How it is asked for, what it adds, and the publication it follows. One from outside gets its name by `register`.
     takes : tuple of str
         Kinds of recipe that it can be put behind, keys of `KINDS`.
     settings : mapping
@@ -59,7 +59,7 @@ class Step:
         Its name in version 0.1.
     """
 
-    name: str
+    name: str = ""
     description: str
     source: str = ""
     takes: tuple[str, ...]

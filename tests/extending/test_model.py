@@ -45,10 +45,10 @@ HELPER = "DEPTH = 4\n\n\ndef halve(X):\n    return X / 255\n"
 
 
 @pytest.fixture
-def file(tmp_path):
-    """The file, with a module beside it; what it registers is forgotten at the end."""
+def file(tmp_path, page):
+    """The file, with a step and a module beside it; what it registers is forgotten at the end."""
     path = tmp_path / "my_models.py"
-    path.write_text(FILE)
+    path.write_text(FILE + page("A step"))
     (tmp_path / "helper_beside.py").write_text(HELPER)
     yield path
     for name in list(OWN):
@@ -68,7 +68,7 @@ def cache(tmp_path_factory):
 def run(root, cache, out, **options):
     """Model to what the leaderboard says of it, of a run with both models beside a control."""
     chosen = {"datasets": ["cvb", "barcelona"], "protocols": ["pairwise"], "budget": "tiny", "seeds": [0]}
-    suite = load_suite("cross-dataset", models=["prior", "my_forest", "my_pixels"], **chosen)
+    suite = load_suite("cross-dataset", models=["prior", "my_forest+bagged[n_estimators=2]", "my_pixels"], **chosen)
     records = runner.run(suite, root, out, cache=cache, **options)
     assert [record["error"] for record in records if record["status"] != "ok"] == []
     write_report(out)
@@ -78,8 +78,12 @@ def run(root, cache, out, **options):
 def test_a_model_in_one_file_is_in_the_leaderboard(file, root, cache, tmp_path):
     assert register_file(str(file)) == ["my_forest", "my_pixels"]
     board = run(root, cache, tmp_path / "run", jobs=2)
-    assert board["my_forest"]["family"] == "classical"
-    assert board["my_forest"]["out_of_domain"] > board["prior"]["out_of_domain"] == pytest.approx(0.2)
+    assert board["my_forest+bagged[n_estimators=2]"]["family"] == "classical"
+    assert (
+        board["my_forest+bagged[n_estimators=2]"]["out_of_domain"]
+        > board["prior"]["out_of_domain"]
+        == pytest.approx(0.2)
+    )
     assert board["my_pixels"]["rank"] is not None
 
 
@@ -89,7 +93,7 @@ def test_it_travels_to_workers_of_a_cluster_that_never_saw_the_file(file, root, 
     worker()
     register_file(str(file))
     board = run(root, cache, tmp_path / "run", scheduler=scheduler)
-    assert board["my_forest"]["rank"] is not None
+    assert board["my_forest+bagged[n_estimators=2]"]["rank"] is not None
 
 
 def test_another_source_another_parameter_or_a_changed_helper_is_another_model(file):

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
@@ -16,9 +16,11 @@ from sklearn.svm import SVC
 
 from leukobench import plugins
 from leukobench.errors import UsageError
-from leukobench.models import MODELS, OWN, get_model, register, register_file, unregister
+from leukobench.models import MODELS, OWN, Head, Option, get_model, register, register_file, unregister
+from leukobench.models.catalogue import on_demand
 from leukobench.models.identity import recipe_hash
 from leukobench.models.outside import load_installed
+from leukobench.models.variants import Variant
 
 X = np.random.default_rng(0).normal(size=(30, 4))
 Y = np.tile([0, 1], 15)
@@ -132,6 +134,65 @@ def test_a_file_that_is_no_model_says_so(tmp_path, content, name, message):
     with pytest.raises(UsageError, match=message):
         register_file(f"{tmp_path / 'my.py'}{name}")
     assert not OWN
+
+
+class Halved(BaggingClassifier):
+    pass
+
+
+def test_a_step_is_put_behind_a_name_with_its_parameters_and_a_seed():
+    before = list(MODELS)
+    register("halved", Option(wrap=Halved, description="on halves"))
+    recipe = get_model("lda+halved[max_samples=0.5]+experts")
+    assert recipe.description.endswith(
+        "on halves, one for each source and one for all, weighted by how they carry over between sources."
+    )
+    wrapper = recipe.build(recipe.defaults, 7).estimator
+    assert (type(wrapper), wrapper.max_samples, wrapper.random_state) == (Halved, 0.5, 7)
+    assert pickle.loads(pickle.dumps(recipe)) == recipe
+    assert recipe_hash(recipe) != recipe_hash(get_model("lda+halved[max_samples=0.25]+experts"))
+    assert list(MODELS) == before
+    assert "<table>+halved" in [row["name"] for row in on_demand()]
+    unregister("+halved")
+    with pytest.raises(UsageError, match="unknown step 'halved'"):
+        get_model("lda+halved")
+
+
+def test_a_head_from_outside_stands_on_vectors_alone():
+    register("naive", Head(build=lambda params, seed: GaussianNB(), description="Naive Bayes on {}."))
+    assert get_model("mobilenet_v2+flips+naive").representation == "embedding:mobilenet_v2+flips"
+    with pytest.raises(UsageError, match="'naive' takes the vectors"):
+        get_model("lda+naive")
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "message"),
+    [
+        ("coral", Option(wrap=Halved, description="x"), "the name 'coral' is taken"),
+        ("a-b", Option(wrap=Halved, description="x"), "'a-b' cannot name a step"),
+        ("other", Option(wrap=Halved, description="x", takes=("tables",)), "other takes tables"),
+        ("other", Variant(settings={"tta": "flips"}, description="x"), "cannot be added"),
+    ],
+)
+def test_a_step_that_cannot_be_is_refused(name, step, message):
+    with pytest.raises(UsageError, match=message):
+        register(name, step)
+    assert not OWN
+
+
+def test_a_step_of_an_installed_package_or_in_a_file_is_there(monkeypatch, tmp_path):
+    point = importlib.metadata.EntryPoint("theirs", f"{__name__}:THEIRS", "leukobench.models")
+    monkeypatch.setattr(plugins, "entry_points", lambda group: [point])
+    load_installed.cache_clear()
+    assert isinstance(get_model("lda+theirs").build({"shrinkage": 0.1}, 0), Halved)
+    load_installed.cache_clear()
+    text = "from sklearn.ensemble import BaggingClassifier\nfrom leukobench.models import Option, register\n"
+    (tmp_path / "my.py").write_text(f"{text}register('bagged', Option(wrap=BaggingClassifier, description='bagged'))")
+    assert register_file(str(tmp_path / "my.py")) == []
+    assert get_model("lda+bagged[n_estimators=3]").name == "lda+bagged[n_estimators=3]"
+
+
+THEIRS = Option(wrap=Halved, description="on halves")
 
 
 def test_a_file_is_looked_for_before_it_is_run(tmp_path):
