@@ -4,6 +4,8 @@ Every model weighs the classes equally (balanced accuracy is what the suites tun
 medians and runs on one thread. Ranges were set by what fits within seconds, never by scores on a target.
 """
 
+from functools import partial
+
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -129,27 +131,22 @@ XGBOOST = {
 LOGISTIC_REGRESSION = {"space": {"C": FloatDistribution(1e-4, 10, log=True)}, "defaults": {"C": 0.05}}
 
 
+_classical = partial(Recipe, family="classical", representation="features:core")
 RECIPES = (
-    Recipe(
+    _classical(
         name="logistic_regression",
-        family="classical",
-        representation="features:core",
         build=build_logistic_regression,
         **LOGISTIC_REGRESSION,
         description="Multinomial logistic regression with an L2 penalty.",
     ),
-    Recipe(
+    _classical(
         name="lda",
-        family="classical",
-        representation="features:core",
         build=build_lda,
         **LDA,
         description="Linear discriminant analysis with a shrunk covariance and equal priors.",
     ),
-    Recipe(
+    _classical(
         name="knn",
-        family="classical",
-        representation="features:core",
         build=build_knn,
         space={
             "n_neighbors": IntDistribution(1, 31, log=True),
@@ -158,20 +155,16 @@ RECIPES = (
         defaults={"n_neighbors": 7, "metric": "manhattan"},
         description="Nearest neighbours, weighted by distance.",
     ),
-    Recipe(
+    _classical(
         name="svm_rbf",
-        family="classical",
-        representation="features:core",
         build=build_svm,
         version="2",
         **SVM,
         description="Support vector machine with a Gaussian kernel; probabilities by pairwise coupling.",
     ),
-    Recipe(
+    _classical(
         name="random_forest",
-        family="classical",
         cost="heavy",
-        representation="features:core",
         build=build_random_forest,
         space={
             "max_features": FloatDistribution(0.03, 0.15, log=True),
@@ -181,21 +174,17 @@ RECIPES = (
         description="200 bagged trees.",
         source="Breiman 2001, doi 10.1023/A:1010933404324",
     ),
-    Recipe(
+    _classical(
         name="extra_trees",
-        family="classical",
         cost="medium",
-        representation="features:core",
         build=build_extra_trees,
         **EXTRA_TREES,
         description="300 trees with random cuts.",
         source="Geurts 2006, doi 10.1007/s10994-006-6226-1",
     ),
-    Recipe(
+    _classical(
         name="hist_gradient_boosting",
-        family="classical",
         cost="medium",
-        representation="features:core",
         build=build_hist_gradient_boosting,
         space={
             "learning_rate": FloatDistribution(0.03, 0.4, log=True),
@@ -213,27 +202,23 @@ RECIPES = (
         },
         description="50 rounds of scikit-learn's histogram gradient boosting.",
     ),
-    Recipe(
+    _classical(
         name="xgboost",
-        family="classical",
         cost="medium",
-        representation="features:core",
         build=build_xgboost,
         **XGBOOST,
         description="100 rounds of XGBoost.",
         source="Chen 2016, doi 10.1145/2939672.2939785",
     ),
-    Recipe(
+    _classical(
         name="vote",
-        family="classical",
         cost="medium",
         representation="features:untextured",
         build=build_vote,
         description="Mean of extra trees and linear discriminant analysis, on all features but texture.",
     ),
-    Recipe(
+    _classical(
         name="tavakoli2021",
-        family="classical",
         representation="features:tavakoli2021",
         build=build_polynomial_svm,
         version="2",

@@ -1,5 +1,7 @@
 """Controls: what a score means is read against them."""
 
+from functools import partial
+
 from sklearn.dummy import DummyClassifier
 
 from leukobench.models.classical import EXTRA_TREES, LDA, build_extra_trees, build_lda
@@ -17,30 +19,23 @@ def build_shuffled_labels(params, seed):
     return ShuffledLabels(build_lda(params, seed), random_state=seed)
 
 
+_control = partial(Recipe, family="control", side="control", representation="features:core")
 RECIPES = (
-    Recipe(
+    _control(
         name="prior",
-        family="control",
-        side="control",
-        representation="features:core",
         build=build_prior,
         description="Class frequencies of the source, whatever the image.",
     ),
-    Recipe(
+    _control(
         name="background_only",
-        family="control",
-        side="control",
         representation="features:background",
         cost="medium",
         build=build_extra_trees,
         **EXTRA_TREES,
         description="Extra trees on colours from outside the cell: above chance, the smear gives the class away.",
     ),
-    Recipe(
+    _control(
         name="shuffled_labels",
-        family="control",
-        side="control",
-        representation="features:core",
         build=build_shuffled_labels,
         **LDA,
         description="Linear discriminant analysis on permuted labels: above chance, the protocol leaks.",

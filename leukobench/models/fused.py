@@ -24,20 +24,6 @@ def build_fused(params, seed):
 def fused(backbone):
     """The recipe of "fused:<backbone>", before its pictures are seen through a view.
 
-    Parameters
-    ----------
-    backbone : str
-        Such as "mobilenet_v2".
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    UsageError
-        Where the backbone is unknown.
-
     Examples
     --------
     >>> fused("mobilenet_v2").representation

@@ -87,16 +87,7 @@ def _file_embedder(backbone, input_size, device, runtime, threads):
 
 
 def normalised(backbone, input_size, pooling="last"):
-    """Put the normalisation in front of a backbone, so that uint8 images go in.
-
-    Parameters
-    ----------
-    backbone : Backbone
-        Card of the network.
-    input_size : int
-        Side of the images, in pixels.
-    pooling : {"last", "multi_stage"}, default "last"
-        See `leukobench.models.embedding.CNNEmbedding`.
+    """Put the normalisation in front of a backbone; parameters are those of `embedder`.
 
     Returns
     -------

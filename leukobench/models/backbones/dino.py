@@ -27,22 +27,7 @@ DINOBLOOM_SEEN = ("munich", "raabin", "cvb", "jiangxi", "lisc", "bccd")
 
 @lru_cache
 def dinov2_card(size):
-    """The card of a DINOv2 vision transformer.
-
-    Parameters
-    ----------
-    size : {"s", "b", "l", "g"}
-        Small, base, large or giant.
-
-    Returns
-    -------
-    Backbone
-
-    Raises
-    ------
-    UsageError
-        For another size.
-    """
+    """The card of a DINOv2 vision transformer: "s", "b", "l" or "g" for small, base, large or giant."""
     architecture, facts = _dino(size, "dinov2")
     full_name = f"{architecture}.lvd142m"
     return Backbone(
@@ -61,24 +46,10 @@ def dinov2_card(size):
 
 
 def dinobloom_card(size):
-    """The card of a DinoBloom vision transformer: DINOv2, trained further on blood and marrow cells.
+    """The card of a DinoBloom vision transformer of a size of `dinov2_card`, trained further on blood and marrow cells.
 
     The weights are read from the folder `LEUKOBENCH_WEIGHTS`, or from the cache folder, where they are downloaded to
     from Zenodo and compared with the checksum that Zenodo states.
-
-    Parameters
-    ----------
-    size : {"s", "b", "l", "g"}
-        Small, base, large or giant.
-
-    Returns
-    -------
-    Backbone
-
-    Raises
-    ------
-    UsageError
-        For another size.
     """
     return _dinobloom_card(size, weights_folder())
 

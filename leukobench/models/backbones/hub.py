@@ -28,22 +28,7 @@ TORCHVISION_STAGES = {
 
 @lru_cache(maxsize=32)
 def timm_card(name):
-    """The card of a network of timm with its pretrained weights.
-
-    Parameters
-    ----------
-    name : str
-        As timm lists it, such as "resnet50" or "resnet50.a1_in1k".
-
-    Returns
-    -------
-    Backbone
-
-    Raises
-    ------
-    UsageError
-        Where timm does not import, or has no such pretrained network.
-    """
+    """The card of a network of timm with its pretrained weights, by the name that timm lists ("resnet50.a1_in1k")."""
     timm = import_deep("timm", GET_TIMM)
     if ":" in name:
         raise UsageError(f"timm:{name} names a file or a hub", "what such weights were trained on is not known here")
@@ -126,22 +111,7 @@ def _measure(network, size, modules=()):
 
 @lru_cache(maxsize=32)
 def torchvision_card(name):
-    """The card of a classifier of torchvision with its default weights, its last linear layer taken off.
-
-    Parameters
-    ----------
-    name : str
-        As torchvision lists it, such as "resnet50".
-
-    Returns
-    -------
-    Backbone
-
-    Raises
-    ------
-    UsageError
-        Where torchvision does not import, or has no such classifier.
-    """
+    """The card of a classifier of torchvision, by the name that it has there, without its last linear layer."""
     models = import_deep("torchvision.models", GET_TORCHVISION)
     known = models.list_models(module=models)
     if name not in known:

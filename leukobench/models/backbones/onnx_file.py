@@ -30,20 +30,6 @@ def onnx_card(name):
     (n, size, size, 3), which the network normalises itself; RGB either way. Its first output is vectors (n, d), or maps
     (n, d, h, w), which are averaged. n may be fixed. What the file cannot say stands in `<file>.toml` beside it
     (`FACTS`).
-
-    Parameters
-    ----------
-    name : str
-        Path of the file.
-
-    Returns
-    -------
-    Backbone
-
-    Raises
-    ------
-    UsageError
-        Where there is no such file, it is no ONNX network of this form, or ONNX Runtime does not import.
     """
     path = Path(name).expanduser()
     if not path.is_file():

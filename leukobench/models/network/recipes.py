@@ -141,10 +141,6 @@ class Build:
 def lenet():
     """The recipe of LeNet, trained from chance.
 
-    Returns
-    -------
-    Recipe
-
     Examples
     --------
     >>> lenet().side
@@ -154,21 +150,7 @@ def lenet():
 
 
 def fine_tuned(backbone):
-    """The recipe of "finetune:<backbone>".
-
-    Parameters
-    ----------
-    backbone : str
-        A name that `leukobench.models.backbones.get_backbone` knows.
-
-    Returns
-    -------
-    Recipe
-
-    Raises
-    ------
-    UsageError
-        Where there is no such backbone, or its weights cannot be trained further.
+    """The recipe of "finetune:<backbone>"; UsageError where there is none, or it cannot be trained further.
 
     Examples
     --------
