@@ -26,7 +26,7 @@ MAY_IMPORT = {
 }
 # The report reads the store and knows no runner; metrics know the label tree, and no data.
 MAY_KNOW = {
-    ("report", "running"): {"archive", "environment", "protocols", "records", "setting", "store"},
+    ("report", "running"): {"archive", "changes", "environment", "protocols", "records", "setting", "store"},
     ("metrics", "datasets"): {"taxonomy"},
 }
 

@@ -6,18 +6,29 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Figures, RankBy, console, draw, named_path
+from leukobench.cli.common import Figures, RankBy, console, draw, named_path, show
 from leukobench.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
 LOG_LINES = 40  # of a failed cell's log, the last ones
 
 
-def report(folder: Folder, rank_by: RankBy = None, figures: Figures = True):
+def report(
+    folder: Folder,
+    rank_by: RankBy = None,
+    figures: Figures = True,
+    compare: Annotated[
+        Path | None, typer.Option(help="Another run folder, or its tables: compare, and no more.")
+    ] = None,
+):
     """Compute the tables, the figures and the page of a run folder again, from its records and predictions alone.
 
     leukobench report results/runs/cross-dataset --rank-by macro_f1
+
+    leukobench report results/runs/cross-dataset --compare results/reference
     """
+    if compare:
+        return compare_with(folder, compare, rank_by)
     from leukobench.page import write_page
     from leukobench.report import print_leaderboard, write_report
 
@@ -28,6 +39,21 @@ def report(folder: Folder, rank_by: RankBy = None, figures: Figures = True):
     if figures:
         draw(written)
     console.say(f"page: {page}")
+
+
+def compare_with(folder, other, rank_by):
+    """Print and write what lies between two runs."""
+    from leukobench.report.compare import compare
+    from leukobench.report.comparison import interval_texts, write_comparison
+    from leukobench.report.reader import ranked_by
+
+    found = compare(folder, other, rank_by=rank_by or ranked_by(folder))
+    path = write_comparison(found)
+    table = found.models[found.models["protocol"] == found.protocol]
+    shown = table[["model", "pairs", "one", "other", "difference"]].round(3).set_index("model")
+    shown["95% interval"] = interval_texts(table)
+    show(shown, f"{found.metric.title}, {found.protocol}: {folder} (one) minus {other} (other)")
+    console.say(*found.changes, "", f"comparison: {path}")
 
 
 def status(folder: Folder):

@@ -34,6 +34,8 @@ class Cells:
         One row per within and pairwise row of it; columns as `docs/protocol.md` lists them.
     targets : dict of str -> Target
         Per dataset, what the classifiers of one protocol answered, by one metric; input of `statistics.bootstrap`.
+    images : Images
+        The test images of every dataset.
     confusions : Confusions
         Who was called what, of every row of the table.
     counts : DifferentialCounts
@@ -45,6 +47,7 @@ class Cells:
     table: pd.DataFrame
     calibration: pd.DataFrame
     targets: dict
+    images: Images
     confusions: Confusions
     counts: DifferentialCounts
     reliability: Reliability
@@ -97,7 +100,7 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
             one.join(other)
         for test, target in more_targets.items():
             targets.setdefault(test, Target(target.labels, target.clusters, by)).join(target)
-    return Cells(*as_table(rows, run, metrics.values()), dict(sorted(targets.items())), *joined[1:])
+    return Cells(*as_table(rows, run, metrics.values()), dict(sorted(targets.items())), *joined)
 
 
 def _score_sources(run, sources, protocol, by, metrics):

@@ -27,6 +27,12 @@ class Images:
         for test, truth in other.truth.items():
             self._add(test, truth, other.first[test])
 
+    def same(self, other, test):
+        """Whether another one has the same images of a dataset, with the same classes and clusters."""
+        if test not in self.truth or test not in other.truth:
+            return False
+        return all(np.array_equal(a, b) for a, b in zip(self.truth[test], other.truth[test], strict=True))
+
     def _add(self, test, truth, file):
         if test in self.truth:
             if not all(np.array_equal(a, b) for a, b in zip(self.truth[test], truth, strict=True)):
