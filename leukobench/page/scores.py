@@ -49,7 +49,7 @@ def score_tables(report):
     order = {
         "protocol": [protocol.name for protocol in report.protocols],
         "train": trains,
-        "test": datasets,
+        "test": list(dict.fromkeys([*datasets, *index.get_level_values("test")])),  # then those that show corruptions
         "model": models,
     }
     keys = {name: [values.index(each) for each in index.get_level_values(name)] for name, values in order.items()}

@@ -67,7 +67,8 @@ class Layout:
         groups = table["group"].to_pandas().fillna("").to_numpy().astype(str)
         held_out = ()
         if set(map(dataset_of, record["targets"])) <= set(record.get("sources", ())):  # whole groups were held out
-            held_out = tuple(_of_one_group(columns["true"], columns["test"], groups))
+            datasets = np.array([dataset_of(test) for test in columns["test"]])
+            held_out = tuple(_of_one_group(columns["true"], datasets, groups))
         for test in record["targets"]:
             rows = np.flatnonzero(columns["test"] == test)
             hashes, true = columns["sha256"][rows], columns["true"][rows]
@@ -78,11 +79,11 @@ class Layout:
             self.parts[test] = Part(rows, columns["true"][rows], clusters, head, held_out)
 
 
-def _of_one_group(true, test, groups):
+def _of_one_group(true, datasets, groups):
     """Classes of several images of one known group: where that is held out, none is left to learn from."""
     for name in np.unique(true):
         own = true == name
-        if own.sum() > 1 and (groups[own] != "").all() and len(set(zip(test[own], groups[own], strict=True))) == 1:
+        if own.sum() > 1 and (groups[own] != "").all() and len(set(zip(datasets[own], groups[own], strict=True))) == 1:
             yield str(name)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from leukobench.page.scores import score_tables
 from leukobench.report import write_report
 from leukobench.report.curves import ALL, as_pivot, curves
 from leukobench.report.reader import read_run
@@ -163,6 +164,9 @@ def test_files_hold_them_and_the_page_the_aggregates(write):
     assert cells["groups_unknown"].all()
     assert set(pd.read_csv(folder / "matrix_lda.csv").columns) >= {"cvb", "munich"}
     assert not any(SHOWN in column for column in pd.read_csv(folder / "matrix_lda.csv"))
+    keys = score_tables(report)["keys"]  # of the page with switches: datasets first, then what they are shown under
+    assert len({*zip(*keys.values(), strict=True)}) == len(cells)
+    assert {test for protocol, test in zip(keys["protocol"], keys["test"], strict=True) if protocol == 0} == {0, 1}
 
 
 def test_a_page_says_where_labels_of_the_target_were_seen(write):

@@ -9,6 +9,7 @@ from leukobench.errors import UsageError
 from leukobench.features import extract_features, feature_names
 from leukobench.imaging.io import read_image
 from leukobench.imaging.stain import Augmentation
+from leukobench.preparation.corruptions import corrupt
 from leukobench.preparation.crops import crop_rows
 from leukobench.running.computing import compute_missing
 from leukobench.running.representations import get_representation, image_ids, load_rows, representation_key
@@ -44,6 +45,20 @@ def test_rows_are_those_of_the_public_functions_and_computed_once(root, samples,
     assert load_rows("features:core", samples, cache).shape == (10, len(feature_names("core")))
     again = compute_missing(NAMES, samples, root, cache=cache)
     assert all(fact == {"images": 0, "ms_per_image": None} for fact in again.values())
+
+
+def test_corrupted_copies_have_rows_of_their_own_and_leave_those_of_the_image(root, samples, tmp_path):
+    cache = TableCache(tmp_path)
+    twice = pd.concat([samples.iloc[:2].assign(condition=each) for each in ("stain-5", "jpeg-1")], ignore_index=True)
+    compute_missing(["features:core"], samples.iloc[:2], root, cache=cache)
+    compute_missing(["features:core"], twice, root, cache=cache)
+    images = [
+        corrupt(read_image(root / path), each) for path, each in zip(twice["path"], twice["condition"], strict=True)
+    ]
+    scales = twice["um_per_px"].to_numpy(float)
+    expected = extract_features(images, segment(images, um_per_px=scales), um_per_px=scales).to_numpy()
+    np.testing.assert_array_equal(load_rows("features:core", twice, cache), expected)
+    assert not np.array_equal(load_rows("features:core", samples.iloc[:2], cache), expected[:2], equal_nan=True)
 
 
 def test_workers_give_the_same_rows(root, samples, tmp_path, monkeypatch):
