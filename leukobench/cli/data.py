@@ -9,6 +9,7 @@ from leukobench.cli.common import AddFolder, Data, console, data_with, named_pat
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
+MB = 10**6
 app = typer.Typer(help="Datasets: what there is, what was found.", no_args_is_help=True)
 
 
@@ -16,6 +17,7 @@ app = typer.Typer(help="Datasets: what there is, what was found.", no_args_is_he
 def data_ls(data: Data = None):
     """Show the dataset cards, what is present and what is missing."""
     from leukobench.datasets import DATASETS, build_index, coverage, find_data_root, present_datasets
+    from leukobench.datasets.fetch import how_to_get
     from leukobench.datasets.registry import load_others
 
     load_others()
@@ -43,7 +45,9 @@ def data_ls(data: Data = None):
         if name not in DATASETS:
             table.add_row(name, found[name], "", "", "", "", "own folder")
     console.print(table)
-    console.say(*wrong)
+    where = f" --data {data}" if data else ""
+    missing = [f"{name}: {how}{where}" for name in DATASETS if name not in found and (how := how_to_get(name))]
+    console.say(*wrong, *(["missing:", *missing] if missing else []))
 
 
 @app.command("index")
@@ -123,6 +127,64 @@ def data_audit(
     console.say(*[f"written to {path}" for path in (csv, html) if path])
     if strict and any(each.severity in ("error", "warning") for each in findings):
         raise typer.Exit(1)
+
+
+@app.command("fetch")
+def data_fetch(
+    names: Annotated[list[str], typer.Argument(help="Datasets, as `data ls` names them.")],
+    data: Data = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Load files of more than 1 GB without asking.")] = False,
+):
+    """Load public datasets into the data root; what cannot be loaded is named, with what to do by hand.
+
+    The same command goes on where a download broke off. leukobench-lock.json in the data root keeps the checksum of
+    every file: what has changed since is refused.
+
+        leukobench data fetch cvb jiangxi --data /data/blood
+    """
+    from leukobench.datasets import get_dataset
+    from leukobench.datasets.fetch import fetch, root_to_fill
+
+    for name in names:
+        get_dataset(name)
+    root, by_hand = root_to_fill(data), []
+    for name in names:
+        with ProgressReport(console) as progress:
+
+            def count(done, total, progress=progress):
+                progress.count(done // MB, -(-(total or done) // MB))
+
+            by_hand += fetch(
+                name,
+                root,
+                agree=lambda size: yes or agreed(size),
+                stage=lambda file, progress=progress: progress.stage(f"{file}, MB", None),
+                progress=count,
+            )
+    console.say(f"data root: {root}", *by_hand)
+    if by_hand:
+        raise typer.Exit(1)
+
+
+def agreed(size):
+    """Ask whether so many bytes are to be loaded; where nobody can answer they are not."""
+    return console.is_terminal and typer.confirm(f"load {size / 10**9:.1f} GB?")
+
+
+@app.command("add")
+def data_add(
+    name: Annotated[str, typer.Argument(help="The dataset.")],
+    file: Annotated[Path, typer.Argument(help="A file of its release, or a folder unpacked from it.")],
+    data: Data = None,
+):
+    """Take a file of a dataset that you have loaded by hand into the data root: checked, unpacked and remembered.
+
+    leukobench data add raabin ~/Downloads/Train.rar
+    """
+    from leukobench.datasets.fetch import add, root_to_fill
+
+    root = root_to_fill(data)
+    console.say(f"{add(name, file, root):,} files of {name} are new in {root}")
 
 
 @app.command("init-folder")

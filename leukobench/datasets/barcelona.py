@@ -1,10 +1,12 @@
 """Barcelona: normal peripheral blood cells, the file name's prefix being the finer label."""
 
-from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.card import DatasetCard, Download, Record
 from leukobench.datasets.walk import image_files, subfolders
 from leukobench.inputs import read_table
 
 LAYOUT = "PBC_dataset_normal_DIB"
+FILES = "https://data.mendeley.com/public-files/datasets/snkd93bnjr/files"
+WBCATT = "https://raw.githubusercontent.com/apple2373/wbcatt/3121eea24a0977184bbedcb61b90f7a528f7b4e9/submission"
 FOLDERS = {  # prefix of the file name to the class folder it belongs in
     "BA": "basophil",
     "EO": "eosinophil",
@@ -59,6 +61,18 @@ card = DatasetCard(
     doi="10.17632/snkd93bnjr.1",
     licence="CC BY 4.0",
     citation="Acevedo et al. 2020, Data in Brief 30:105474, doi 10.1016/j.dib.2020.105474",
+    downloads=(
+        Download(
+            "PBC_dataset_normal_DIB.zip",
+            (f"{FILES}/2fc38728-2ae7-4a62-a857-032af82334c3/file_downloaded",),
+            parts=(LAYOUT,),
+            by_hand="load PBC_dataset_normal_DIB.zip from https://data.mendeley.com/datasets/snkd93bnjr/1",
+        ),
+        *(
+            Download(f"pbc_attr_v1_{name}.csv", (f"{WBCATT}/pbc_attr_v1_{name}.csv",), into="WBCAtt")
+            for name in ("train", "val", "test")
+        ),
+    ),
     um_per_px=0.100,
     stain="May-Grünwald-Giemsa",
     camera="CellaVision DM96",
@@ -73,12 +87,6 @@ card = DatasetCard(
         "`split` is the train/val/test list of WBCAtt (10,298 of the images) where its CSV files are present",
         "BloodMNIST (Zenodo 10519652) is this dataset at 28 to 224 px",
     ),
-    checksums={
-        "bloodmnist.npz": "md5:7053d0359d879ad8a5505303e11de1dc",
-        "bloodmnist_64.npz": "md5:2b94928a2ae4916078ca51e05b6b800b",
-        "bloodmnist_128.npz": "md5:adace1e0ed228fccda1f39692059dd4c",
-        "bloodmnist_224.npz": "md5:b718ff6835fcbdb22ba9eacccd7b2601",
-    },
 )
 
 

@@ -8,6 +8,33 @@ from leukobench.errors import UsageError
 from leukobench.imaging.scale import check_um_per_px
 
 
+class Download(NamedTuple):
+    """One file of a release, and where it is to be had.
+
+    Parameters
+    ----------
+    name : str
+        Its file name.
+    urls : tuple of str
+        Its address and mirrors, in the order in which they are tried; without any a person has to get it.
+    checksum : str
+        What it must be, as "sha256:..." or "md5:..."; empty where nobody says so publicly.
+    into : str
+        Where it goes, below the dataset's folder.
+    parts : tuple of str
+        Files or folders of the archive, on whatever depth in it, that are taken; without any it is no archive.
+    by_hand : str
+        What a person has to do, where that is needed.
+    """
+
+    name: str
+    urls: tuple[str, ...] = ()
+    checksum: str = ""
+    into: str = ""
+    parts: tuple[str, ...] = ()
+    by_hand: str = ""
+
+
 @dataclass(frozen=True)
 class DatasetCard:
     """The facts of one source of images.
@@ -28,8 +55,8 @@ class DatasetCard:
         The same for each split that the release itself makes.
     url, doi, licence, citation : str
         Where it comes from, on what terms, and what to cite.
-    downloads : tuple of str
-        Addresses of the files to download, where they are known.
+    downloads : tuple of Download
+        The files of the release.
     um_per_px : float or None
         Micrometres per pixel; None where unknown.
     stain, camera, magnification : str
@@ -64,7 +91,7 @@ class DatasetCard:
     doi: str = ""
     licence: str = "unknown"
     citation: str = ""
-    downloads: tuple[str, ...] = ()
+    downloads: tuple[Download, ...] = ()
     um_per_px: float | None = None
     stain: str = "unknown"
     camera: str = "unknown"

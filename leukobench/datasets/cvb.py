@@ -15,6 +15,7 @@ card = DatasetCard(
     citation=zxaoyou.CITATION,
     camera="CellaVision analysers (from the company's blog)",
     masks=True,
+    downloads=zxaoyou.downloads(2),
     notes=("300x300", "three basophils only", "also as Mendeley Data w7cvnmn4c5"),
 )
 

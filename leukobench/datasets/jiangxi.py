@@ -15,6 +15,7 @@ card = DatasetCard(
     stain="a rapid-staining haematology reagent of the maker",
     camera="Motic Moticam Pro 252A on an N800-D microscope",
     masks=True,
+    downloads=zxaoyou.downloads(1),
     notes=(
         "88 to 120 px, ragged sizes",
         "112.bmp and 139.bmp are the same bytes, with the same label but two different masks",

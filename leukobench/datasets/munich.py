@@ -1,6 +1,6 @@
 """Munich: leukocytes of patients with acute myeloid leukaemia and of controls."""
 
-from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.card import DatasetCard, Download, Record
 from leukobench.datasets.walk import image_files, subfolders
 from leukobench.errors import UsageError
 from leukobench.inputs import read_text, spell
@@ -60,7 +60,21 @@ card = DatasetCard(
         "and 80.3 % (kappa .75), the second annotator with itself with kappa .77; that is the human ceiling",
         "very rare classes: KSC, MMZ, PMB, LYA and MOB have fewer than 30 images each in the full release",
     ),
-    checksums={"annotations.dat": "sha256:38202b12eb392ac291812cb1d9aaf650a741db8c5272d2ad7eb5940ce5b46bff"},
+    downloads=(
+        Download(
+            "AML-Cytomorphology_LMU.zip",
+            into=LAYOUT,
+            parts=("AML-Cytomorphology",),
+            by_hand="load the images (11 GB) from https://doi.org/10.7937/tcia.2019.36f5o9ld with IBM Aspera Connect, "
+            "which TCIA asks for; an archive of them or their folder is taken",
+        ),
+        Download(
+            "annotations.dat",
+            checksum="sha256:38202b12eb392ac291812cb1d9aaf650a741db8c5272d2ad7eb5940ce5b46bff",
+            into=LAYOUT,
+            by_hand="load annotations.dat from https://doi.org/10.7937/tcia.2019.36f5o9ld",
+        ),
+    ),
 )
 
 

@@ -1,6 +1,6 @@
 """Raabin-WBC: the double-labelled crops, with the slide in the file name."""
 
-from leukobench.datasets.card import DatasetCard, Record
+from leukobench.datasets.card import DatasetCard, Download, Record
 from leukobench.datasets.walk import image_files, subfolders
 
 ARCHIVES = "http://dl.raabindata.com/WBC/Cropped_double_labeled"
@@ -23,7 +23,12 @@ card = DatasetCard(
     licence="free for research and commercial use; cite",
     citation="Kouzehkanan et al. 2022, Scientific Reports 12:1123, doi 10.1038/s41598-021-04426-x",
     downloads=tuple(
-        f"http://dl.raabindata.com/WBC/Cropped_double_labeled/{name}"
+        Download(
+            name,
+            (f"{ARCHIVES}/{name}",),
+            parts=(name.partition(".")[0],),
+            by_hand="" if name.endswith("zip") else f"unpack {name} and give the folder",
+        )
         for name in ("Train.rar", "TestA.rar", "TestB.zip")
     ),
     um_per_px=0.058,

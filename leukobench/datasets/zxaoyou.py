@@ -1,6 +1,6 @@
 """The layout of the repository zxaoyou/segmentation_WBC, which CVB and Jiangxi share."""
 
-from leukobench.datasets.card import Record
+from leukobench.datasets.card import Download, Record
 from leukobench.datasets.walk import image_files
 from leukobench.errors import UsageError
 from leukobench.inputs import read_table, spell
@@ -8,7 +8,14 @@ from leukobench.inputs import read_table, spell
 URL = "https://github.com/zxaoyou/segmentation_WBC"
 LICENCE = "GPL-3.0 repository; cite"
 CITATION = "Zheng et al. 2018, Micron 107:55-71, doi 10.1016/j.micron.2018.01.010"
+ARCHIVE = f"{URL}/archive/refs/heads/master.zip"
 LABELS = {"1": "NE", "2": "LY", "3": "MO", "4": "EO", "5": "BA"}  # class ids of the label file
+
+
+def downloads(number):
+    """What is to be loaded of a dataset of the repository, 1 or 2: its part of one archive."""
+    parts = (f"Dataset {number}", f"Class Labels of Dataset {number}.csv")
+    return (Download("segmentation_WBC-master.zip", (ARCHIVE,), parts=parts),)
 
 
 def read(root, folder, number):
