@@ -23,6 +23,8 @@ GROUP = "leukobench.metrics"
 def calibration_error(confidence, hit):
     """Expected calibration error: 15 equal-width bins, each without its lower and with its upper end.
 
+    Shares of votes lie on the ends of bins, and their rounding must not decide: what is within 1e-9 of an end is on it.
+
     Parameters
     ----------
     confidence : ndarray of float, shape (n,)
@@ -48,8 +50,8 @@ def calibration_error(confidence, hit):
 
 
 def calibration_bins(confidence):
-    """Bin of each probability: k from (k - 1) / 15 to k / 15, without its lower and with its upper end."""
-    return np.minimum(np.ceil(confidence * CALIBRATION_BINS), CALIBRATION_BINS).astype(int)  # 0: nothing but zeros
+    """Bin of each probability: k from (k - 1) / 15 to k / 15, without its lower and with its upper end; 0 holds nothing but zeros."""
+    return np.minimum(np.ceil((confidence * CALIBRATION_BINS).round(8)), CALIBRATION_BINS).astype(int)
 
 
 def _gaps(answers):

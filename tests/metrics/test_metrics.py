@@ -1,6 +1,7 @@
 """Scores against scikit-learn, and the degenerate cases against their definitions."""
 
 import warnings
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -112,6 +113,21 @@ def test_confidence_on_the_edge_of_a_bin_belongs_below_it():
     probabilities = [[0.6, 0.4], [0.58, 0.42]]
     found = score(["LY", "MO"], probabilities, ["LY", "MO"], min_test_images=1)
     assert found["ece"] == pytest.approx(abs(0.6 + 0.58 - 1) / 2)
+
+
+@pytest.mark.parametrize("voters", [5, 10, 30, 100])
+def test_calibration_error_of_votes_is_its_definition_in_whole_numbers(voters):
+    # Shares of votes often end a bin, and floats come to lie on either side of it: 3 of 5 are 9 of 15.
+    rng = np.random.default_rng(voters)
+    for _ in range(20):
+        votes, true = rng.multinomial(voters, [0.5, 0.3, 0.15, 0.05], size=16), rng.integers(0, 2, 16)
+        sums = {}
+        for row, label in zip(votes.tolist(), true, strict=True):
+            number = -(-15 * max(row) // voters)
+            sums[number] = sums.get(number, 0) + Fraction(max(row), voters) - int(row.index(max(row)) == label)
+        expected = float(sum(map(abs, sums.values())) / len(true))
+        found = score(np.array(HEAD)[true], votes * (1 / voters), HEAD, min_test_images=1)
+        assert found["ece"] == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(
