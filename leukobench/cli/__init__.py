@@ -23,7 +23,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.plan, store.report, store.status, store.verify, store.merge, store.compact):
+for command in (run.run, run.plan, store.report, store.status, store.verify, store.publish, store.merge, store.compact):
     app.command()(command)
 app.command()(diagnose)
 app.command()(predict)

@@ -1,4 +1,4 @@
-"""Report, status, verify, merge, compact: what can be done with a run folder."""
+"""Report, status, verify, publish, merge, compact: what can be done with a run folder."""
 
 from collections import Counter
 from pathlib import Path
@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Figures, RankBy, console, draw, named_path, show
+from leukobench.cli.common import Data, Device, Figures, ModelFiles, RankBy, console, draw, named_path, show
 from leukobench.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -89,17 +89,30 @@ def status(folder: Folder):
             console.say(*lines[-LOG_LINES:])
 
 
-def verify(folder: Folder):
+def verify(
+    folder: Folder,
+    digest: Annotated[str | None, typer.Option(help="SHA-256 of the manifest, as it was published.")] = None,
+    refit: Annotated[int, typer.Option(help="Fit so many run cells again from the data.")] = 0,
+    seed: Annotated[int, typer.Option(help="Which cells: another seed draws others.")] = 0,
+    data: Data = None,
+    device: Device = "auto",
+    model_file: ModelFiles = None,
+):
     """Compute every table again from the predictions, and say whether anything was changed by hand.
 
-    leukobench verify results/runs/cross-dataset
+    A folder that was rewritten as a whole agrees with itself: compare it with the digest that was published, or fit
+    some of its run cells again.
+
+        leukobench verify results/runs/cross-dataset --digest 3f2a...
+
+        leukobench verify results/runs/cross-dataset --refit 3 --data ../shared/data
     """
     from leukobench.report.verify import verify as check
 
-    verdict = check(folder)
+    verdict = check(folder, digest)
+    if refit:
+        verdict.wrong += _refit(folder, refit, seed, data, device, model_file)
     console.say(*verdict.wrong)
-    if verdict.unsealed:
-        console.say(f"written without seals by an early version, so not vouched for: {len(verdict.unsealed)} files")
     if verdict.missing:
         console.say(f"{verdict.missing} planned run cells have no record yet")
     if verdict.wrong:
@@ -108,6 +121,43 @@ def verify(folder: Folder):
             console.say(f"{verdict.version} wrote it: another version may compute other tables from the same records")
         raise typer.Exit(1)
     console.say(f"{verdict.records} records and {verdict.tables} tables are what the run wrote")
+    against = "as published" if digest else "compare it with the one that was published: --digest"
+    console.say(f"SHA-256 of manifest.json {verdict.digest} ({against})")
+
+
+def _refit(folder, number, seed, data, device, model_files):
+    """What is wrong with some run cells that are fitted again; those that are right are said."""
+    from leukobench.datasets import find_data_root
+    from leukobench.datasets.phantom import ensure_phantom
+    from leukobench.models import register_file
+    from leukobench.running.refit import refit as fit_again
+    from leukobench.running.store import RunFolder
+
+    for text in model_files or ():
+        register_file(text)
+    drawn = data is None and RunFolder(folder).read_plan()["synthetic"]
+    fitted = fit_again(
+        folder, ensure_phantom() if drawn else find_data_root(data), number=number, seed=seed, device=device
+    )
+    console.say(*(each.line for each in fitted if not each.wrong))
+    return [each.line for each in fitted if each.wrong]
+
+
+def publish(
+    folder: Folder,
+    out: Annotated[Path, typer.Option(help="Folder of the copy.")],
+    rank_by: RankBy = "balanced_accuracy",
+):
+    """Write a copy of a run folder that is small enough to be published, with its tables.
+
+    leukobench publish results/runs/cross-dataset --out results/reference
+    """
+    from leukobench.report import print_leaderboard, write_report
+    from leukobench.running.publish import publish as copy
+
+    number = copy(folder, out)
+    print_leaderboard(console, write_report(out, rank_by=rank_by))
+    console.say(f"{number} records and their rounded predictions in {out}")
 
 
 def merge(

@@ -38,6 +38,7 @@ _PEOPLE = (
     "that both call a class of this level; deployed: unsure, or any other class, is a wrong answer. It bounds what a "
     "model's score on these labels can mean. `ceiling.csv` has intervals and recalls."
 )
+_SEALED = "SHA-256 of `manifest.json`, which seals every file of the run: `{}`"
 _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
     "others' and not comparable with them."
@@ -68,6 +69,7 @@ def as_markdown(report):
     parts = [title, markdown(report.protocol_line), markdown_table(board)]
     parts += [_FEWER * bool(fewer.any()), report.conclusion]
     parts.append("\n".join(f"- {markdown(line)}" for line in report.notes))
+    parts.append(_SEALED.format(report.digest))
     if report.ranks:
         ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
         table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})

@@ -2,7 +2,7 @@
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +13,7 @@ from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT, metrics_of
 from leukobench.metrics.drawing import REPLICATES
 from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
-from leukobench.report import citation
+from leukobench.report import citation, manifest
 from leukobench.report.calibration import calibration_means
 from leukobench.report.ceiling import human_ceiling
 from leukobench.report.cells import score_cells
@@ -74,6 +74,8 @@ class Report:
         See `reliability.Reliability.table`.
     by_target : DataFrame
         See `sides.compare_by_target`.
+    digest : str, default zeros
+        SHA-256 of `manifest.json`, which seals every file of the folder; known once the tables are written.
     """
 
     run: Run
@@ -96,6 +98,7 @@ class Report:
     curves: dict
     reliability: pd.DataFrame
     by_target: pd.DataFrame
+    digest: str = manifest.NO_DIGEST
 
     @property
     def synthetic(self):
@@ -180,7 +183,8 @@ def write_report(folder, *, rank_by=None, **options):
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `reliability.csv`,
     `sides.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.tex`, `leaderboard.json`, one `matrix_<model>.csv`
     per model, `ceiling.csv` where people labelled a dataset more than once, `curve_<protocol>.csv` where others
-    of the run are steps away from it, and what to cite, `CITATION.bib` and `CITATION.md`.
+    of the run are steps away from it, what to cite, `CITATION.bib` and `CITATION.md`, and `manifest.json`, which seals
+    them and all that they were computed from.
 
     Parameters
     ----------
@@ -197,9 +201,13 @@ def write_report(folder, *, rank_by=None, **options):
     """
     check_writable(Path(folder) / "leaderboard.md")
     report = build_report(folder, rank_by=rank_by or ranked_by(folder), **options)
-    for name, text in render(report).items():
-        atomic_write(report.run.folder / name, text)
-    return report
+    tables = render(report)
+    sealing = manifest.write_manifest(report.run, tables)
+    digest = manifest.digest_of(sealing)
+    for name, text in tables.items():
+        atomic_write(report.run.folder / name, text.replace(manifest.NO_DIGEST, digest))
+    atomic_write(report.run.folder / manifest.NAME, sealing)
+    return replace(report, digest=digest)
 
 
 def render(report):
@@ -282,6 +290,7 @@ def as_json(report):
         {
             "synthetic": report.synthetic,
             "protocol_line": report.protocol_line,
+            "manifest_sha256": report.digest,
             "suite": report.run.suite,
             "ranked_by": report.headline.column,
             "metric": report.metric.name,

@@ -30,6 +30,7 @@ def print_leaderboard(console, report):
         console.print(Text(visible(f"- {line}")))
     console.print()
     console.print(Text(report.conclusion))
+    console.print(Text(f"manifest.json seals this run; its SHA-256: {report.digest}", "dim"))
 
 
 def leaderboard_table(report, width=100):

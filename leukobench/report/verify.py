@@ -1,9 +1,12 @@
 """Whether a run folder still is what the run wrote: records, predictions, and every table computed again."""
 
+import re
 from dataclasses import dataclass, field
 
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
+from leukobench.readback import DamagedFile
+from leukobench.report import manifest
 from leukobench.report.reader import PLANNED, Run, ranked_by, read_record
 from leukobench.report.tables import render, report_of
 from leukobench.running.environment import describe_environment
@@ -21,8 +24,8 @@ class Verdict:
         How many were looked at.
     missing : int
         Planned run cells without a record: not wrong, only not run yet.
-    unsealed : list of str
-        Files of a version that wrote no seals: their content cannot be vouched for.
+    digest : str
+        SHA-256 of `manifest.json`; empty where there is none.
     wrong : list of str
         What is not as the run wrote it, by file.
     version : str
@@ -32,21 +35,25 @@ class Verdict:
     records: int = 0
     tables: int = 0
     missing: int = 0
-    unsealed: list = field(default_factory=list)
+    digest: str = ""
     wrong: list = field(default_factory=list)
     version: str = ""
 
 
-def verify(folder):
-    """Check a run folder against itself.
+def verify(folder, digest=None):
+    """Check a run folder against itself, and against a digest that was published.
 
     The plan, the environment and every record carry a hash of their content, every record a checksum of its predictions
-    and the fingerprint of its inputs; the tables are computed again from the predictions and compared byte by byte.
+    and the fingerprint of its inputs; `manifest.json` holds the digest of every file; the tables are computed again
+    from the predictions and compared byte by byte. Whoever rewrites all of that leaves a folder that agrees with
+    itself: only a digest that was published before, or a fit of the cells from the data (`running.refit`), tells.
 
     Parameters
     ----------
     folder : path-like
         The run folder.
+    digest : str, optional
+        SHA-256 of the manifest, as the tables name it, in hexadecimal; its first 12 digits or more.
 
     Returns
     -------
@@ -55,10 +62,12 @@ def verify(folder):
     Raises
     ------
     UsageError
-        The folder is no run folder, or its plan cannot be read.
+        The folder is no run folder, its plan cannot be read, or the digest is none.
     """
+    if digest is not None and not re.fullmatch("[0-9a-f]{12,64}", digest.lower()):
+        raise UsageError(f"'{digest}' is no SHA-256", "take the one that stands in leaderboard.md, 12 digits or more")
     store, verdict = RunFolder(folder), Verdict()
-    run = Run(store, store.read_plan(), [])
+    run, found = Run(store, store.read_plan(), []), manifest.loose_digests(store)
     _check_seal("plan.json", run.plan, verdict)
     try:
         environment = store.read_json("environment.json")
@@ -70,11 +79,14 @@ def verify(folder):
         verdict.version = wrote if wrote != here else ""
     for cell in run.plan["cells"]:
         _check_fingerprint("plan.json", cell, verdict)
-        _check_record(run, cell, verdict)
+        found |= _check_record(run, cell, verdict)
+    sealed = _read_manifest(store, digest, verdict)
     if len(run.records) == len(run.plan["cells"]):
-        _check_tables(run, verdict)
+        found |= _check_tables(run, verdict)
     else:
         verdict.wrong.append("the tables: not computed again, since records or predictions cannot be read")
+    if sealed is not None:
+        _compare(sealed, found, verdict)
     return verdict
 
 
@@ -84,11 +96,36 @@ def _version(environment):
     return f"leukobench {name}{f' of commit {commit[:10]}' if commit else ''}" if name else ""
 
 
+def _read_manifest(store, digest, verdict):
+    """The digests that the manifest holds, or None where there is none to compare with."""
+    try:
+        content = store.read_json(manifest.NAME)
+    except DamagedFile as error:
+        verdict.wrong.append(error.message)
+        return None
+    if content is None:
+        why = "taken away, or of an early version; nothing seals this folder as a whole"
+        verdict.wrong.append(f"{manifest.NAME}: there is no such file ({why})")
+        return None
+    verdict.digest = manifest.digest_of((store.path / manifest.NAME).read_bytes())
+    if digest is not None and not verdict.digest.startswith(digest.lower()):
+        verdict.wrong.append(f"{manifest.NAME}: this is another run than the one of {digest}: it is {verdict.digest}")
+    return content.get("files", {})
+
+
+def _compare(sealed, found, verdict):
+    for name in sorted({*sealed, *found}):
+        if sealed.get(name) != found.get(name):
+            what = "not what is sealed" if name in sealed and name in found else "not sealed"
+            what = what if name in found else "sealed, and cannot be read"
+            verdict.wrong.append(f"{name}: {what} in {manifest.NAME}: changed by hand, or the run went on after it")
+
+
 def _check_seal(name, content, verdict):
     if content is None:
         verdict.wrong.append(f"{name}: there is no such file")
     elif SEAL not in content:
-        verdict.unsealed.append(name)
+        verdict.wrong.append(f"{name}: it has no seal: taken off, or written by an early version")
     elif not seal_holds(content):
         verdict.wrong.append(f"{name}: its content was changed after the run wrote it")
 
@@ -100,7 +137,8 @@ def _check_fingerprint(name, cell, verdict):
 
 
 def _check_record(run, cell, verdict):
-    name = f"cells/{cell['fingerprint']}.json"
+    """Look at a planned cell's record and predictions, and give their digests."""
+    name, found = manifest.record_name(cell), {}
     try:
         record = read_record(run.store, cell, run.suite["datasets"])
         if record["status"] == "missing":
@@ -108,36 +146,42 @@ def _check_record(run, cell, verdict):
         else:
             verdict.records += 1
             written = run.store.written_record(cell["fingerprint"])  # without what `read_record` adds
+            found[name] = manifest.record_digest(written)
             _check_seal(name, written, verdict)
             _check_fingerprint(name, written, verdict)
         if record["status"] == "ok":
             run.predictions(record)
-            _check_predictions(run, record, verdict)
+            found[manifest.predictions_name(record)] = _check_predictions(run, record, verdict)
     except UsageError as error:
         verdict.wrong.append(error.message)
     else:
         run.records.append(record)
+    return found
 
 
 def _check_predictions(run, record, verdict):
-    name = f"predictions/{record['fingerprint']}.parquet"
+    name, found = manifest.predictions_name(record), checksum(run.prediction_table(record))
     if "predictions_checksum" not in record:
-        verdict.unsealed.append(name)
-    elif checksum(run.prediction_table(record)) != record["predictions_checksum"]:
+        verdict.wrong.append(f"{name}: its record has no checksum of it")
+    elif found != record["predictions_checksum"] and not run.store.rounded(record["fingerprint"]):
         verdict.wrong.append(f"{name}: not the predictions that its record is about")
+    return found
 
 
 def _check_tables(run, verdict):
+    """Compute the tables again, and give the digests of those that are there."""
+    digests = {}
     try:
         metric = ranked_by(run.folder)
     except UsageError as error:
         verdict.wrong.append(f"{error.message}; {error.hint}")
-        return
+        return digests
     try:
         files = render(report_of(run, rank_by=metric))
     except UsageError as error:
         verdict.wrong.append(f"the tables: not computed again ({error})")
-        return
+        return digests
+    digest = verdict.digest or manifest.NO_DIGEST
     for name, text in files.items():
         verdict.tables += 1
         try:
@@ -145,11 +189,14 @@ def _check_tables(run, verdict):
         except (OSError, UnicodeDecodeError) as error:
             verdict.wrong.append(f"{name}: cannot be read ({error})")
             continue
-        if found != text:
-            pairs = enumerate(zip([*found.splitlines(), ""], [*text.splitlines(), ""], strict=False), start=1)
+        digests[name] = manifest.table_digest(found, digest)
+        expected = text.replace(manifest.NO_DIGEST, digest)
+        if found != expected:
+            pairs = enumerate(zip([*found.splitlines(), ""], [*expected.splitlines(), ""], strict=False), start=1)
             line = next((number for number, (a, b) in pairs if a != b), 1)
             other = f"another version (the run is of {verdict.version})" if verdict.version else "another version"
             verdict.wrong.append(
                 f"{name}: line {line} is not what the predictions give: changed by hand, made by {other}, or records "
                 "came after it"
             )
+    return digests

@@ -1,17 +1,14 @@
 """Puts the records of a run folder into two parquet files: thousands of small ones are slow to copy and to keep."""
 
-import json
 import shutil
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write, content_hash, locked
-from leukobench.running.archive import RECORDS, open_archive, predictions_schema, widened
+from leukobench.running.archive import PACKED, open_archive, predictions_schema, widened, write_archive
 from leukobench.running.store import RunFolder
 
-PACKED = {"compression": "zstd", "write_page_checksum": True}
 LOOSE = ("cells", "predictions", "locks", "rows")  # what is left out once the records are in
 
 
@@ -43,19 +40,14 @@ def compact(folder):
             raise UsageError(f"a process runs in {folder}", "compact it when the run is over")
         known = {path.stem for path in store.path.glob("cells/*.json")}
         if archive := open_archive(store.path):
+            if archive.rounded:
+                raise UsageError(f"{folder} is a rounded copy, as small as it gets", "compact the run folder itself")
             known |= set(archive.rows)
         records = {name: store.written_record(name) for name in sorted(known)}
         fine = [name for name, record in records.items() if record["status"] == "ok"]
         target = f"predictions-{content_hash([records[name].get('seal') for name in fine])}.parquet"
         columns = _write_predictions(store, target, {name: records[name]["head_classes"] for name in fine})
-        rows = {
-            "fingerprint": list(records),
-            "record": [json.dumps(record, ensure_ascii=False) for record in records.values()],
-            "columns": [columns.get(name, []) for name in records],
-            "row_group": [fine.index(name) if name in columns else -1 for name in records],
-        }
-        table = pa.table(rows).replace_schema_metadata({"predictions": target})
-        atomic_write(store.path / RECORDS, lambda path: pq.write_table(table, path, **PACKED))
+        write_archive(store.path, records, columns, {"predictions": target})
         for path in store.path.glob("predictions-*.parquet"):
             if path.name != target:
                 path.unlink()

@@ -43,6 +43,8 @@ def merge(folders, out):
     plan = _joined(plans)
     records, conflicts = {}, _conflicting_plans(plans)
     for cell in plan["cells"]:
+        if rounded := [store.path for store in plans if store.rounded(cell["fingerprint"])]:
+            raise UsageError(f"{rounded[0]} is a rounded copy", "join the run folder that it was made of")
         found = [(store, record) for store in plans if (record := store.read_record(cell["fingerprint"]))]
         fine = [(store, record) for store, record in found if record["status"] == "ok"]
         conflicts += _changed_by_hand(found) + _conflicting_records(cell, fine)

@@ -92,6 +92,7 @@ AGAIN = "run again into the same --out"
 FILES = {  # name: schema, what it is, what to do where it is damaged
     "plan.json": (TypeAdapter(Plan), "plan", "run again into a new --out"),
     "environment.json": (TypeAdapter(Plain), "environment", AGAIN),
+    "manifest.json": (TypeAdapter(dict[str, dict[str, str]]), "manifest", "`leukobench report` writes it again"),
     "representations.json": (TypeAdapter(dict[str, Plain | str]), "table of times", AGAIN),
 }
 SAMPLES = {"dataset": "str", "sha256": "str", "class": "str", "group": "str", "um_per_px": "float"}

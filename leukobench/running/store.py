@@ -176,6 +176,11 @@ class RunFolder:
                 return archive.predictions(fingerprint)
             raise DamagedFile(f"{path} is not a readable {what} (there is no such file)", hint) from error
 
+    def rounded(self, fingerprint):
+        """Whether the predictions of a run cell are those of `publish`, rounded, so that they are not the record's."""
+        archive = open_archive(self.path)
+        return bool(archive and archive.rounded and not self.predictions_path(fingerprint).exists())
+
     def _check_predictions(self, fingerprint):
         """Look at the end of a file of predictions, where a table that was cut or never written shows."""
         path = self.predictions_path(fingerprint)
