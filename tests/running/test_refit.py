@@ -22,13 +22,13 @@ def made(tmp_path_factory):
     chosen = load_suite(
         "cross-dataset", datasets=["barcelona", "cvb"], models=["background_only"], protocols=["pairwise"]
     )
-    run(chosen, root, place / "run", cache=place / "cache", jobs=1)
+    run(chosen, root, place / "run", cache=place / "cache", jobs=1, device="reference")
     return place, root
 
 
 def test_what_was_run_is_fitted_again_to_the_bit(made):
     place, root = made
-    found = refit(place / "run", root, number=5, cache=place / "cache")
+    found = refit(place / "run", root, number=5, cache=place / "cache", device="reference")
     assert [(each.wrong, each.distance, each.changed) for each in found] == [(False, 0, 0)] * 2
 
 
@@ -44,7 +44,7 @@ def test_a_cell_that_was_made_better_is_found_though_the_folder_agrees_with_itse
     store.write_record(record, table)
     write_report(store.path)
     assert verify(store.path).wrong == []
-    wrong = [each for each in refit(store.path, root, cache=place / "cache") if each.wrong]
+    wrong = [each for each in refit(store.path, root, cache=place / "cache", device="reference") if each.wrong]
     assert [each.fingerprint for each in wrong] == [name]
     assert "not what a fit from the data gives" in wrong[0].line
 
