@@ -50,7 +50,7 @@ def calibration_error(confidence, hit):
 
 
 def calibration_bins(confidence):
-    """Bin of each probability: k from (k - 1) / 15 to k / 15, without its lower and with its upper end; 0 is of zeros."""
+    """Bin of each probability: k from (k - 1) / 15 to k / 15, without its lower and with its upper end; 0: zeros."""
     return np.minimum(np.ceil((confidence * CALIBRATION_BINS).round(8)), CALIBRATION_BINS).astype(int)
 
 
