@@ -17,7 +17,7 @@ from leukobench.running.plan import build_plan, select_samples
 from leukobench.running.pool import LocalPool
 from leukobench.running.representations import load_rows
 from leukobench.running.store import RunFolder
-from leukobench.running.suite import Suite
+from leukobench.running.suite import Budget, Suite
 
 MOST = 0.01
 """Mean distance of probabilities, over images and classes, up to which two fits of one cell agree.
@@ -99,7 +99,7 @@ def refit(folder, root, *, number=3, seed=0, cache=None, device="auto", jobs=1):
     """
     store = RunFolder(folder)
     plan = store.read_plan()
-    suite = Suite(**plan["suite"])
+    suite = Suite(**plan["suite"] | {"budget": Budget(**plan["suite"]["budget"])})
     planned = {cell["fingerprint"]: cell for cell in plan["cells"]}
     fine = [name for name in planned if (store.written_record(name) or {}).get("status") == "ok"]
     if number < 1 or not fine:
@@ -129,7 +129,7 @@ def refit(folder, root, *, number=3, seed=0, cache=None, device="auto", jobs=1):
             again.write_rows(name, load_rows(name, samples, tables))
         if todo:
             with LocalPool(min(jobs, len(todo))) as pool:
-                execute(todo, suite, again.path, pool=pool, keep_trials=False)
+                execute(todo, suite, again, pool=pool, keep_trials=False)
         found += [_compared(cell, store, again) for cell in todo]
     return found
 
