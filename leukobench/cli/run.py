@@ -105,7 +105,7 @@ def run(
                 progress=progress,
             )
         report = write_report(out, rank_by=metric)
-        page = write_page(report)
+        page = write_page(report, root)
     print_leaderboard(console, report)
     failed = sum(record["status"] != "ok" for record in records)
     console.say("", f"{len(records)} run cells, {failed} failed; tables in {out}")

@@ -17,11 +17,14 @@ def report(
     folder: Folder,
     rank_by: RankBy = None,
     figures: Figures = True,
+    data: Data = None,
     compare: Annotated[
         Path | None, typer.Option(help="Another run folder, or its tables: compare, and no more.")
     ] = None,
 ):
     """Compute the tables, the figures and the page of a run folder again, from its records and predictions alone.
+
+    The page has pictures of the cells that were mistaken where the data root is at hand.
 
     leukobench report results/runs/cross-dataset --rank-by macro_f1
 
@@ -29,11 +32,12 @@ def report(
     """
     if compare:
         return compare_with(folder, compare, rank_by)
+    from leukobench.datasets import find_data_root
     from leukobench.page import write_page
     from leukobench.report import print_leaderboard, write_report
 
     written = write_report(folder, rank_by=rank_by)
-    page = write_page(written)
+    page = write_page(written, find_data_root(data, default=None))
     print_leaderboard(console, written)
     console.say("")
     if figures:

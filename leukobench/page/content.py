@@ -1,17 +1,26 @@
 """What the page says and draws, as plain values: the report's own objects, each figure once."""
 
-from leukobench.page.scores import rounded, score_tables, switches
+import numpy as np
+
+from leukobench.page.certainty import certainty
+from leukobench.page.diagnosed import diagnosed
+from leukobench.page.gallery import gallery
+from leukobench.page.provenance import provenance
+from leukobench.page.scores import models_sides, rounded, score_tables, switches
+from leukobench.report.cost import costs
 from leukobench.text import visible
 
 FAMILY_ORDER = ("classical", "embedding", "fine-tuned", "fused", "control")
 
 
-def content_of(report):
+def content_of(report, root=None):
     """Everything that the page shows.
 
     Parameters
     ----------
     report : Report
+    root : path-like, optional
+        The data root, for pictures of cells.
 
     Returns
     -------
@@ -37,10 +46,18 @@ def content_of(report):
         ],
         "ranking": {"metric": report.metric.name, "scoring": "shared", "protocol": report.headline.name},
         "rankingLine": f"{report.metric.title}, {report.headline.title}, shared classes",
+        "rankedTitle": report.headline.title[0].upper() + report.headline.title[1:],
         "intervalLine": _interval_line(report),
         "protocolNames": [protocol.name for protocol in report.protocols],
         "models": _models(report),
         **score_tables(report),
+        "byTarget": _by_target(report),
+        "costs": _costs(report),
+        "confusions": _confusions(report),
+        "certainty": certainty(report),
+        "gallery": gallery(report, root),
+        "diagnosis": diagnosed(report),
+        "provenance": provenance(report, root),
     }
 
 
@@ -50,7 +67,6 @@ def _interval_line(report):
 
 
 def _models(report):
-    sides = report.run.sides
     rows = report.board.to_dict("records")
     families = [*FAMILY_ORDER, *sorted({row["family"] for row in rows} - {*FAMILY_ORDER})]
     return [
@@ -58,7 +74,7 @@ def _models(report):
             "name": row["model"],
             "family": row["family"],
             "colour": families.index(row["family"]),
-            "side": sides.get(row["model"], ""),
+            "side": side,
             "section": row["section"],
             "marks": row["marks"].split(),
             "seen": row["contaminated_targets"].split(),
@@ -69,5 +85,37 @@ def _models(report):
             "fit_s": rounded([row["fit_s"]], 2)[0],
             "ms_per_image": rounded([row["ms_per_image"]], 3)[0],
         }
+        for row, side in zip(rows, models_sides(report), strict=True)
+    ]
+
+
+def _by_target(report):
+    """Sides on each target with their intervals, by the metric and protocol that rank."""
+    numbers = ["score", "ci_low", "ci_high"]
+    rows = report.by_target.to_dict("records")
+    return [
+        {"test": row["test"], "way": row["way"], "side": row["side"], "models": row["models"]}
+        | {"interval": rounded([row[name] for name in numbers])}
         for row in rows
     ]
+
+
+def _costs(report):
+    """What each model costs, by the name of the model."""
+    table = costs(report)
+    return {row.model: rounded([row.answer_ms, row.fit_s], 3) for row in table.itertuples()}
+
+
+def _confusions(report):
+    """Counts of all sources and seeds together: protocol -> scoring -> model -> target -> labels and flat counts."""
+    by = ["protocol", "scoring", "model", "test"]
+    models = {name: i for i, name in enumerate(report.board["model"])}
+    found = {}
+    pooled = report.confusion.groupby([*by, "true", "predicted"], sort=False)["count"].sum().reset_index()
+    for (protocol, scoring, model, test), table in pooled.groupby(by, sort=False):
+        labels = sorted({*table["true"], *table["predicted"]})
+        counts = np.zeros((len(labels), len(labels)), int)
+        counts[[labels.index(x) for x in table["true"]], [labels.index(x) for x in table["predicted"]]] = table["count"]
+        place = found.setdefault(protocol, {}).setdefault(scoring, {}).setdefault(models[model], {})
+        place[test] = {"labels": labels, "counts": counts.ravel().tolist()}
+    return found

@@ -5,6 +5,7 @@ import numpy as np
 from leukobench.metrics import get_metric
 from leukobench.metrics.statistics import rank_tests
 from leukobench.report.leaderboard import RANKED, combinations
+from leukobench.report.sides import SIDES
 
 METRICS = ("balanced_accuracy", "macro_f1", "mcc", "kappa", "auroc")
 SCORINGS = {"shared": "score", "deployed": "deployed"}
@@ -44,6 +45,7 @@ def score_tables(report):
     metrics, _ = switches(report)
     models, datasets = list(report.board["model"]), report.run.suite["datasets"]
     tables = {metric.name: combinations(report.cells, metric) for metric in metrics}
+    board = report.board.assign(side=models_sides(report))
     index = tables[report.metric.name].index
     trains = list(dict.fromkeys(index.get_level_values("train")))
     order = {
@@ -59,13 +61,27 @@ def score_tables(report):
         scores[metric.name] = {scoring: rounded(table[column]) for scoring, column in SCORINGS.items()}
         means[metric.name] = {
             scoring: {
-                protocol.name: _means(table.xs(protocol.name, level="protocol"), column, report.board, metric)
+                protocol.name: _means(table.xs(protocol.name, level="protocol"), column, board, metric)
                 for protocol in report.protocols
             }
             for scoring, column in SCORINGS.items()
         }
     contaminated = np.flatnonzero(tables[report.metric.name]["contaminated"]).tolist()
     return {"keys": keys, "trains": trains, "contaminated": contaminated, "scores": scores, "means": means}
+
+
+def models_sides(report):
+    """The side of each model of the leaderboard, in its order.
+
+    Parameters
+    ----------
+    report : Report
+
+    Returns
+    -------
+    list of str
+    """
+    return [report.run.sides.get(model, "") for model in report.board["model"]]
 
 
 def rounded(values, digits=DIGITS):
@@ -88,6 +104,10 @@ def rounded(values, digits=DIGITS):
     return [None if value != value else value for value in np.asarray(values, float).round(digits).tolist()]
 
 
+def _sides(board):
+    return dict(zip(board["model"], board["side"], strict=True))
+
+
 def _means(table, column, board, metric):
     """Of each model: mean without contaminated targets, rank within its section, worst target; and the rank tests."""
     clean = table[~table["contaminated"]]
@@ -99,11 +119,14 @@ def _means(table, column, board, metric):
     by_target = (metric.sign * clean.groupby(["model", "test"])[column].mean()).dropna()
     worst = by_target.loc[by_target.groupby("model").idxmin()].reset_index().set_index("model")
     places = clean[column].unstack("model")
+    fit = sections.eq("inductive") & ~board["marks"].str.contains("incomplete")
+    of_side = clean[column].groupby([clean.index.get_level_values("model").map(_sides(board[fit])), "test"]).mean()
     compared = [name for name in models[whole & sections.eq("inductive")] if name in places]
     return {
         "mean": rounded(mean),
         "rank": [None if each != each else int(each) for each in rank],
         "worst": [worst["test"].get(name) for name in models],
         "worst_score": rounded([metric.sign * worst[column].get(name, np.nan) for name in models]),
+        "sides": {side: of_side[side].round(DIGITS).to_dict() for side in SIDES if side in of_side.index},
         "ranks": rank_tests(metric.sign * places[compared]),
     }

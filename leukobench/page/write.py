@@ -15,15 +15,31 @@ from leukobench.page.content import content_of
 PAGE = "leaderboard.html"
 FOLDER = Path(__file__).parent
 # In this order: what a script uses stands before it.
-SCRIPTS = ("elements", "colours", "state", "matrix", "board", "answer", "panel", "start")
+SCRIPTS = (
+    "elements",
+    "colours",
+    "state",
+    "matrix",
+    "plots",
+    "board",
+    "answer",
+    "sides",
+    "cost",
+    "ranks",
+    "confusion",
+    "gallery",
+)
+SCRIPTS += ("calibration", "panel", "start")
 
 
-def write_page(report):
+def write_page(report, root=None):
     """Write the page of a report into its run folder.
 
     Parameters
     ----------
     report : Report
+    root : path-like, optional
+        The data root, for pictures of the cells.
 
     Returns
     -------
@@ -31,23 +47,25 @@ def write_page(report):
         Of the page.
     """
     path = report.run.folder / PAGE
-    atomic_write(path, render_page(report))
+    atomic_write(path, render_page(report, root))
     return path
 
 
-def render_page(report):
+def render_page(report, root=None):
     """The page of a report, not yet written.
 
     Parameters
     ----------
     report : Report
+    root : path-like, optional
+        The data root, for pictures of the cells.
 
     Returns
     -------
     str
         HTML; nothing in it is loaded from elsewhere, and no script runs that is not the page's own.
     """
-    content = content_of(report)
+    content = content_of(report, root)
     scripts = [_static("plotly-basic.min.js"), _own_script()]
     return (
         _environment()

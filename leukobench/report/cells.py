@@ -17,6 +17,7 @@ from leukobench.report.columns import SAME_CLASSES, as_table, facts, figures
 from leukobench.report.confusion import Confusions
 from leukobench.report.differential import DifferentialCounts
 from leukobench.report.layout import Images, Layout, Part
+from leukobench.report.mistakes import Mistakes
 from leukobench.report.reliability import Reliability
 
 WORTH_A_PROCESS = 500  # run cells: scoring them takes about as long as starting a process
@@ -42,6 +43,8 @@ class Cells:
         Of the same protocol as the targets, as deployed.
     reliability : Reliability
         Of the within and pairwise rows.
+    mistakes : Mistakes
+        Of the same protocol as the targets.
     """
 
     table: pd.DataFrame
@@ -51,6 +54,7 @@ class Cells:
     confusions: Confusions
     counts: DifferentialCounts
     reliability: Reliability
+    mistakes: Mistakes
 
 
 def cells_table(run):
@@ -106,7 +110,7 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
 def _score_sources(run, sources, protocol, by, metrics):
     """What a share of the records gives, which come as one list for each source, model and seed."""
     images, layouts, rows, targets = Images(), {}, [], {}
-    confusions, counts, reliability = Confusions(), DifferentialCounts(), Reliability()
+    confusions, counts, reliability, mistakes = Confusions(), DifferentialCounts(), Reliability(), Mistakes()
     for records in sources:
         views = defaultdict(list)
         for record in records:
@@ -124,12 +128,13 @@ def _score_sources(run, sources, protocol, by, metrics):
                 if record["protocol"] != protocol:
                     continue
                 counts.add(view.row, view.part, view.deployed)
+                mistakes.add(view.row, view.deployed)
                 kept, answers = view.asked(by)
                 if by.defined(answers):
                     target = targets.setdefault(view.row["test"], Target(view.part.true, view.part.clusters, by))
                     target.add((record["train"], record["model"]), kept, answers)
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
-    return rows, targets, images, confusions, counts, reliability
+    return rows, targets, images, confusions, counts, reliability, mistakes
 
 
 def _source(record):

@@ -15,6 +15,11 @@ class Images:
     def __init__(self):
         self.truth, self.clusters, self.first = {}, {}, {}  # first: the file that they were first seen in
 
+    @property
+    def hashes(self):
+        """Of each dataset the sha256 of its images, sorted."""
+        return {test: truth[0] for test, truth in self.truth.items()}
+
     def order(self, test, hashes, true, groups, record):
         """Positions that sort a table's images of one dataset by hash, once it is sure they are the same images."""
         order = np.argsort(hashes)

@@ -74,6 +74,8 @@ class Report:
         See `reliability.Reliability.table`.
     by_target : DataFrame
         See `sides.compare_by_target`.
+    mistakes, suspects : DataFrame
+        See `mistakes.Mistakes.tables`; of the protocol that ranks.
     digest : str, default zeros
         SHA-256 of `manifest.json`, which seals every file of the folder; known once the tables are written.
     """
@@ -98,6 +100,8 @@ class Report:
     curves: dict
     reliability: pd.DataFrame
     by_target: pd.DataFrame
+    mistakes: pd.DataFrame
+    suspects: pd.DataFrame
     digest: str = manifest.NO_DIGEST
 
     @property
@@ -153,6 +157,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     confusion, classes = scored.confusions.tables(cells)
     ranked = means.xs(headline.name, level="protocol")
     counts = scored.counts.table(set(ranked.index[ranked["complete"]]), **drawn)
+    mistakes, suspects = scored.mistakes.tables(scored.images.hashes)
     return Report(
         run=run,
         cells=cells,
@@ -173,6 +178,8 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         ceiling=human_ceiling(run, metric, **drawn),
         curves=curves(run, dict(zip(board["model"], board["gap"], strict=True)), metric, **drawn),
         reliability=scored.reliability.table(cells),
+        mistakes=mistakes,
+        suspects=suspects,
         by_target=compare_by_target(board, cells, scores, run.sides, metric),
     )
 

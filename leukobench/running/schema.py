@@ -87,11 +87,38 @@ class Plan(TypedDict):
     seal: NotRequired[str]
 
 
+class Environment(TypedDict):
+    """`environment.json`."""
+
+    __pydantic_config__ = OPEN
+    packages: NotRequired[dict[str, str | None]]
+
+
+class Section(TypedDict):
+    """A table of the diagnosis."""
+
+    __pydantic_config__ = OPEN
+    title: str
+    protocol: str
+    uses: str
+    table: list[Plain]
+
+
+class Diagnosis(TypedDict):
+    """`diagnosis.json`."""
+
+    __pydantic_config__ = OPEN
+    warning: str
+    notes: Names
+    sections: dict[str, Section]
+
+
 RECORD = TypeAdapter(Record)
 AGAIN = "run again into the same --out"
 FILES = {  # name: schema, what it is, what to do where it is damaged
     "plan.json": (TypeAdapter(Plan), "plan", "run again into a new --out"),
-    "environment.json": (TypeAdapter(Plain), "environment", AGAIN),
+    "environment.json": (TypeAdapter(Environment), "environment", AGAIN),
+    "diagnosis.json": (TypeAdapter(Diagnosis), "diagnosis", "run leukobench diagnose again"),
     "manifest.json": (TypeAdapter(dict[str, dict[str, str]]), "manifest", "`leukobench report` writes it again"),
     "representations.json": (TypeAdapter(dict[str, Plain | str]), "table of times", AGAIN),
 }

@@ -1,25 +1,37 @@
-"""A real browser and one run with names that want to be markup."""
+"""A real browser, and runs with names that want to be markup."""
 
 import dataclasses
+import hashlib
+import json
 import shutil
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
 
-from leukobench.page import write_page
+from leukobench.page import render_page, write_page
 from leukobench.report import build_report
 from tests.report.conftest import RunMaker
 
 MARKUP = "<img src=x onerror=alert(1)>"
 QUOTED = 'it\'s "quoted" & </script><b>bold</b>'
 MODELS = ("perfect", "half", QUOTED, "net+head", "joined", "adapted", "pretrained", "prior")
-TRUTH = {
-    "alpha": ["LY"] * 12 + ["MO"] * 12 + [MARKUP] * 12,
-    "beta": ["LY"] * 12 + ["MO"] * 12 + [MARKUP] * 12,
-    MARKUP: ["LY"] * 12 + ["MO"] * 12 + [MARKUP] * 12,
-}
+CLASSES = ["LY"] * 12 + ["MO"] * 12 + [MARKUP] * 12
+TRUTH = {"alpha": CLASSES, "beta": CLASSES, MARKUP: CLASSES}
 WRONG = {"perfect": 0, "half": 6, QUOTED: 3, "net+head": 2, "joined": 1, "adapted": 2, "pretrained": 1, "prior": 24}
+DIAGNOSIS = {
+    "warning": f"After the fact {MARKUP}",
+    "notes": [MARKUP],
+    "sections": {
+        "probe": {
+            "title": "Which dataset is it?",
+            "protocol": f"How {MARKUP} was done.",
+            "uses": "everything",
+            "table": [{"representation": MARKUP, "linear": 0.98765, "classes": 5}],
+        }
+    },
+}
 
 
 def answer(model, protocol, train, test, true, seed):
@@ -30,18 +42,40 @@ def answer(model, protocol, train, test, true, seed):
 
 @pytest.fixture(scope="package")
 def report(tmp_path_factory):
-    """Report of a run of phantoms with hostile names."""
+    """Report of a run of phantoms with hostile names, which was diagnosed."""
     folder = tmp_path_factory.mktemp("page") / "run"
     seen = {"pretrained": ["beta"]}
     protocols = ("within", "pairwise", "lodo", "merged")
     made = RunMaker(folder, TRUTH, MODELS, answer, protocols=protocols, contamination=seen, synthetic=True)
-    return build_report(made.write(), replicates=50)
+    made.write()
+    (folder / "diagnosis.json").write_text(json.dumps(DIAGNOSIS))
+    return build_report(folder, replicates=50)
 
 
 @pytest.fixture(scope="package")
-def page_file(report):
-    """Its page."""
-    return write_page(report)
+def data(report, tmp_path_factory):
+    """Data root with a drawn cell for each mistaken image, and the report with their hashes."""
+    root = tmp_path_factory.mktemp("data")
+    hashes, paths = {}, []
+    for i, sha in enumerate(dict.fromkeys([*report.suspects["sha256"], *report.mistakes["sha256"]])):
+        image = np.full((80, 80, 3), 230, np.uint8)
+        cv2.circle(image, (40, 40), 24, (215, 180, 190), -1)
+        cv2.circle(image, (36, 40), 14, (130, 40, 90 + i), -1)
+        content = cv2.imencode(".png", image)[1].tobytes()
+        paths.append(f"{i} {MARKUP.replace('/', '')}.png")
+        (root / paths[-1]).write_bytes(content)
+        hashes[sha] = hashlib.sha256(content).hexdigest()
+    samples = pd.DataFrame({"dataset": "alpha", "path": paths, "sha256": [*hashes.values()], "um_per_px": 0.1})
+    samples.assign(**{"group": "a", "class": "LY"}).to_parquet(report.run.folder / "samples.parquet")
+    named = {name: getattr(report, name).replace({"sha256": hashes}) for name in ("mistakes", "suspects")}
+    return root, dataclasses.replace(report, **named)
+
+
+@pytest.fixture(scope="package")
+def page_file(data):
+    """The page, with pictures."""
+    root, report = data
+    return write_page(report, root)
 
 
 @pytest.fixture(scope="package")
@@ -77,27 +111,47 @@ def visit(browser):
     yield open_at
     for context in contexts:
         context.close()
-    outside = [url for url in asked if not url.startswith(("data:", "blob:", "file:")) or url.count("/run/") > 1]
     assert not said
-    assert not outside
+    assert [url for url in asked if not url.startswith(("data:", "blob:", "file:"))] == []
     assert sum(url.startswith("file:") for url in asked) == len(contexts)
 
 
 @pytest.fixture(scope="package")
 def large(report):
-    """The same report grown to 17,000 scored cells: many models over many laboratories."""
+    """The page of the same report grown to 17,000 scored cells: many models over many laboratories."""
     laboratories = [f"laboratory_{i:02d}" for i in range(23)]
-    models = [f"model_{i:02d}" for i in range(32)]
-    base = report.cells[report.cells["protocol"] == "pairwise"].iloc[[0]]
-    places = [(a, b, m) for a in laboratories for b in laboratories if a != b for m in models]
-    keys = pd.DataFrame(places, columns=["train", "test", "model"])
-    cells = base.loc[base.index.repeat(len(keys))].reset_index(drop=True).assign(**keys)
+    models = [f"model_{i:02d}" for i in range(34)]
     draw = np.random.default_rng(0)
-    scores = [name for name in cells if cells[name].dtype == float]
-    cells[scores] = draw.random((len(cells), len(scores)))
-    board = report.board.loc[report.board.index[:1].repeat(len(models))].reset_index(drop=True)
-    board = board.assign(model=models, rank=pd.array(range(1, 33), "Int64"), ci_low=0.4, ci_high=0.6)
-    run = dataclasses.replace(
-        report.run, plan={**report.run.plan, "suite": {**report.run.suite, "datasets": laboratories}}
+
+    def grown(table, **keys):
+        keys = pd.MultiIndex.from_product(keys.values(), names=[*keys]).to_frame(index=False)
+        table = table.loc[table.index[:1].repeat(len(keys))].reset_index(drop=True).assign(**keys)
+        floats = [name for name in table if table[name].dtype == float]
+        table[floats] = draw.random((len(table), len(floats)))
+        return table[table["train"] != table["test"]] if {"train", "test"} <= {*keys} else table
+
+    def of(table):
+        return table[table["protocol"] == "pairwise"]
+
+    pairs = {"train": laboratories, "test": laboratories, "model": models}
+    plan = report.run.plan | {"suite": report.run.suite | {"datasets": laboratories}}
+    return render_page(
+        dataclasses.replace(
+            report,
+            run=dataclasses.replace(report.run, plan=plan),
+            cells=grown(of(report.cells), **pairs),
+            calibration=grown(of(report.calibration), **pairs),
+            calibration_means=report.calibration_means.iloc[[0] * len(models)].set_axis(models),
+            board=grown(report.board, model=models).assign(rank=pd.array(range(1, 35), "Int64")),
+            confusion=grown(
+                of(report.confusion),
+                **pairs | {"train": laboratories[:1], "scoring": ["shared", "deployed"]},
+                true=list("ABCDE"),
+                predicted=list("ABCDE"),
+            ),
+            reliability=grown(of(report.reliability), **pairs | {"train": laboratories[1:2], "test": laboratories[:1]}),
+            mistakes=grown(report.mistakes, test=laboratories, model=models, sha256=[f"{i:064d}" for i in range(6)]),
+            suspects=grown(report.suspects, test=laboratories, sha256=[f"{i:064d}" for i in range(6)]),
+            by_target=grown(report.by_target, test=laboratories, side=["classical", "deep", "difference"]),
+        )
     )
-    return dataclasses.replace(report, run=run, cells=cells, board=board)

@@ -1,7 +1,8 @@
 // The leaderboard: a table whose rows are sorted, filtered and whose columns are hidden without losing its semantics.
 const SECTIONS = {inductive: "Ranked", transductive: "Transductive: saw unlabelled images of the target",
   contaminated: "Contaminated: pretrained weights have seen a target, which is in no mean", control: "Controls"};
-const board = {sort: "rank", descending: false, find: "", family: "", hidden: new Set(["tune_s", ...(data.models.every((model) => !model.marks.includes("incomplete")) ? ["coverage"] : [])])};
+// On a narrow screen the score comes first.
+const board = {sort: "rank", descending: false, find: "", family: "", hidden: new Set(["tune_s", ...(narrow() ? ["family"] : []), ...(data.models.every((model) => !model.marks.includes("incomplete")) ? ["coverage"] : [])])};
 
 const COLUMNS = [
   {id: "rank", title: "#", value: (i) => means().rank[i], text: (value) => value ?? "\u2013"},
@@ -103,7 +104,7 @@ function drawBoard() {
   }).filter(Boolean);
   fill("board", el("caption", {class: "hidden"}, `Leaderboard: ${shown()}`), el("thead", {}, el("tr", {}, columns.map(headCell))),
     bodies.length ? bodies : el("tbody", {}, el("tr", {}, el("td", {class: "left", colspan: columns.length}, "No model is called that."))));
-  fill("board-caption", `Means over train \u00d7 test of ${shown()}. Ranked within a section; a model with a missing run cell has no rank. ` +
+  fill("board-caption", `Means over train \u00d7 test: ${shown()}. Ranked within a section; a model with a missing run cell has no rank. ` +
     (isRanking() ? `Bars: ${data.intervalLine}. ` : `Intervals are worked out for ${data.rankingLine} alone; leukobench report --rank-by takes another metric. `) +
     `Gap: what is lost against the source's own score on the same classes, out of domain, by ${data.metrics[0].title}.`);
 }

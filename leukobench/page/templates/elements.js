@@ -19,6 +19,7 @@ function svg(tag, attributes = {}, ...children) {
   return node;
 }
 
+const sentence = (text) => text[0].toUpperCase() + text.slice(1);
 const byId = (id) => document.getElementById(id);
 const fill = (id, ...children) => byId(id).replaceChildren(...children.flat());
 const minus = (text) => text.replace("-", "\u2212");

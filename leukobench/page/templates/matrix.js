@@ -15,8 +15,8 @@ function matrixValues(model) {
 
 const protocolOf = (row) => data.protocolNames[data.keys.protocol[row]];
 
-function matrixTable(title, rows, paint, text = number) {
-  const head = el("tr", {}, el("th", {scope: "col", class: "corner"}, "train \\ test"), data.datasets.map((name) => el("th", {scope: "col"}, el("span", {}, name))));
+function matrixTable(title, rows, paint, text = number, names = data.datasets, corner = "train \\ test") {
+  const head = el("tr", {}, el("th", {scope: "col", class: "corner"}, corner), names.map((name) => el("th", {scope: "col"}, el("span", {}, name))));
   const body = rows.map(({name, cells}) => el("tr", {}, el("th", {scope: "row"}, name), cells.map((cell) => {
     if (cell == null || cell.value == null) return el("td", {class: "none"}, "\u2013");
     const aside = cell.row != null && protocolOf(cell.row) !== state.protocol;

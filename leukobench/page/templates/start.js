@@ -1,5 +1,14 @@
 switches();
 boardTools();
 panel();
+chooseModel("confusion-model", 0);
+chooseModel("calibration-model", "");
+byId("calibration-model").prepend(el("option", {value: "", selected: true}, "best of each side"));
+for (const id of ["confusion-model", "calibration-model", "way", "price"]) byId(id).addEventListener("change", update);
+gallerySection();
 update();
+later.forEach((_, id) => coming.observe(byId(id)));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
+matchMedia("print").addEventListener("change", () => { update(); drawAll(); });
+performance.mark("ready");
 document.documentElement.dataset.ready = "yes";

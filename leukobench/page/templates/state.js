@@ -3,6 +3,28 @@ const state = {...data.ranking};
 const drawn = [];
 const draw = (figure) => drawn.push(figure);
 
+// Figures further down are drawn when they come near, so that the page opens at once; printing draws them all.
+const later = new Map();
+function drawLater(id, figure) {
+  later.set(id, {figure, near: false, stale: true});
+}
+
+const coming = new IntersectionObserver((entries) => entries.forEach(({target, isIntersecting}) => {
+  const each = later.get(target.id);
+  each.near = isIntersecting;
+  refresh(each);
+}), {rootMargin: "800px"});
+
+function refresh(each) {
+  if (!each.near || !each.stale) return;
+  each.stale = false;
+  each.figure();
+}
+
+function drawAll() {
+  later.forEach((each) => { each.stale = false; each.figure(); });
+}
+
 const metric = () => data.metrics.find((each) => each.name === state.metric);
 const protocol = () => data.protocols.find((each) => each.name === state.protocol);
 const means = () => data.means[state.metric][state.scoring][state.protocol];
@@ -17,6 +39,7 @@ const contaminated = new Set(data.contaminated);
 function update() {
   fill("shown", shown());
   drawn.forEach((figure) => figure());
+  later.forEach((each) => { each.stale = true; refresh(each); });
 }
 
 function switches() {

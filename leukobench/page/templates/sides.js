@@ -1,0 +1,49 @@
+// Classical against deep on each target: with intervals where they were worked out, else the means alone.
+const SIDE_LOOK = {classical: ["classical", FAMILIES[0], "circle"], deep: ["deep", FAMILIES[1], "diamond"], both: ["fused", FAMILIES[3], "square"]};
+const WAYS = {mean: "mean over all models of a side", chosen: "on each source the model that is best within it"};
+
+function sideRows() {
+  const way = byId("way").value;
+  if (isRanking() && data.byTarget.length) return data.byTarget.filter((row) => row.way === way);
+  return Object.entries(means().sides).flatMap(([side, tests]) => Object.entries(tests).map(([test, value]) =>
+    ({test, side, interval: [value, null, null]})));
+}
+
+function dots(rows, side, shift, [title, colour, symbol]) {
+  const of = rows.filter((row) => row.side === side);
+  const bar = (end) => of.map((row) => row.interval[end] == null ? 0 : Math.abs(row.interval[end] - row.interval[0]));
+  return {name: title, mode: "markers", x: of.map((row) => row.interval[0]), y: of.map((row) => data.datasets.indexOf(row.test) + shift),
+    marker: {color: colour, symbol, size: 9}, error_x: {type: "data", symmetric: false, array: bar(2), arrayminus: bar(1), color: colour, thickness: 2, width: 0},
+    text: of.map((row) => `${title}, ${plain(row.test)}: ${reach(row.interval)}`), hoverinfo: "text"};
+}
+
+drawLater("sides", () => {
+  const rows = sideRows();
+  byId("way").disabled = !isRanking();
+  const there = Object.keys(SIDE_LOOK).filter((side) => rows.some((row) => row.side === side));
+  const both = there.includes("classical") && there.includes("deep");
+  byId("sides-figures").hidden = !there.length;
+  fill("sides-empty", there.length ? "" : "The run holds no complete model of either side.");
+  if (!there.length) return;
+  const axis = {tickvals: data.datasets.map((_, i) => i), ticktext: data.datasets.map((name) => label(name, 18)), range: [data.datasets.length - 0.5, -0.5], zeroline: false};
+  const height = 110 + 46 * data.datasets.length;
+  plot("sides-scores", there.map((side, i) => dots(rows, side, 0.2 * (i - (there.length - 1) / 2), SIDE_LOOK[side])),
+    {yaxis: axis, xaxis: {title: {text: metric().title}, zeroline: false}, showlegend: true, legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0}}, height);
+  const apart = differences(rows);
+  byId("sides-difference").hidden = !both;
+  if (both) plot("sides-difference", [dots(apart, "difference", 0, ["deep minus classical", ink("ink"), "circle"])],
+    {yaxis: axis, xaxis: {title: {text: "deep minus classical"}, zeroline: true, zerolinewidth: 2}, margin: {l: 8, r: 12, t: 44, b: 8}}, height);
+  numbers("sides-numbers", ["target", ...there.map((side) => SIDE_LOOK[side][0]), both ? "deep minus classical" : null].filter(Boolean), data.datasets.map((test) =>
+    [test, ...[...there, both ? "difference" : null].filter(Boolean).map((side) => reach(([...rows, ...apart].find((row) => row.test === test && row.side === side) ?? {interval: [null]}).interval))]));
+  fill("sides-caption", `${sentence(shown())}; mean over sources of each target, ${isRanking() ? WAYS[byId("way").value] : WAYS.mean}. ` + (isRanking()
+    ? `Bars: ${data.intervalLine}; the differences are paired image by image. They say nothing about other laboratories.`
+    : `Intervals are worked out for ${data.rankingLine} alone.`));
+});
+
+function differences(rows) {
+  const known = rows.filter((row) => row.side === "difference");
+  if (known.length) return known;
+  const of = (test, side) => rows.find((row) => row.test === test && row.side === side)?.interval[0];
+  return data.datasets.map((test) => [test, of(test, "deep"), of(test, "classical")]).filter(([, deep, classical]) => deep != null && classical != null)
+    .map(([test, deep, classical]) => ({test, side: "difference", interval: [deep - classical, null, null]}));
+}
