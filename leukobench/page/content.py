@@ -7,6 +7,7 @@ from leukobench.page.diagnosed import diagnosed
 from leukobench.page.gallery import gallery
 from leukobench.page.provenance import provenance
 from leukobench.page.scores import models_sides, rounded, score_tables, switches
+from leukobench.report.conclusion import verdict
 from leukobench.report.cost import costs
 from leukobench.text import visible
 
@@ -32,6 +33,7 @@ def content_of(report, root=None):
     return {
         "title": f"{suite['name']}: which classifier carries over",
         "synthetic": report.synthetic,
+        "verdict": verdict(report.families, report.metric),
         "conclusion": visible(report.conclusion),
         "protocol_line": visible(report.protocol_line),
         "notes": [visible(line) for line in report.notes],

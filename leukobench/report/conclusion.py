@@ -99,7 +99,7 @@ def conclusion(families, headline, synthetic, metric=DEFAULT):
         )
     return (
         text
-        + _verdict(mean, chosen, metric.sign)
+        + verdict(families, metric)
         + (f" Brackets: {LEVEL:.0%} paired bootstrap over the test images; they say nothing about other laboratories.")
     )
 
@@ -188,8 +188,24 @@ def _difference(scores, picked):
     return {name: scores.interval(values) for name, values in weights.items()}
 
 
-def _verdict(mean, chosen, sign):
-    signs = [sign * (int(i["difference"].low > 0) - int(i["difference"].high < 0)) for i in (mean, chosen) if i]
+def verdict(families, metric=DEFAULT):
+    """Which side is ahead, in one sentence.
+
+    Parameters
+    ----------
+    families : dict
+        See `compare_sides`.
+    metric : Metric, default balanced accuracy
+
+    Returns
+    -------
+    str
+        Empty where a side has no model.
+    """
+    found = [families[way]["difference"] for way in ("mean", "chosen") if families[way]]
+    signs = [metric.sign * (int(each.low > 0) - int(each.high < 0)) for each in found]
+    if not signs:
+        return ""
     if len(set(signs)) > 1:
         return "The two ways of comparing do not agree, so neither side is clearly ahead."
     return {

@@ -133,12 +133,13 @@ def large(report):
     def of(table):
         return table[table["protocol"] == "pairwise"]
 
+    records = [{"model": name, "side": ("classical", "deep", "both")[i % 3]} for i, name in enumerate(models)]
     pairs = {"train": laboratories, "test": laboratories, "model": models}
     plan = report.run.plan | {"suite": report.run.suite | {"datasets": laboratories}}
     return render_page(
         dataclasses.replace(
             report,
-            run=dataclasses.replace(report.run, plan=plan),
+            run=dataclasses.replace(report.run, plan=plan, records=records),
             cells=grown(of(report.cells), **pairs),
             calibration=grown(of(report.calibration), **pairs),
             calibration_means=report.calibration_means.iloc[[0] * len(models)].set_axis(models),

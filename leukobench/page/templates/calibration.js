@@ -18,8 +18,6 @@ function calibrationModels() {
   return wanted.filter((i) => i != null && known[i]);
 }
 
-const LEGEND = {showlegend: true, legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0}};
-
 function reliabilityPlot(id, models) {
   const diagonal = {mode: "lines", x: [0, 1], y: [0, 1], line: {color: ink("quiet"), dash: "dash", width: 1}, hoverinfo: "skip", showlegend: false};
   plot(id, [diagonal, ...reliabilityTraces(models)], {...LEGEND, xaxis: {title: {text: "probability of the answer"}, range: [0, 1.03]}, yaxis: {title: {text: "share that is right"}, range: [0, 1.03]}}, 400);

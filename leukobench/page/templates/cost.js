@@ -32,6 +32,6 @@ drawLater("cost", () => {
         text: own.map((each) => named.includes(each) ? label(each.name, 22) : ""), hoverinfo: "text",
         hovertext: own.map((each) => `${plain(each.name)}: ${number(each.mean)} at ${number(each.cost, 2)}`)};
     })],
-  {xaxis: {type: "log", tickvals: TICKS, title: {text: title}}, yaxis: {title: {text: metric().title}}, showlegend: true, legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0}}, 460);
+  {xaxis: {type: "log", tickvals: TICKS, title: {text: title}}, yaxis: {title: {text: metric().title}}, ...LEGEND}, 460);
   numbers("cost-numbers", ["model", metric().title, title], points.map((each) => [each.name + (best.includes(each) ? " (front)" : ""), number(each.mean), number(each.cost, 2)]));
 });

@@ -11,6 +11,7 @@ function ink(name) {
   return getComputedStyle(probe).color;
 }
 
+const LEGEND = {showlegend: true, legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0}};
 const narrow = () => window.innerWidth < 640;
 
 function plot(id, traces, layout, height) {

@@ -26,13 +26,14 @@ drawLater("sides", () => {
   fill("sides-empty", there.length ? "" : "The run holds no complete model of either side.");
   if (!there.length) return;
   const axis = {tickvals: data.datasets.map((_, i) => i), ticktext: data.datasets.map((name) => label(name, 18)), range: [data.datasets.length - 0.5, -0.5], zeroline: false};
+  const margin = {l: 8, r: 12, t: 44, b: 8};
   const height = 110 + 46 * data.datasets.length;
   plot("sides-scores", there.map((side, i) => dots(rows, side, 0.2 * (i - (there.length - 1) / 2), SIDE_LOOK[side])),
-    {yaxis: axis, xaxis: {title: {text: metric().title}, zeroline: false}, showlegend: true, legend: {orientation: "h", y: 1.02, yanchor: "bottom", x: 0}}, height);
+    {yaxis: axis, xaxis: {title: {text: metric().title}, zeroline: false}, margin, ...LEGEND}, height);
   const apart = differences(rows);
   byId("sides-difference").hidden = !both;
   if (both) plot("sides-difference", [dots(apart, "difference", 0, ["deep minus classical", ink("ink"), "circle"])],
-    {yaxis: axis, xaxis: {title: {text: "deep minus classical"}, zeroline: true, zerolinewidth: 2}, margin: {l: 8, r: 12, t: 44, b: 8}}, height);
+    {yaxis: axis, xaxis: {title: {text: "deep minus classical"}, zeroline: true, zerolinewidth: 2}, margin}, height);
   numbers("sides-numbers", ["target", ...there.map((side) => SIDE_LOOK[side][0]), both ? "deep minus classical" : null].filter(Boolean), data.datasets.map((test) =>
     [test, ...[...there, both ? "difference" : null].filter(Boolean).map((side) => reach(([...rows, ...apart].find((row) => row.test === test && row.side === side) ?? {interval: [null]}).interval))]));
   fill("sides-caption", `${sentence(shown())}; mean over sources of each target, ${isRanking() ? WAYS[byId("way").value] : WAYS.mean}. ` + (isRanking()
