@@ -47,7 +47,7 @@ def provenance(report, root=None):
         "fewest images of a class": f"{suite.get('min_source_images', 1)} to learn it, "
         f"{suite['min_test_images']} to be averaged",
         "index": run.plan.get("index_hash", ABSENT),
-        "SHA-256 of manifest.json, which seals every file": report.digest,
+        "SHA-256 of manifest.json": report.digest,
     }
     return {
         "suite": [[name, visible(str(text))] for name, text in plan.items() if text],
