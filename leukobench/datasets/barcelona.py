@@ -7,6 +7,10 @@ from leukobench.inputs import read_table
 LAYOUT = "PBC_dataset_normal_DIB"
 FILES = "https://data.mendeley.com/public-files/datasets/snkd93bnjr/files"
 WBCATT = "https://raw.githubusercontent.com/apple2373/wbcatt/3121eea24a0977184bbedcb61b90f7a528f7b4e9/submission"
+ATTRIBUTES = (  # of WBCAtt
+    *("cell_size", "cell_shape", "nucleus_shape", "nuclear_cytoplasmic_ratio", "chromatin_density"),
+    *("cytoplasm_vacuole", "cytoplasm_texture", "cytoplasm_colour", "granule_type", "granule_colour", "granularity"),
+)
 FOLDERS = {  # prefix of the file name to the class folder it belongs in
     "BA": "basophil",
     "EO": "eosinophil",
@@ -77,6 +81,7 @@ card = DatasetCard(
     stain="May-Grünwald-Giemsa",
     camera="CellaVision DM96",
     magnification="100x",
+    attributes=ATTRIBUTES,
     notes=(
         "8 classes as folders (L8), 13 prefixes of file names, 11 of which are classes at L11",
         "the release holds byte-identical files, one pair with two labels (EO_225902 = BNE_191112), and a hidden file "
@@ -84,7 +89,8 @@ card = DatasetCard(
         "most files are 360x363; 366x369 and 360x360 come from a second acquisition that is not spread evenly over "
         "the classes",
         "no patient or smear is known: scores within this dataset are optimistic",
-        "`split` is the train/val/test list of WBCAtt (10,298 of the images) where its CSV files are present",
+        "`split` is the train/val/test list of WBCAtt (10,298 of the images) where its CSV files are present, and its "
+        "11 morphological attributes are columns of their own (Tsutsui et al. 2023, NeurIPS; MIT)",
         "BloodMNIST (Zenodo 10519652) is this dataset at 28 to 224 px",
     ),
 )
@@ -103,7 +109,7 @@ def read(root):
     list of Record
         One record per file; the native label is the prefix of the file name.
     """
-    splits = read_splits(root / card.folder / "WBCAtt")
+    known = read_attributes(root / card.folder / "WBCAtt")
     records = []
     for folder in subfolders(root / card.folder / LAYOUT):
         for path in image_files(folder):
@@ -111,17 +117,18 @@ def read(root):
             expected, doubt = FOLDERS.get(prefix), ""
             if expected and expected != folder.name:
                 doubt = f"prefix {prefix}_ belongs in folder {expected!r}, the file lies in {folder.name!r}"
-            split = splits.get(f"{folder.name}/{path.name}")
-            records.append(Record(path, prefix or None, split=split, doubt=doubt))
+            split, attributes = known.get(f"{folder.name}/{path.name}", (None, None))
+            records.append(Record(path, prefix or None, split=split, doubt=doubt, attributes=attributes))
     return records
 
 
-def read_splits(folder):
-    """Read the lists of WBCAtt, a dict of "<class folder>/<file name>" to train, val or test; empty without them."""
-    splits = {}
-    for name in ("train", "val", "test"):
-        path = folder / f"pbc_attr_v1_{name}.csv"
+def read_attributes(folder):
+    """Read WBCAtt, a dict of "<class folder>/<file name>" to its part and attributes by name; empty without it."""
+    known = {}
+    for part in ("train", "val", "test"):
+        path = folder / f"pbc_attr_v1_{part}.csv"
         if path.exists():
-            for _, (file,) in read_table(path, ["path"]):
-                splits["/".join(file.replace("\\", "/").split("/")[-2:])] = name
-    return splits
+            for _, (file, *values) in read_table(path, ["path", *ATTRIBUTES]):
+                name = "/".join(file.replace("\\", "/").split("/")[-2:])
+                known[name] = part, dict(zip(ATTRIBUTES, values, strict=True))
+    return known

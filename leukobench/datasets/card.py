@@ -25,6 +25,8 @@ class Download(NamedTuple):
         Files or folders of the archive, on whatever depth in it, that are taken; without any it is no archive.
     by_hand : str
         What a person has to do, where that is needed.
+    optional : bool
+        Whether it is taken only where somebody brings it.
     """
 
     name: str
@@ -33,6 +35,7 @@ class Download(NamedTuple):
     into: str = ""
     parts: tuple[str, ...] = ()
     by_hand: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True)
@@ -63,6 +66,8 @@ class DatasetCard:
         How the pictures were made; "unknown" where nobody says.
     groups : str
         What a group is (the slide, the patient); empty where nothing is known.
+    attributes : tuple of str
+        Names of further columns of the index, for what else the source says of a cell.
     masks : bool
         Whether expert masks of nucleus and cytoplasm come with it.
     checksums : dict of str to str
@@ -97,6 +102,7 @@ class DatasetCard:
     camera: str = "unknown"
     magnification: str = "unknown"
     groups: str = ""
+    attributes: tuple[str, ...] = ()
     masks: bool = False
     checksums: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -169,6 +175,8 @@ class Record(NamedTuple):
         Why the label cannot be used; empty if it can.
     um_per_px : float or None
         Micrometres per pixel of this image, where it differs from the card's.
+    attributes : dict of str to str, or None
+        What else the source says of the cell, by the names of the card's attributes.
     """
 
     path: Path
@@ -181,6 +189,7 @@ class Record(NamedTuple):
     second_label_repeat: str | None = None
     doubt: str = ""
     um_per_px: float | None = None
+    attributes: dict[str, str] | None = None
 
 
 class Source(Protocol):

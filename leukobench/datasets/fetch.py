@@ -51,11 +51,12 @@ def fetch(name, root, *, agree=None, stage=None, progress=None):
     UsageError
         There is no such dataset, a file cannot be loaded, or it is not what it was or must be.
     """
-    card, by_hand = get_dataset(name).card, []
+    source, by_hand = get_dataset(name), []
+    card = source.card
     if not card.downloads:
         return [f"{name}: see {card.url}"]
     for each in card.downloads:
-        if _is_taken(root, card, each):
+        if each.optional or _is_taken(root, card, each):
             continue
         if not each.urls:
             by_hand.append(f"{name}: {each.by_hand}; then `leukobench data add {name} {each.name}`")
@@ -66,7 +67,7 @@ def fetch(name, root, *, agree=None, stage=None, progress=None):
         folder = root / LOADING / name
         path = load_file(each, folder, checksum=known, agree=agree, progress=progress)
         try:
-            take(card, each, path, root)
+            take(source, each, path, root)
         except UsageError as error:
             if not each.by_hand:
                 raise
@@ -99,7 +100,8 @@ def add(name, path, root):
     UsageError
         There is no such dataset or file, it is none of the dataset's files, or not what it was or must be.
     """
-    card = get_dataset(name).card
+    source = get_dataset(name)
+    card = source.card
     if not path.exists():
         raise UsageError(f"no file {spell(path)}", "give what you have downloaded")
     stem = path.name.partition(".")[0].casefold()
@@ -109,12 +111,12 @@ def add(name, path, root):
     if not meant:
         names = ", ".join(each.name for each in card.downloads) or "none that is known"
         raise UsageError(f"{spell(path.name)} is no file of {name}", f"its files are {names}: give it that name")
-    return take(card, meant[0], path, root)
+    return take(source, meant[0], path, root)
 
 
-def take(card, download, path, root):
+def take(source, download, path, root):
     """Check a file of a dataset, put what it holds into the data root, and remember its checksum; how many were new."""
-    digest = None
+    card, digest = source.card, None
     if path.is_file():
         known = download.checksum or _locked(root, card, download)
         digest = f"sha256:{file_digest(path)}"
@@ -126,7 +128,9 @@ def take(card, download, path, root):
                 "it has changed or is damaged: get it anew, or move the old line out of the lock file",
             )
     folder = root / card.folder / download.into
-    if download.parts:
+    if hasattr(source, "convert"):
+        written = source.convert(path, folder)
+    elif download.parts:
         written = unpack(path, folder, download.parts)
     else:
         target = folder / download.name

@@ -74,7 +74,8 @@ def build_index(root, names=None, progress=None, jobs=None):
     Returns
     -------
     DataFrame
-        One row per file, sorted by dataset and path, with the columns and dtypes of `COLUMNS`. `path` and `mask` are
+        One row per file, sorted by dataset and path, with the columns and dtypes of `COLUMNS`, and a column of text for
+        each of a card's attributes that is told of an image. `path` and `mask` are
         relative to the root, with forward slashes, spelled so that `leukobench.inputs.locate` finds the files again.
         `status` is one of `STATUSES`; rows that are not "ok" have a `reason`. Byte-identical files and pictures of the
         same cell are looked for over all datasets read: `same_cell` is the path of the first picture of a cell that
@@ -92,9 +93,9 @@ def build_index(root, names=None, progress=None, jobs=None):
     synthetic = (root / PHANTOM_FILE).is_file()
     index = pd.DataFrame(
         [_row(root, card, record, each, synthetic) for (card, record), each in zip(pairs, facts, strict=True)],
-        columns=list(COLUMNS),
+        columns=list(columns := COLUMNS | _attributes(pairs)),
     )
-    index = index.astype(COLUMNS)
+    index = index.astype(columns)
     mark_repeats(index)
     mark_same_cells(index, [each["structure"] for each in facts])
     return index
@@ -170,6 +171,12 @@ def _records(root, names):
     return sorted(pairs, key=lambda pair: (pair[0].name, pair[1].path.relative_to(root).as_posix()))
 
 
+def _attributes(pairs):
+    """The further columns of what was read, and their type."""
+    told = {card.name: card.attributes for card, record in pairs if record.attributes}
+    return dict.fromkeys((name for names in told.values() for name in names), "str")
+
+
 def _row(root, card, record, facts, synthetic):
     """Put together what the card, the reader and the file itself say of one image."""
     code = None if record.doubt else card.labels.get(record.native_label)
@@ -180,6 +187,7 @@ def _row(root, card, record, facts, synthetic):
         status, reason = "unlabelled", record.doubt or f"label {record.native_label!r} is none of {known}"
     return {
         **{key: spell(value) if isinstance(value, str) else value for key, value in record._asdict().items()},
+        **(record.attributes or {}),
         **facts,
         **{level: to_level(code, level) for level in LEVELS},
         "dataset": card.name,

@@ -4,7 +4,18 @@ from functools import cache
 from pathlib import Path
 
 from leukobench import plugins
-from leukobench.datasets import barcelona, cvb, folder, jiangxi, munich, raabin
+from leukobench.datasets import (
+    barcelona,
+    bccd,
+    bloodmnist,
+    bone_marrow,
+    cvb,
+    folder,
+    jiangxi,
+    lisc,
+    munich,
+    raabin,
+)
 from leukobench.datasets.card import DatasetCard, Source
 from leukobench.datasets.names import check_name
 from leukobench.datasets.taxonomy import CELL_TYPES
@@ -13,7 +24,10 @@ from leukobench.errors import UsageError, unknown
 from leukobench.inputs import as_words
 
 GROUP = "leukobench.datasets"  # of the entry points of installed packages
-DATASETS: dict[str, Source] = {source.card.name: source for source in (barcelona, cvb, raabin, munich, jiangxi)}
+DATASETS: dict[str, Source] = {
+    source.card.name: source
+    for source in (barcelona, cvb, raabin, munich, jiangxi, bloodmnist, bccd, lisc, bone_marrow)
+}
 OWN: dict[str, Source] = {}
 """Name to source of those from outside the package, which are among `DATASETS` too."""
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from leukobench.datasets import DATASETS
+from leukobench.datasets import DATASETS, bloodmnist
 from leukobench.datasets.barcelona import FOLDERS
 
 
@@ -55,7 +55,21 @@ def official(tmp_path, write_picture):
         with (tmp_path / card.folder / f"Class Labels of Dataset {number}.csv").open("w", newline="") as file:
             csv.writer(file).writerows([["image ID", "class"], *rows])
 
+    def class_folders(card):
+        layout = {"bccd": "BCCD_cropped", "lisc": "Main Dataset", "bone_marrow": "BM_cytomorphology_data"}[card.name]
+        for label in card.labels:
+            for number in (1, 2):
+                write_picture(tmp_path / card.folder / layout / label / f"{label}_0000{number}_1.png")
+
+    def bloodmnist_npz(card):
+        labels = np.repeat(np.arange(8, dtype=np.uint8), 2)[:, None]
+        noise = np.random.default_rng(0).integers(0, 256, (3, 16, 28, 28, 3), np.uint8)
+        arrays = {f"{split}_images": pixels for split, pixels in zip(bloodmnist.SPLITS, noise, strict=True)}
+        np.savez(tmp_path / "b.npz", **arrays, **{f"{split}_labels": labels for split in bloodmnist.SPLITS})
+        bloodmnist.convert(tmp_path / "b.npz", tmp_path / "bloodmnist")
+
     writers = {"barcelona": barcelona, "munich": munich, "raabin": raabin, "cvb": zxaoyou, "jiangxi": zxaoyou}
+    writers |= dict.fromkeys(("bccd", "lisc", "bone_marrow"), class_folders) | {"bloodmnist": bloodmnist_npz}
 
     def write(name):
         writers[name](DATASETS[name].card)
