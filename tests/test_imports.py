@@ -22,6 +22,7 @@ MAY_IMPORT = {
     "inference": RUNNING | {"running"},
     "report": BASE | {"metrics", "running"},
     "page": PICTURES | {"metrics", "datasets", "running", "report"},
+    "exploration": PICTURES | {"datasets", "features", "audit", "page"},
     "diagnosis": RUNNING | {"running", "report"},
 }
 # The report reads the store and knows no runner; metrics know the label tree, and no data.

@@ -12,6 +12,7 @@ from leukobench import __version__, plugins
 from leukobench.cli import data, features, listing, run, segment, store
 from leukobench.cli.common import Use, console
 from leukobench.cli.diagnose import diagnose
+from leukobench.cli.explore import explore
 from leukobench.cli.predict import predict
 from leukobench.errors import sentence
 from leukobench.text import Terminal, visible
@@ -26,6 +27,7 @@ app = typer.Typer(
 for command in (run.run, run.plan, store.report, store.status, store.verify, store.publish, store.merge, store.compact):
     app.command()(command)
 app.command()(diagnose)
+app.command()(explore)
 app.command()(predict)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
