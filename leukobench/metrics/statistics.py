@@ -85,7 +85,23 @@ class Scores:
         if not len(used):
             return Interval(np.nan, np.nan, np.nan)
         estimate = float(self.point[used] @ weights[used])
-        spread = float((self.replicates[:, used] @ weights[used]).std())
+        return self.around(estimate, float((self.replicates[:, used] @ weights[used]).std()), weights, level)
+
+    def around(self, estimate, spread, weights, level=LEVEL):
+        """Interval around an estimate whose spread over the replicates is known.
+
+        Parameters
+        ----------
+        estimate, spread : float
+            The figure, and the standard deviation of its replicates.
+        weights : ndarray of float, shape (k,)
+            The scores that it is a sum of, for the degrees of freedom.
+        level : float, default 0.95
+
+        Returns
+        -------
+        Interval
+        """
         # What rounding alone makes is no spread.
         reach = (spread > ROUNDING) * spread * stats.t.ppf((1 + level) / 2, self._freedom(weights))
         if self.bounded and (weights >= 0).all() and reach and 0 < estimate < 1:

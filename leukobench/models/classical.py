@@ -215,6 +215,7 @@ RECIPES = (
         cost="medium",
         representation="features:untextured",
         build=build_vote,
+        ensemble=True,
         description="Mean of extra trees and linear discriminant analysis, on all features but texture.",
     ),
     _classical(

@@ -74,6 +74,12 @@ class Recipe:
         What it is, and the publication it follows.
     side : {"control", "classical", "deep", "both"}, default "classical"
         Of the comparison of hand-crafted features with networks; a model of both stands on neither side.
+    augmented, ensemble : bool, default False
+        Whether it learns from altered copies of its images, and whether it is several models that answer together (a
+        forest is one): with the family, the factors by which models are compared.
+    counts_as : str, default ""
+        What recipes share that are one model in a comparison of families: heads on one frozen network, or options that
+        change nothing where there is one source. Empty is the recipe's own name.
     kind : str, default "table"
         A key of `KINDS`.
     backbones : tuple of str, default ()
@@ -103,6 +109,9 @@ class Recipe:
     description: str = ""
     source: str = ""
     side: str = "classical"
+    augmented: bool = False
+    ensemble: bool = False
+    counts_as: str = ""
     kind: str = "table"
     backbones: tuple[str, ...] = ()
     needs: tuple[str, ...] = ()

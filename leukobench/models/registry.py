@@ -94,7 +94,8 @@ def get_model(name: str) -> Recipe:
     )
     if former := [asked.name for asked, (step, _) in zip(spec.steps, steps, strict=True) if asked.name == step.former]:
         tell_renamed(f"{spec.base}+{former[0]}", one_name)
-    return replace(recipe.with_fixed(fixed), name=str(one_name))
+    alone = replace(one_name, params={}, steps=())
+    return replace(recipe.with_fixed(fixed), name=str(one_name), counts_as=recipe.counts_as or str(alone))
 
 
 def _base(spec):
@@ -147,5 +148,6 @@ def _seen_through(recipe, name):
         recipe,
         representation=JOINT.join(map(str, seen)),
         cost="heavy" if view.copies else recipe.cost,
+        augmented=recipe.augmented or bool(view.copies),
         description=f"{recipe.description[:-1]}; images {view.description}.",
     )

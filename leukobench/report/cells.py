@@ -20,6 +20,7 @@ from leukobench.report.layout import Images, Layout, Part
 from leukobench.report.mistakes import Mistakes
 from leukobench.report.reliability import Reliability
 
+OWN = "within"  # by which a source's own images tell models apart
 WORTH_A_PROCESS = 500  # run cells: scoring them takes about as long as starting a process
 
 
@@ -33,8 +34,9 @@ class Cells:
         See `cells_table`.
     calibration : DataFrame
         One row per within and pairwise row of it; columns as `docs/protocol.md` lists them.
-    targets : dict of str -> Target
-        Per dataset, what the classifiers of one protocol answered, by one metric; input of `statistics.bootstrap`.
+    targets, own : dict of str -> Target
+        Per dataset, what the classifiers of one protocol, and of the protocol within, answered, by one metric; input of
+        `statistics.bootstrap`.
     images : Images
         The test images of every dataset.
     confusions : Confusions
@@ -50,6 +52,7 @@ class Cells:
     table: pd.DataFrame
     calibration: pd.DataFrame
     targets: dict
+    own: dict
     images: Images
     confusions: Confusions
     counts: DifferentialCounts
@@ -102,9 +105,10 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
         rows += more_rows
         for one, other in zip(joined, others, strict=True):
             one.join(other)
-        for test, target in more_targets.items():
-            targets.setdefault(test, Target(target.labels, target.clusters, by)).join(target)
-    return Cells(*as_table(rows, run, metrics.values()), dict(sorted(targets.items())), *joined)
+        for place, target in more_targets.items():
+            targets.setdefault(place, Target(target.labels, target.clusters, by)).join(target)
+    kept = [{test: targets[each, test] for each, test in sorted(targets) if each == of} for of in (protocol, OWN)]
+    return Cells(*as_table(rows, run, metrics.values()), *kept, *joined)
 
 
 def _score_sources(run, sources, protocol, by, metrics):
@@ -125,13 +129,15 @@ def _score_sources(run, sources, protocol, by, metrics):
                 confusions.add(view.row, {"shared": view.answers, "deployed": view.deployed})
                 if record["protocol"] in JUDGED:
                     reliability.add(view.row, view.answers)
-                if record["protocol"] != protocol:
+                if record["protocol"] == protocol:
+                    counts.add(view.row, view.part, view.deployed)
+                    mistakes.add(view.row, view.deployed)
+                if record["protocol"] not in (protocol, OWN):
                     continue
-                counts.add(view.row, view.part, view.deployed)
-                mistakes.add(view.row, view.deployed)
                 kept, answers = view.asked(by)
                 if by.defined(answers):
-                    target = targets.setdefault(view.row["test"], Target(view.part.true, view.part.clusters, by))
+                    place = record["protocol"], view.row["test"]
+                    target = targets.setdefault(place, Target(view.part.true, view.part.clusters, by))
                     target.add((record["train"], record["model"]), kept, answers)
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
     return rows, targets, images, confusions, counts, reliability, mistakes

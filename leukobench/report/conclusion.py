@@ -5,7 +5,8 @@ import numpy as np
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.statistics import LEVEL
 from leukobench.report.columns import count_averaged
-from leukobench.report.leaderboard import combinations, headline_protocol
+from leukobench.report.designs import compare_designs, kinds_of, make_field, plain_interval, signed_interval
+from leukobench.report.leaderboard import combinations
 from leukobench.running.protocols import protocols_of
 
 COMPARED = ("classical", "deep")
@@ -13,12 +14,13 @@ COMPARED = ("classical", "deep")
 CONTROL_MARGIN = 0.05
 
 
-def compare_sides(board, cells, scores, sides, metric=DEFAULT):
+def compare_sides(board, cells, scores, own, run, metric=DEFAULT):
     """Classical against deep, two ways, neither of which looks at a target to choose a model.
 
-    Only complete, inductive models take part whose weights have seen no dataset of the run. *mean*: over all models of
-    a side. *chosen*: on each source the side's model that scores best within that source; picking the best
-    out-of-domain model instead would be selection on the targets.
+    Only complete, inductive models take part whose weights have seen no dataset of the run, and of those that are one
+    kind (`designs.kinds_of`) the one that is best within the source. *mean*: over the kinds of a side. *chosen*: on
+    each source the side's model that is best within it; picking the best out-of-domain model instead would be selection
+    on the targets. Both choices are made anew in every replicate.
 
     Parameters
     ----------
@@ -26,38 +28,36 @@ def compare_sides(board, cells, scores, sides, metric=DEFAULT):
         See `leaderboard.leaderboard`.
     cells : DataFrame
         See `cells.cells_table`.
-    scores : statistics.Scores
-        Bootstrap of the protocol and metric that rank.
-    sides : dict of str to str
-        Model to its side; those of neither take no part.
+    scores, own : statistics.Scores
+        Bootstraps of the protocol and metric that rank, and of the protocol within.
+    run : reader.Run
+        Knows sides and designs of the models.
     metric : Metric, default balanced accuracy
 
     Returns
     -------
     dict
-        `models` (side -> list), `left_out` (incomplete, transductive or contaminated models of either side), and `mean`
-        and `chosen`, each a dict with the Interval of `classical`, `deep` and `difference` (deep minus classical);
-        `chosen` also has `models` (side -> source -> model). `mean` is None unless both sides have a model, `chosen` is
-        None also unless the run holds within and pairwise.
+        `models` (side -> list), `kinds` (side -> list of lists), `left_out` (incomplete, transductive or contaminated
+        models of either side), `designs` (see `designs.compare_designs`), and `mean` and `chosen`, each a dict with
+        the Interval of `classical`, `deep` and `difference` (deep minus classical) and `picked` (side -> model -> share
+        of the choices); `chosen` also has `models` (side -> source -> model, of all images). `mean` is None unless both
+        sides have a model, `chosen` is None also unless the run holds within and pairwise.
     """
     fit = (board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")
-    of = board["model"].map(sides)
+    of = board["model"].map(run.sides)
     sides = {side: sorted(board["model"][fit & (of == side)]) for side in COMPARED}
     either = of.isin(COMPARED)
-    result = {"models": sides, "left_out": sorted(board["model"][either & ~fit]), "mean": None, "chosen": None}
+    kinds = {side: kinds_of(members, run.designs) for side, members in sides.items()}
+    result = {"models": sides, "kinds": kinds, "left_out": sorted(board["model"][either & ~fit])}
+    result |= {"designs": compare_designs(sorted(board["model"][fit]), run.designs, cells, scores, own, metric)}
+    result |= {"mean": None, "chosen": None}
     if not all(sides.values()):
         return result
-    models = scores.keys.get_level_values("model")
-    result["mean"] = _difference(scores, {side: models.isin(members) for side, members in sides.items()})
-    means = metric.sign * combinations(cells, metric)["score"]
-    protocols = set(cells["protocol"])
-    if headline_protocol(protocols).name == "pairwise" and "within" in protocols:
-        within = means.xs("within", level="protocol").droplevel("test").unstack("model")
-        if within[sides["classical"] + sides["deep"]].notna().all(axis=None):
-            best = {side: within[members].idxmax(axis=1).to_dict() for side, members in sides.items()}
-            sources = scores.keys.get_level_values("train")
-            picked = {side: models == sources.map(choice) for side, choice in best.items()}
-            result["chosen"] = _difference(scores, picked) | {"models": best}
+    field = make_field(sides["classical"] + sides["deep"], cells, scores, own, metric)
+    result["mean"] = _difference(field, kinds)
+    if field.own is not None:
+        result["chosen"] = _difference(field, {side: [members] for side, members in sides.items()})
+        result["chosen"]["models"] = {side: field.best([members]).choices[0] for side, members in sides.items()}
     return result
 
 
@@ -84,18 +84,18 @@ def conclusion(families, headline, synthetic, metric=DEFAULT):
     if missing:
         lacking = " and ".join(f"no complete {side} model" for side in missing)
         return f"{opening}No comparison of classical and deep: the run holds {lacking}."
-    counts = {side: len(members) for side, members in families["models"].items()}
+    counts = {side: f"{len(kinds)} kind{'s' * (len(kinds) > 1)}" for side, kinds in families["kinds"].items()}
     mean, chosen = families["mean"], families["chosen"]
     text = (
-        f"{opening}{headline.where}, deep networks reach a mean {metric.title} of {_plain(mean['deep'])} "
-        f"(mean of {counts['deep']}) and classical models on hand-crafted features {_plain(mean['classical'])} "
-        f"(mean of {counts['classical']}): deep minus classical is {_signed(mean['difference'])}. "
+        f"{opening}{headline.where}, deep networks reach a mean {metric.title} of {plain_interval(mean['deep'])} "
+        f"(mean of {counts['deep']}) and classical models on hand-crafted features {plain_interval(mean['classical'])} "
+        f"(mean of {counts['classical']}): deep minus classical is {signed_interval(mean['difference'])}. "
     )
     if chosen:
         text += (
-            "Taking on each source the model of either side that is best within that source, without a look at any "
-            f"target, it is {_plain(chosen['deep'])} against {_plain(chosen['classical'])}: "
-            f"{_signed(chosen['difference'])}. "
+            "Taking on each source the model of either side that is best within that source, it is "
+            f"{plain_interval(chosen['deep'])} against {plain_interval(chosen['classical'])}: "
+            f"{signed_interval(chosen['difference'])}. "
         )
     return (
         text
@@ -182,10 +182,13 @@ def _undefined(fitted, metric):
     return (f"{protocol} {train} to {test}" for protocol, train, test in rows[["protocol", "train", "test"]].to_numpy())
 
 
-def _difference(scores, picked):
-    weights = {side: scores.weights(chosen) for side, chosen in picked.items()}
-    weights["difference"] = weights["deep"] - weights["classical"]
-    return {name: scores.interval(values) for name, values in weights.items()}
+def _difference(field, kinds):
+    found = {side: field.best(each) for side, each in kinds.items()}
+    return {
+        **{side: field.interval(outcome) for side, outcome in found.items()},
+        "difference": field.interval(found["deep"], found["classical"]),
+        "picked": {side: outcome.picked for side, outcome in found.items()},
+    }
 
 
 def verdict(families, metric=DEFAULT):
@@ -213,11 +216,3 @@ def verdict(families, metric=DEFAULT):
         -1: "Classical models on hand-crafted features are ahead.",
         0: "Neither side is clearly ahead.",
     }[signs[0]]
-
-
-def _plain(interval):
-    return f"{interval.estimate:.3f} [{interval.low:.3f}, {interval.high:.3f}]"
-
-
-def _signed(interval):
-    return f"{interval.estimate:+.3f} [{interval.low:+.3f}, {interval.high:+.3f}]"

@@ -6,6 +6,7 @@ import pandas as pd
 from leukobench.metrics.catalogue import get_metric, metrics_of
 from leukobench.report.board import columns, model, number
 from leukobench.report.curves import as_pivot
+from leukobench.report.designs import label, plain_interval, signed_interval
 from leukobench.report.leaderboard import DAGGER
 from leukobench.text import markdown, markdown_table
 
@@ -39,6 +40,15 @@ _PEOPLE = (
     "model's score on these labels can mean. `ceiling.csv` has intervals and recalls."
 )
 _SEALED = "SHA-256 of `manifest.json`, which seals every file of the run: `{}`"
+_DESIGNED = (
+    "Complete inductive models that no pretrained weights contaminate. A kind is what counts as one model: heads on "
+    "one frozen network, or options that change nothing where there is one source. Typical kind: mean over the kinds, "
+    "of each the member that is best within the source; it answers what to expect of such a model. Best within the "
+    "source: the one model that a laboratory would take by its own images; it answers what to expect of taking it. "
+    "Both choices are made anew in every replicate, so the intervals hold them. Adjusted for chance: (s - c) / (1 - "
+    "c), as pairs have different numbers of classes. A question compares two cells of the design that differ in that "
+    "one thing, the first that it names less the second; what differs in two things is not compared."
+)
 _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
     "others' and not comparable with them."
@@ -70,6 +80,7 @@ def as_markdown(report):
     parts += [_FEWER * bool(fewer.any()), report.conclusion]
     parts.append("\n".join(f"- {markdown(line)}" for line in report.notes))
     parts.append(_SEALED.format(report.digest))
+    parts += _designs(report)
     if report.ranks:
         ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
         table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})
@@ -89,6 +100,38 @@ def as_markdown(report):
         shown = table.apply(lambda scores, seen=seen[name]: _marked(scores, scores.name in seen))
         parts += [f"## {markdown(name)}", markdown_table(shown.reset_index()), _SEEN * bool(seen[name])]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _designs(report):
+    """Models by family, augmentation and ensemble, and what each factor gives."""
+    designs = report.families["designs"]
+    if not designs["cells"]:
+        return []
+    cells = pd.DataFrame(
+        {
+            "design": label((row["family"], row["augmented"], row["ensemble"])),
+            "kinds": len(row["kinds"]),
+            "typical kind": plain_interval(row["typical"]),
+            "adjusted for chance": plain_interval(row["adjusted"]) if row["adjusted"] else "",
+            "best within the source": plain_interval(row["chosen"]),
+            "which is": ", ".join(f"{name} {share:.0%}" for name, share in _most_picked(row["picked"])),
+        }
+        for row in designs["cells"]
+    )
+    asked = pd.DataFrame(
+        {
+            "question": row["question"],
+            "typical kind": signed_interval(row["typical"]),
+            "best within the source": signed_interval(row["chosen"]),
+        }
+        for row in designs["contrasts"]
+    )
+    tables = [markdown_table(table) for table in (cells, asked) if len(table)]
+    return ["## Features or networks, by design", _DESIGNED, *tables]
+
+
+def _most_picked(picked):
+    return sorted(picked.items(), key=lambda pair: -pair[1])[:3]
 
 
 def _people(report):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +20,20 @@ COLUMNS = ["test", "sha256", "group", "true"]
 KEYS = pa.schema([(name, pa.string()) for name in COLUMNS])
 # The side of a family, of runs of version 0.1, which did not write the side itself.
 SIDES = {"control": "control", "classical": "classical", "embedding": "deep", "fine-tuned": "deep", "fused": "both"}
+
+
+class Design(NamedTuple):
+    """Where a model stands in the design, and what it counts as."""
+
+    family: str
+    augmented: bool
+    ensemble: bool
+    counts_as: str
+
+    @property
+    def cell(self):
+        """Cell of the design."""
+        return self[:3]
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,15 @@ class Run:
     def sides(self):
         """The side that each model is on, of classical and deep, a dict."""
         return {record["model"]: record.get("side") or SIDES.get(record.get("family"), "") for record in self.records}
+
+    @property
+    def designs(self):
+        """Factors by which models are compared, a dict of model to its `Design`; without those of older runs."""
+        known = [record for record in self.records if "counts_as" in record]
+        return {
+            record["model"]: Design(record["family"], record["augmented"], record["ensemble"], record["counts_as"])
+            for record in known
+        }
 
     def predictions(self, record):
         """Predictions of a run cell whose status is "ok".

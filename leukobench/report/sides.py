@@ -3,53 +3,45 @@
 import pandas as pd
 
 from leukobench.metrics.catalogue import DEFAULT
-from leukobench.report.leaderboard import combinations
+from leukobench.report.designs import kinds_of, make_field
 
 SIDES = ("classical", "deep", "both")  # "both": fused models
 COLUMNS = ["test", "way", "side", "models", "score", "ci_low", "ci_high"]
 
 
-def compare_by_target(board, cells, scores, sides, metric=DEFAULT):
+def compare_by_target(board, cells, scores, own, run, metric=DEFAULT):
     """What the models of each side reach on each target, and deep minus classical.
 
-    Complete inductive models take part. *mean*: over all of a side. *chosen*: on each source the side's model that is
-    best within it, where the run holds within for every source.
+    As `conclusion.compare_sides`, for one target at a time. *mean*: over the kinds of a side, of each the member that
+    is best within the source. *chosen*: on each source the side's model that is best within it, where the run holds
+    within for every source.
 
     Parameters
     ----------
-    board : DataFrame
-        See `leaderboard.leaderboard`.
-    cells : DataFrame
-        See `cells.cells_table`.
-    scores : statistics.Scores
-        Bootstrap of the protocol and metric that rank.
-    sides : dict of str to str
-        Model to its side.
-    metric : Metric, default balanced accuracy
+    board, cells, scores, own, run, metric
+        As in `conclusion.compare_sides`.
 
     Returns
     -------
     DataFrame
-        `test`, `way` (mean or chosen), `side` (classical, deep, both, difference), `models` (how many took part),
-        `score`, `ci_low`, `ci_high`.
+        `test`, `way` (mean or chosen), `side` (classical, deep, both, difference), `models` (how many took part; of the
+        mean how many kinds), `score`, `ci_low`, `ci_high`.
     """
     fit = board["model"][(board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")]
-    members = {side: [model for model in fit if sides.get(model) == side] for side in SIDES}
+    members = {side: [model for model in fit if run.sides.get(model) == side] for side in SIDES}
     members = {side: models for side, models in members.items() if models}
-    model, train, test = (scores.keys.get_level_values(name) for name in ("model", "train", "test"))
-    ways = {"mean": {side: model.isin(models) for side, models in members.items()}}
-    within = metric.sign * combinations(cells, metric)["score"]
-    within = within[within.index.get_level_values("protocol") == "within"].droplevel(["protocol", "test"])
-    table = within.unstack("model").reindex(index=train.unique(), columns=list(fit))
-    if table.notna().all(axis=None) and len(table):
-        best = {side: table[models].idxmax(axis=1) for side, models in members.items()}
-        ways["chosen"] = {side: model == train.map(choice) for side, choice in best.items()}
+    models = sorted(model for each in members.values() for model in each)
     rows = []
-    for name in test.unique():
-        for way, picked in ways.items():
-            weights = {side: scores.weights(chosen & (test == name)) for side, chosen in picked.items()}
-            if {"classical", "deep"} <= weights.keys():
-                weights["difference"] = weights["deep"] - weights["classical"]
-            for side, weight in weights.items():
-                rows.append((name, way, side, len(members.get(side, ())), *scores.interval(weight)))
+    for target in scores.keys.unique("test") if models else ():
+        field = make_field(models, cells, scores, own, metric, target=target)
+        ways = {"mean": {side: kinds_of(each, run.designs) for side, each in members.items()}}
+        if field.own is not None:
+            ways["chosen"] = {side: [each] for side, each in members.items()}
+        for way, kinds in ways.items():
+            found = {side: field.best(each) for side, each in kinds.items()}
+            intervals = {side: field.interval(outcome) for side, outcome in found.items()}
+            if {"classical", "deep"} <= found.keys():
+                intervals["difference"] = field.interval(found["deep"], found["classical"])
+            counts = {side: len(each) if way == "mean" else len(members[side]) for side, each in kinds.items()}
+            rows += [(target, way, side, counts.get(side, 0), *interval) for side, interval in intervals.items()]
     return pd.DataFrame(rows, columns=COLUMNS)

@@ -149,8 +149,10 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     headline = headline_protocol({record["protocol"] for record in run.records})
     scored = score_cells(run, headline.name, metric)
     scores = bootstrap(scored.targets, **drawn)
+    # Only a model of one source can be judged within it.
+    own = bootstrap(scored.own, **drawn) if headline.name == "pairwise" else None
     cells, board = scored.table, leaderboard(scored.table, scores, metric)
-    families = compare_sides(board, cells, scores, run.sides, metric)
+    families = compare_sides(board, cells, scores, own, run, metric)
     whole = board["model"][board["rank"].notna() & (board["section"] == "inductive")]
     means = combinations(cells, metric)
     ranking = metric.sign * means["score"].xs(headline.name, level="protocol").unstack("model")
@@ -180,7 +182,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         reliability=scored.reliability.table(cells),
         mistakes=mistakes,
         suspects=suspects,
-        by_target=compare_by_target(board, cells, scores, run.sides, metric),
+        by_target=compare_by_target(board, cells, scores, own, run, metric),
     )
 
 

@@ -87,6 +87,9 @@ class RunCell:
         return {
             "family": recipe.family,
             "side": recipe.side,
+            "augmented": recipe.augmented,
+            "ensemble": recipe.ensemble,
+            "counts_as": recipe.counts_as or recipe.name,
             "transductive": recipe.transductive,
             "contamination": list(recipe.contamination),
         }

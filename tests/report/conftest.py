@@ -39,6 +39,7 @@ class RunMaker:
     min_test_images: int = 5
     costs: dict = field(default_factory=dict)
     credits: dict = field(default_factory=dict)  # as `running.credits` gives them
+    facts: dict = field(default_factory=dict)  # model -> more that its records say
     opinions: dict = field(default_factory=dict)  # as `datasets.opinions.count_opinions` gives them
 
     def write(self):
@@ -96,6 +97,7 @@ class RunMaker:
         record = cell | {
             "family": FAMILIES.get(model, "classical"),
             "transductive": model == "adapted",
+            **self.facts.get(model, {}),
             "status": status,
             "error": "" if known else "ValueError: no luck",
             "error_kind": "" if known else status,

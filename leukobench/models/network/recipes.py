@@ -53,6 +53,7 @@ class Training(Step):
             defaults={**recipe.defaults, **self.defaults},
             version=recipe.version + self.revision,
             transductive=recipe.transductive or self.transductive,
+            ensemble=recipe.ensemble or "members" in self.settings,
         )
 
 
@@ -177,6 +178,7 @@ def _network(name, network, description, source, **facts):
         description=f"{description} on crops with the stains of other laboratories in training.",
         source=source,
         side="deep",
+        augmented=True,
         kind="network",
         needs=("torch", "skorch"),
         uses_gpu=True,

@@ -7,7 +7,7 @@ from leukobench.report.figures.style import ABOVE, PEOPLE, SIDE_TITLES, SIDES, n
 
 WAYS = {
     "chosen": "Of each side the model that is best within the source",
-    "mean": "Mean over all models of a side ({})",
+    "mean": "Mean over the kinds of model of a side ({})",
 }
 
 
