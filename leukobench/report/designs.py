@@ -6,7 +6,7 @@ cells of a design; of each kind the member counts that is best within its source
 images, too, it is made anew in every replicate of the bootstrap.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
@@ -135,6 +135,7 @@ def make_field(models, cells, scores, own=None, metric=DEFAULT, *, target=None, 
         counts = count_averaged(rows).groupby([rows["train"], rows["test"], rows["model"]]).max()
         chance = np.array([metric.chance(counts[key]) for key in scores.keys])
         point, drawn = (point - chance) / (1 - chance), (drawn - chance) / (1 - chance)
+        scores = replace(scores, bounded=False)  # Below chance it is negative.
     asked = np.array([target in (None, test) for test in scores.keys.get_level_values("test")])
     trains, names = (scores.keys.get_level_values(name) for name in ("train", "model"))
     sources = sorted(set(trains[asked]))

@@ -89,6 +89,17 @@ def test_scores_are_adjusted_by_the_classes_of_each_pair():
     assert field.best([["lda"]]).estimate == pytest.approx((0 + (0.5 - 0.25) / 0.75) / 2)
 
 
+def test_an_interval_of_what_is_adjusted_may_hold_chance():
+    cells = pd.DataFrame(
+        {"train": ["a", "b"], "test": ["b", "a"], "model": "lda", "status": "ok", "protocol": "pairwise"}
+    )
+    cells = cells.assign(classes="BA EO LY NE", rare_classes="", undefined_classes="")
+    scores = scores_of({"lda": 0.26}, spread=0.05)
+    field = make_field(["lda"], cells, scores, None, get_metric("balanced_accuracy"), adjusted=True)
+    interval = field.interval(field.best([["lda"]]))
+    assert interval.low < 0 < interval.estimate < interval.high, "on the scale of log odds it ends above zero"
+
+
 def test_without_within_members_of_a_kind_are_averaged():
     found = compare_designs(["net+knn", "net+svm"], DESIGNS, None, scores_of(AWAY), None, get_metric("macro_f1"))
     assert found["cells"][0]["typical"].estimate == pytest.approx(0.4)
