@@ -125,6 +125,8 @@ def read_toml(path):
 def read_table(path, columns=None):
     """Read a table of text: cells between commas, semicolons or tabs, whichever is most frequent in its first line.
 
+    A line ``sep=;`` that a spreadsheet writes on top says it instead.
+
     Parameters
     ----------
     path : path-like
@@ -151,8 +153,10 @@ def read_table(path, columns=None):
     [(2, ['NE', 'ward\\\\1.png'])]
     """
     text = read_text(path)
-    first = text.partition("\n")[0]
-    delimiter = max(DELIMITERS, key=first.count)
+    first, _, rest = text.partition("\n")
+    named = re.fullmatch(r'"?sep=(.)"?\r?', first)  # a spreadsheet's own line, which is no row
+    text = f"\n{rest}" if named else text
+    delimiter = named[1] if named else max(DELIMITERS, key=first.count)
     lines = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     try:

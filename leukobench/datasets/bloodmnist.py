@@ -49,6 +49,7 @@ card = DatasetCard(
     stain="May-Grünwald-Giemsa",
     camera="CellaVision DM96",
     magnification="100x",
+    cells_of="barcelona",
     notes=(
         "these are Barcelona's cells: neither of the two is another laboratory to the other",
         "of several sizes the largest is read; 20 µm over the width, so 0.156 µm per pixel at 128 pixels",

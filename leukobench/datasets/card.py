@@ -68,6 +68,8 @@ class DatasetCard:
         What a group is (the slide, the patient); empty where nothing is known.
     attributes : tuple of str
         Names of further columns of the index, for what else the source says of a cell.
+    cells_of : str
+        Name of the dataset whose cells these are, in other pictures; empty where they are its own.
     masks : bool
         Whether expert masks of nucleus and cytoplasm come with it.
     checksums : dict of str to str
@@ -103,6 +105,7 @@ class DatasetCard:
     magnification: str = "unknown"
     groups: str = ""
     attributes: tuple[str, ...] = ()
+    cells_of: str = ""
     masks: bool = False
     checksums: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()

@@ -70,6 +70,7 @@ def fetch(name, root, *, agree=None, stage=None, progress=None):
             take(source, each, path, root)
         except UsageError as error:
             if not each.by_hand:
+                path.unlink()  # it may be damaged, and would be taken again
                 raise
             by_hand.append(f"{name}: {error}; it is {spell(path)}")
             continue

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+from leukobench.datasets.registry import DATASETS
 from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
@@ -116,6 +117,10 @@ def select_samples(index, suite):
     UsageError
         Where a dataset has no usable image at that level.
     """
+    for name in suite.datasets:
+        other = DATASETS[name].card.cells_of if name in DATASETS else ""
+        if other in suite.datasets:
+            raise UsageError(f"{name} shows the cells of {other}: they are one laboratory", "leave one of them out")
     index = apply_preset(index, suite.preset) if suite.preset else index
     usable = index[(index["status"] == "ok") & index[suite.level].notna()]
     empty = [name for name in suite.datasets if not (usable["dataset"] == name).any()]

@@ -187,6 +187,16 @@ def test_much_is_asked_for_first_and_must_fit_on_the_disk(served, tmp_path, monk
     assert files(tmp_path) == []
 
 
+def test_a_damaged_archive_is_loaded_anew(served, tmp_path):
+    Server.content = b"no archive at all"
+    with pytest.raises(UsageError, match="is no archive"):
+        fetch(served("/cells.zip"), tmp_path)
+    assert files(tmp_path) == []
+    Server.content = CONTENT
+    assert fetch("served", tmp_path) == []
+    assert files(tmp_path) == WHOLE
+
+
 def test_progress_is_told(served, tmp_path):
     told, stages = [], []
     fetch(served("/cells.zip"), tmp_path, stage=stages.append, progress=lambda *facts: told.append(facts))

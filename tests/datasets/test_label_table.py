@@ -2,7 +2,7 @@
 
 import pytest
 
-from leukobench.datasets import build_index, own_datasets
+from leukobench.datasets import build_index, index_hash, own_datasets
 from leukobench.errors import UsageError
 
 ROWS = [("a/1.png", "Stabkernige", "s1", "0,1"), ("b/Käfig 2.png", "LY", "s2", "0,2")]
@@ -38,6 +38,18 @@ def found(root):
 @pytest.mark.parametrize("delimiter", [";", "\t"])
 def test_dialects(ward, encoding, delimiter):
     assert found(ward(table(delimiter), encoding)) == GIVEN
+
+
+@pytest.mark.parametrize("line", ["sep=;", '"sep=|"'])
+def test_the_line_of_a_spreadsheet_on_top(ward, line):
+    assert found(ward(f"{line}\r\n{table(line.strip(chr(34))[-1])}")) == GIVEN
+
+
+def test_a_changed_mapping_changes_the_digest_of_the_data(ward):
+    before = index_hash(build_index(ward(table())))
+    assert index_hash(build_index(ward(table(";")))) == before
+    (ward(table()) / "ward/dataset.toml").write_text("[labels]\nStabkernige = 'SNE'")
+    assert index_hash(build_index(ward(table()))) != before
 
 
 def test_commas_and_quotes(ward):

@@ -5,7 +5,7 @@ import pytest
 from leukobench.errors import UsageError
 from leukobench.models import MODELS
 from leukobench.running.estimate import summarise_plan
-from leukobench.running.plan import build_plan, combinations, head_of
+from leukobench.running.plan import build_plan, combinations, head_of, select_samples
 from leukobench.running.suite import get_budget, list_suites, load_suite
 from leukobench.running.worker import describe
 
@@ -124,3 +124,9 @@ def test_what_is_named_twice_takes_part_once_and_is_told(caplog):
     assert (suite.models, suite.protocols) == (("lda", "prior"), ("within",))
     assert "model lda is named 2 times" in caplog.text
     assert "protocol within is named 3 times" in caplog.text
+
+
+def test_two_pictures_of_one_cell_are_not_two_laboratories():
+    suite = load_suite("cross-dataset", datasets=["barcelona", "bloodmnist"])
+    with pytest.raises(UsageError, match="bloodmnist shows the cells of barcelona"):
+        select_samples(None, suite)
