@@ -245,7 +245,8 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         suite = dataclasses.replace(suite, seeds=suite.seeds[: bought.seeds] if seeds is None else seeds)
     except ValidationError as error:
         raise UsageError(f"{path.name}: {_first(error)}", SEE) from None
-    choose("class in [costs]", [code for true, called in suite.costs.items() for code in (true, *called)], CELL_TYPES)
+    costly = dict.fromkeys(code for true, called in suite.costs.items() for code in (true, *called))
+    choose("class in [costs]", list(costly), CELL_TYPES)
     choose("preset", [suite.preset] if suite.preset else [], PRESETS)
     models = MODELS if suite.models == ("all",) else suite.models
     return dataclasses.replace(

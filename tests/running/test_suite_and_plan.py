@@ -130,3 +130,9 @@ def test_two_pictures_of_one_cell_are_not_two_laboratories():
     suite = load_suite("cross-dataset", datasets=["barcelona", "bloodmnist"])
     with pytest.raises(UsageError, match="bloodmnist shows the cells of barcelona"):
         select_samples(None, suite)
+
+
+@pytest.mark.parametrize("name", list_suites())
+def test_suites_of_the_package_are_read_without_a_warning(name, caplog):
+    load_suite(name)
+    assert not caplog.messages
