@@ -35,6 +35,7 @@ def describe(recipe):
         "weights": "; ".join(card.origin for card in cards),
         "licence": "; ".join(card.licence for card in cards),
         "has seen": ", ".join(recipe.contamination),
+        "developed on": ", ".join(recipe.developed_on),
         "cost": recipe.cost,
         "missing": "; ".join(dict.fromkeys(filter(None, missing))),
         "what it is": recipe.description,

@@ -20,6 +20,7 @@ from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
 from leukobench.models.recipe import Recipe
 from leukobench.models.svm import PairwiseSVC
+from leukobench.preparation.views import IN_VIEW
 
 
 def build_logistic_regression(params, seed):
@@ -215,6 +216,7 @@ RECIPES = (
         cost="medium",
         representation="features:untextured",
         build=build_vote,
+        developed_on=IN_VIEW,
         ensemble=True,
         description="Mean of extra trees and linear discriminant analysis, on all features but texture.",
     ),

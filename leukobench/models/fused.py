@@ -10,6 +10,7 @@ from leukobench.features import feature_names
 from leukobench.models.classical import build_lda, build_voting_trees
 from leukobench.models.spec import JOINT
 from leukobench.models.variants import frozen
+from leukobench.preparation.views import IN_VIEW
 
 FEATURE_SET = "untextured"
 
@@ -36,6 +37,7 @@ def fused(backbone):
         family="fused",
         representation=f"features:{FEATURE_SET}{JOINT}{vectors.representation}",
         build=build_fused,
+        developed_on=IN_VIEW,
         cost="medium",
         description=f"Mean of extra trees on features and linear discriminant analysis on features and {vectors.name}.",
         side="both",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from leukobench.models.sources import SourceExperts, StableFeatures
 from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 from leukobench.models.words import Step
+from leukobench.preparation.views import IN_VIEW
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,11 +21,14 @@ class Option(Step):
         `random_state`, that is set anew in every fit.
     transductive : bool, default False
         Whether it uses unlabelled target images.
+    developed_on : tuple of str, default ()
+        Datasets that were in view when its settings were chosen.
     """
 
     takes: tuple = ("table", "joint", "joined")
     wrap: type
     transductive: bool = False
+    developed_on: tuple = ()
 
     def parameters(self):
         """Name to default of what may be fixed: what the wrapper takes besides the estimator."""
@@ -34,7 +38,7 @@ class Option(Step):
     def apply(self, recipe, params):
         """The recipe inside this wrapper."""
         return replace(
-            recipe.told(f", {self.description}", self.source),
+            recipe.told(f", {self.description}", self.source).developed(*self.developed_on),
             build=Wrapped(recipe.build, self.wrap, params),
             transductive=recipe.transductive or self.transductive,
             kind="joined" if recipe.kind == "joint" else recipe.kind,
@@ -58,6 +62,7 @@ _OPTIONS = (
     Option(
         name="stable",
         wrap=StableFeatures,
+        developed_on=IN_VIEW,
         takes=("table",),  # it leaves columns out, and the fused models know theirs by their place
         description="on the half of the features that is most stable between laboratories or copies",
         source="Meinshausen 2010, doi 10.1111/j.1467-9868.2010.00740.x",
@@ -65,6 +70,7 @@ _OPTIONS = (
     Option(
         name="experts",
         wrap=SourceExperts,
+        developed_on=IN_VIEW,
         description="one for each source and one for all, weighted by how they carry over between sources",
         source="Mansour 2008, NIPS 21",
     ),
@@ -85,6 +91,7 @@ _OPTIONS = (
     Option(
         name="self_training",
         wrap=SelfTraining,
+        developed_on=IN_VIEW,
         transductive=True,
         description="fitted again with its surest answers on the target",
         source="Zou 2018, arXiv 1810.07911",

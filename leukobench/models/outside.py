@@ -69,8 +69,8 @@ def register(name: str, model: Any, reads: str | None = None, **facts: Any) -> N
         crops of 32 um as rows of bytes (`leukobench.preparation.crops.as_images` makes images of them).
     **facts
         Further fields of `leukobench.models.recipe.Recipe`, such as `space` (Optuna distributions by the name of a
-        parameter), `cost`, `side`, `uses_gpu`, `description`, `contamination`; `version` where another thing than its
-        source and its parameters decides what it does.
+        parameter), `cost`, `side`, `uses_gpu`, `description`, `contamination`, `developed_on`; `version` where
+        another thing than its source and its parameters decides what it does.
 
     Raises
     ------

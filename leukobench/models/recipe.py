@@ -67,6 +67,9 @@ class Recipe:
         Whether it uses unlabelled target images; such models are ranked apart.
     contamination : tuple of str, default ()
         Datasets that its pretrained weights have seen: scores on them are marked and left out of every mean.
+    developed_on : tuple of str, default ()
+        Datasets that were in view when its defaults were chosen: scores on them are marked, since a choice that was
+        made by them says less of others.
     cost : str, default "light"
         A key of `COSTS`, by one fit on 2,000 x 216 (1,280 for embeddings) on one thread: under .5 s, under 2 s, or
         more; a network takes minutes, and as many epochs as the budget says.
@@ -105,6 +108,7 @@ class Recipe:
     version: str = "1"
     transductive: bool = False
     contamination: tuple[str, ...] = ()
+    developed_on: tuple[str, ...] = ()
     cost: str = "light"
     description: str = ""
     source: str = ""
@@ -127,6 +131,10 @@ class Recipe:
         if epochs is None or "epochs" not in self.defaults:
             return self
         return replace(self, defaults={**self.defaults, "epochs": epochs})
+
+    def developed(self, *datasets: str) -> "Recipe":
+        """The recipe with more datasets that were in view when something of it was chosen."""
+        return replace(self, developed_on=tuple(sorted({*self.developed_on, *datasets})))
 
     def told(self, description: str, source: str = "") -> "Recipe":
         """The recipe with more said of it and another source."""

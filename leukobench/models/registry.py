@@ -15,6 +15,7 @@ from leukobench.models.spec import JOINT, ModelSpec, StepSpec, parts_of, tell_re
 from leukobench.models.words import Step, checked
 from leukobench.preparation.crops import crop_view
 from leukobench.preparation.views import get_view
+from leukobench.segmentation import DEVELOPED_ON
 
 PIXELS = "pixels"  # the representation whose argument is its view
 
@@ -95,7 +96,9 @@ def get_model(name: str) -> Recipe:
     if former := [asked.name for asked, (step, _) in zip(spec.steps, steps, strict=True) if asked.name == step.former]:
         tell_renamed(f"{spec.base}+{former[0]}", one_name)
     alone = replace(one_name, params={}, steps=())
-    return replace(recipe.with_fixed(fixed), name=str(one_name), counts_as=recipe.counts_as or str(alone))
+    recipe = replace(recipe.with_fixed(fixed), name=str(one_name), counts_as=recipe.counts_as or str(alone))
+    segmented = any(part.base == "features" for part in parts_of(recipe.representation))
+    return recipe.developed(*DEVELOPED_ON) if segmented and not (view and not get_view(view).segmented) else recipe
 
 
 def _base(spec):
@@ -149,5 +152,6 @@ def _seen_through(recipe, name):
         representation=JOINT.join(map(str, seen)),
         cost="heavy" if view.copies else recipe.cost,
         augmented=recipe.augmented or bool(view.copies),
+        developed_on=recipe.developed(*view.developed_on).developed_on,
         description=f"{recipe.description[:-1]}; images {view.description}.",
     )

@@ -53,6 +53,8 @@ class View:
         Find the cell; else ellipses in the middle of the image stand for it, to tell what segmentation is worth.
     description : str, default ""
         What it is, for `leukobench models ls` and the docs.
+    developed_on : tuple of str, default ()
+        Datasets that were in view when it was chosen; it changes no pixel.
     """
 
     um_per_px: float | None = None
@@ -60,20 +62,31 @@ class View:
     copies: int = 0
     segmented: bool = True
     description: str = ""
+    developed_on: tuple = ()
 
+
+IN_VIEW = ("barcelona", "cvb", "jiangxi", "munich", "raabin")
+"""Datasets that were looked at while models were made (docs/transfer.md)."""
 
 VIEWS = {
-    "scale": View(0.2, description="brought to 0.2 um per px"),
+    "scale": View(0.2, description="brought to 0.2 um per px", developed_on=IN_VIEW),
     "white_balance": View(stain="white_balance", description="glass made white"),
     "grey_world": View(stain="grey_world", description="grey-world colour constancy"),
     "reinhard": View(stain="reinhard", description="Reinhard's colour transfer"),
     "macenko": View(stain="macenko", description="Macenko's stain normalisation"),
-    "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass"),
-    "copies": View(copies=8, description="as it is, with 8 augmented copies in training"),
+    "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass", developed_on=IN_VIEW),
+    "copies": View(copies=8, description="as it is, with 8 augmented copies in training", developed_on=IN_VIEW),
     "augmented": View(
-        0.2, "white_balance", 8, description="0.2 um per px on white glass, with 8 augmented copies in training"
+        *(0.2, "white_balance", 8),
+        description="0.2 um per px on white glass, with 8 augmented copies in training",
+        developed_on=IN_VIEW,
     ),
-    "unsegmented": View(0.2, "white_balance", 8, segmented=False, description="augmented, but not segmented"),
+    "unsegmented": View(
+        *(0.2, "white_balance", 8),
+        segmented=False,
+        description="augmented, but not segmented",
+        developed_on=IN_VIEW,
+    ),
 }
 
 
@@ -106,7 +119,7 @@ def get_view(name):
 
 def view_key(view):
     """What the pixels and masks of a view depend on, as plain values: nothing of features."""
-    parameters = {name: value for name, value in asdict(view).items() if name != "description"}
+    parameters = {name: value for name, value in asdict(view).items() if name not in ("description", "developed_on")}
     parts = {"view": VIEW_VERSION, "settings": settings(*DECIDING), "segmentation": segmentation_key()}
     return parameters | parts | ({"ranges": asdict(Augmentation())} if view.copies else {})
 

@@ -36,6 +36,7 @@ def facts(record, test):
         "family": record.get("family"),
         "transductive": record.get("transductive"),
         "contaminated": dataset_of(test) in record.get("contamination", ()),
+        "developed_on": dataset_of(test) in record.get("developed_on", ()),
         "seed": record["seed"],
         "status": record["status"],
         "error": record.get("error", ""),
@@ -108,7 +109,7 @@ def as_table(rows, run, metrics):
     recalls = [sorted(n for n in found if n.startswith(prefix)) for prefix in ("recall_", "deployed_recall_")]
     columns = [
         *IDENTITY[:4],
-        *["family", "transductive", "contaminated", "seed", "status", "error"],
+        *["family", "transductive", "contaminated", "developed_on", "seed", "status", "error"],
         *["n", "classes", "rare_classes", "undefined_classes", "left_out_classes"],
         *shared,
         *recalls[0],

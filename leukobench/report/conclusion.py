@@ -149,6 +149,11 @@ def notes(run, cells, board, metric=DEFAULT):
             f"contaminated: the pretrained weights of {', '.join(models)} have seen {seen.replace(' ', ', ')}; "
             "means leave these targets out, so there is no rank"
         )
+    for known, models in board[board["developed_on_targets"] != ""].groupby("developed_on_targets")["model"]:
+        lines.append(
+            f"developed on {known.replace(' ', ', ')}: defaults of {', '.join(models)}, or of the segmentation before "
+            "them, were chosen with these targets in view; a ranking here says less of laboratories nobody looked at"
+        )
     for _, row in board[board["marks"].str.contains("incomplete")].iterrows():
         lost = cells[(cells["model"] == row["model"]) & (cells["status"] != "ok")].drop_duplicates("fingerprint")
         kinds = ", ".join(f"{n} {status}" for status, n in lost["status"].value_counts().sort_index().items())

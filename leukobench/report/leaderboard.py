@@ -88,8 +88,9 @@ def leaderboard(cells, scores, metric=DEFAULT):
     DataFrame
         One row per model, best first:
 
-        - `rank`, `model`, `family`, `section`, `marks` ("transductive", "contaminated", "control", "incomplete", joined
-          by spaces), `contaminated_targets` (names, joined by spaces; in none of the means below);
+        - `rank`, `model`, `family`, `section`, `marks` ("transductive", "contaminated", "control", "incomplete",
+          "developed", joined by spaces), `contaminated_targets` (names, joined by spaces; in none of the means below),
+          `developed_on_targets` (those that were in view when defaults of the model were chosen);
         - `within`, `out_of_domain` (pairwise), `lodo`, `merged` and those of other protocols: mean of the metric over
           train x test of the mean over seeds; `ci_low`, `ci_high`: 95 % interval of the one that ranks;
           `deployed_out_of_domain`;
@@ -160,6 +161,9 @@ def _row(model, rows, means, scores, metric):
     headline = headline_protocol(set(rows["protocol"])).name
     means = means.xs(model, level="model")
     seen = sorted(rows["test"][rows["contaminated"]].map(dataset_of).unique())
+    # Tables of version 0.1 did not say it.
+    known = rows["test"][rows["developed_on"]] if "developed_on" in rows else rows["test"][:0]
+    in_view = sorted(known.map(dataset_of).unique())
     clean = means[~means["contaminated"]]
     unsure = rows["train"][
         (rows["protocol"] == "within") & (rows["undefined_classes"].astype("string").str.len().fillna(0) > 0)
@@ -175,6 +179,7 @@ def _row(model, rows, means, scores, metric):
     transductive, control = bool(rows["transductive"].iloc[0]), rows["family"].iloc[0] == "control"
     incomplete = bool((runs["status"] != "ok").any())
     marks = {"transductive": transductive, "contaminated": seen, "control": control, "incomplete": incomplete}
+    marks |= {"developed": in_view}
     kinds = [name for name in ("control", "contaminated", "transductive") if marks[name]]
     timed = runs[(runs["protocol"] == headline) & (runs["status"] == "ok")]
     columns = protocols_of({*BUILT_IN, *rows["protocol"]})
@@ -184,6 +189,7 @@ def _row(model, rows, means, scores, metric):
         "section": next(iter(kinds), "inductive"),
         "marks": " ".join(name for name, holds in marks.items() if holds),
         "contaminated_targets": " ".join(seen),
+        "developed_on_targets": " ".join(in_view),
         **{protocol.column: _of(clean, protocol.name)["score"].mean() for protocol in columns},
         "ci_low": interval.low,
         "ci_high": interval.high,

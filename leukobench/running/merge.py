@@ -9,7 +9,8 @@ from leukobench.running.records import SEAL, checksum, seal_holds
 from leukobench.running.store import RunFolder
 
 PARTS = ("models", "protocols", "seeds")  # of a suite: what the folders may differ in
-ASIDE = ("times", "provenance", "seal")  # of a record: what two runs of one cell may differ in
+SAID = ("augmented", "ensemble", "counts_as", "developed_on")  # of a model by its version, and changing no number
+ASIDE = ("times", "provenance", "seal", *SAID)  # of a record: what two runs of one cell may differ in
 NAMED = 10  # conflicts that are named one by one
 BEFORE = {"contamination": []}  # of records that were written before it was recorded
 

@@ -93,6 +93,7 @@ class RunCell:
             "counts_as": recipe.counts_as or recipe.name,
             "transductive": recipe.transductive,
             "contamination": list(recipe.contamination),
+            "developed_on": list(recipe.developed_on),
         }
 
 

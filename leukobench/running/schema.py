@@ -31,6 +31,7 @@ class Planned(TypedDict):
     counts_as: NotRequired[str]
     transductive: NotRequired[bool]
     contamination: NotRequired[Names]
+    developed_on: NotRequired[Names]
     inputs: NotRequired[Plain]
 
 

@@ -89,6 +89,18 @@ def test_contaminated_targets_are_in_no_mean(scored):
     assert board.loc["perfect", "contaminated_targets"] == ""
 
 
+def test_targets_that_were_in_view_are_marked_and_stay_in_the_means(make_run):
+    def of(facts):
+        run = read_run(make_run(TRUTH, ["perfect", "half"], answer, facts=facts))
+        return leaderboard(score_cells(run).table, bootstrap({})).set_index("model")
+
+    plain, board = of({}), of({"half": {"developed_on": ["a", "c", "elsewhere"]}})
+    assert board["marks"].tolist() == ["", "developed"]
+    assert board["developed_on_targets"].tolist() == ["", "a c"]
+    assert board["section"].tolist() == ["inductive"] * 2
+    assert board["out_of_domain"].tolist() == plain["out_of_domain"].tolist()
+
+
 def test_contaminated_models_stand_apart_and_have_no_rank(scored):
     contamination = {"perfect": ["c"], "adapted": ["a", "b"], "prior": ["a"]}
     board = board_of(scored(["prior", "adapted", "half", "perfect"], contamination=contamination))

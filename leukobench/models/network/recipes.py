@@ -12,6 +12,7 @@ from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.recipe import Recipe
 from leukobench.models.words import Step
+from leukobench.preparation.views import IN_VIEW
 
 VIEW = "scale"
 SPACE = {
@@ -179,6 +180,7 @@ def _network(name, network, description, source, **facts):
         source=source,
         side="deep",
         augmented=True,
+        developed_on=IN_VIEW,
         kind="network",
         needs=("torch", "skorch"),
         uses_gpu=True,
