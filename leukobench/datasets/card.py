@@ -196,7 +196,11 @@ class Record(NamedTuple):
 
 
 class Source(Protocol):
-    """What can be registered as a dataset: an object or a module with a card and a reader."""
+    """What can be registered as a dataset: an object or a module with a card and a reader.
+
+    It may have `second_labels(root)` too: (label, by a second reading, by a third) of each image that people labelled
+    again, as native labels; the report then says how far they agree (`datasets.opinions`).
+    """
 
     card: DatasetCard
 

@@ -68,6 +68,32 @@ def ceiling_of(report, dataset):
     return own[name].iloc[0] if len(own) else np.nan
 
 
+def notes_of(ceiling, metric):
+    """What must stand beside figures of datasets that were labelled more than once, a line each.
+
+    Parameters
+    ----------
+    ceiling : DataFrame
+        Of `human_ceiling`.
+    metric : Metric
+        That ranks.
+
+    Returns
+    -------
+    list of str
+    """
+    if metric.name not in ceiling:
+        return []
+    first = ceiling[ceiling["scoring"] == "shared"].groupby("dataset", sort=False).head(1)
+    return [
+        f"people: on {row.dataset} the second annotator agrees with the labels by a {metric.title} of "
+        f"{getattr(row, metric.name):.3f} [{row.ci_low:.3f}, {row.ci_high:.3f}], of {row.n} images that both call a "
+        "class of this level"
+        for row in first.itertuples()
+        if not np.isnan(getattr(row, metric.name))
+    ]
+
+
 def _limited(counts):
     return {one: {other: n for other, n in called.items() if other in counts} for one, called in counts.items()}
 

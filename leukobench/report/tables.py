@@ -15,7 +15,7 @@ from leukobench.metrics.drawing import REPLICATES
 from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
 from leukobench.report import citation, manifest
 from leukobench.report.calibration import calibration_means
-from leukobench.report.ceiling import human_ceiling
+from leukobench.report.ceiling import human_ceiling, notes_of
 from leukobench.report.cells import score_cells
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.curves import curves
@@ -160,6 +160,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     ranked = means.xs(headline.name, level="protocol")
     counts = scored.counts.table(set(ranked.index[ranked["complete"]]), **drawn)
     mistakes, suspects = scored.mistakes.tables(scored.images.hashes)
+    ceiling = human_ceiling(run, metric, **drawn)
     return Report(
         run=run,
         cells=cells,
@@ -172,12 +173,12 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         headline=headline,
         metric=metric,
         protocol_line=_protocol_line(run, headline, metric, replicates),
-        notes=notes(run, cells, board, metric),
+        notes=notes(run, cells, board, metric) + notes_of(ceiling, metric),
         conclusion=conclusion(families, headline, bool(run.plan["synthetic"]), metric),
         confusion=confusion,
         classes=classes,
         differential=counts.assign(protocol=headline.name)[["protocol", *counts.columns]],
-        ceiling=human_ceiling(run, metric, **drawn),
+        ceiling=ceiling,
         curves=curves(run, dict(zip(board["model"], board["gap"], strict=True)), metric, **drawn),
         reliability=scored.reliability.table(cells),
         mistakes=mistakes,

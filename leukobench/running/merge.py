@@ -78,7 +78,9 @@ def _joined(plans):
     first, plan = next(iter(plans.items()))
     suites = [other["suite"] for other in plans.values()]
     for store, other in plans.items():
-        old, new = ({k: v for k, v in p["suite"].items() if k not in PARTS} for p in (plan, other))
+        # Suites of versions that knew no costs say nothing of them; no record depends on costs.
+        parts = {*PARTS, *({"costs"} - (plan["suite"].keys() & other["suite"].keys()))}
+        old, new = ({k: v for k, v in p["suite"].items() if k not in parts} for p in (plan, other))
         shared = {"synthetic": (plan, other), "images": (plan, other)}
         differing = differences(old, new) + [key for key, (a, b) in shared.items() if a.get(key) != b.get(key)]
         if differing:
@@ -89,8 +91,12 @@ def _joined(plans):
     cells = {cell["fingerprint"]: cell for other in plans.values() for cell in other["cells"]}
     union = {key: list(dict.fromkeys(x for suite in suites for x in suite[key])) for key in PARTS}
     hashes = {other.get("index_hash") for other in plans.values()}
+    kinds = {kind for other in plans.values() for kind in other.get("credits", {})}
+    every = [other.get("credits", {}) for other in plans.values()]
+    credits = {kind: {k: v for each in every for k, v in each.get(kind, {}).items()} for kind in sorted(kinds)}
     return plan | {
         "suite": plan["suite"] | union,
+        "credits": credits,
         "cells": list(cells.values()),
         "index_hash": hashes.pop() if len(hashes) == 1 else None,
     }

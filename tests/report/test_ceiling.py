@@ -63,6 +63,10 @@ def test_agreement_is_that_of_scikit_learn_and_in_every_table(root, make_run):
     assert "auroc" not in table
     assert f"| munich | {PAIR} | deployed | 26 |" in (folder / "leaderboard.md").read_text()
     assert json.loads((folder / "leaderboard.json").read_text())["human_ceiling"][1]["n"] == 26
+    (note,) = [line for line in report.notes if line.startswith("people")]
+    assert note.startswith(
+        "people: on munich the second annotator agrees with the labels by a balanced accuracy of 1.000"
+    )
     assert (folder / "ceiling.csv").read_text().startswith("synthetic,dataset,readings,scoring,n,classes")
 
 

@@ -220,4 +220,4 @@ def test_a_transductive_model_that_meets_a_few_images_is_a_recorded_failure(suit
     cell = next(c for c in build_plan(chosen, samples[few].reset_index(drop=True)) if c.train == "left")
     record = work(cell, suite=chosen, store=run_folder)
     assert record["status"] == "error"
-    assert record["error"].startswith("UsageError: 8 image(s) of a laboratory are too few for a transductive model")
+    assert record["error"].startswith("TooFewImages: 8 image(s) of a laboratory are too few for a transductive model")

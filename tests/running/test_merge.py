@@ -44,6 +44,19 @@ def test_parts_make_the_whole(make_run, small, parts, tmp_path):
     assert (verdict.wrong, verdict.records) == ([], 12)
 
 
+def test_credits_are_joined_and_a_run_of_before_there_were_costs_fits(parts, tmp_path):
+    for folder, name in zip(parts, ("prior", "lda"), strict=True):
+        plan = json.loads((folder / "plan.json").read_text())
+        plan["credits"] = {"models": {name: {"title": name}}}
+        if name == "lda":
+            del plan["suite"]["costs"]
+        (folder / "plan.json").write_text(json.dumps(plan))
+    for number, folders in enumerate((parts, parts[::-1])):
+        assert merge(folders, tmp_path / str(number)) == {"ok": 12}
+        joined = json.loads((tmp_path / str(number) / "plan.json").read_text())
+        assert joined["credits"] == {"models": {name: {"title": name} for name in ("prior", "lda")}}
+
+
 def test_a_cell_that_is_in_both_must_be_the_same(make_run, small, tmp_path):
     folders = [make_run("a", small), make_run("b", small)]
     assert merge(folders, tmp_path / "both") == {"ok": 12}
