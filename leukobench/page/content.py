@@ -7,6 +7,7 @@ from leukobench.page.diagnosed import diagnosed
 from leukobench.page.gallery import gallery
 from leukobench.page.provenance import provenance
 from leukobench.page.scores import models_sides, rounded, score_tables, switches
+from leukobench.page.steps import steps
 from leukobench.report.conclusion import verdict
 from leukobench.report.cost import costs
 from leukobench.text import visible
@@ -28,7 +29,7 @@ def content_of(report, root=None):
     dict
         Plain values; None where there is no number.
     """
-    metrics, protocols = switches(report)
+    metrics, protocols, tests = switches(report)
     suite = report.run.suite
     return {
         "title": f"{suite['name']}: which classifier carries over",
@@ -38,26 +39,34 @@ def content_of(report, root=None):
         "protocol_line": visible(report.protocol_line),
         "notes": [visible(line) for line in report.notes],
         "suite": suite["name"],
-        "datasets": suite["datasets"],
+        "datasets": tests,
+        "laboratories": len(suite["datasets"]),
         "metrics": [
             {"name": metric.name, "title": metric.title, "sign": metric.sign, "bounded": metric.bounded}
             for metric in metrics
         ],
         "protocols": [
-            {"name": each.name, "title": each.title, "where": each.where, "row": each.row} for each in protocols
+            {
+                "name": each.name,
+                "title": each.title,
+                "row": each.row,
+                "aside": bool(each.setting.like),
+            }
+            for each in protocols
         ],
         "ranking": {"metric": report.metric.name, "scoring": "shared", "protocol": report.headline.name},
         "rankingLine": f"{report.metric.title}, {report.headline.title}, shared classes",
         "rankedTitle": report.headline.title[0].upper() + report.headline.title[1:],
         "intervalLine": _interval_line(report),
-        "protocolNames": [protocol.name for protocol in report.protocols],
+        "protocolNames": [protocol.name for protocol in protocols],
         "models": _models(report),
         **score_tables(report),
         "byTarget": _by_target(report),
         "costs": _costs(report),
-        "confusions": _confusions(report),
+        "confusions": _confusions(report, protocols),
         "certainty": certainty(report),
-        "gallery": gallery(report, root),
+        "gallery": gallery(report, tests, root),
+        "steps": steps(report),
         "diagnosis": diagnosed(report),
         "provenance": provenance(report, root),
     }
@@ -108,12 +117,13 @@ def _costs(report):
     return {row.model: rounded([row.answer_ms, row.fit_s], 3) for row in table.itertuples()}
 
 
-def _confusions(report):
+def _confusions(report, protocols):
     """Counts of all sources and seeds together: protocol -> scoring -> model -> target -> labels and flat counts."""
     by = ["protocol", "scoring", "model", "test"]
     models = {name: i for i, name in enumerate(report.board["model"])}
     found = {}
-    pooled = report.confusion.groupby([*by, "true", "predicted"], sort=False)["count"].sum().reset_index()
+    shown = report.confusion[report.confusion["protocol"].isin([protocol.name for protocol in protocols])]
+    pooled = shown.groupby([*by, "true", "predicted"], sort=False)["count"].sum().reset_index()
     for (protocol, scoring, model, test), table in pooled.groupby(by, sort=False):
         labels = sorted({*table["true"], *table["predicted"]})
         counts = np.zeros((len(labels), len(labels)), int)

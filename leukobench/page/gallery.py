@@ -18,12 +18,14 @@ SUSPECTS = 24  # shown of each target
 SURE = 3  # probabilities given of each answer, the highest
 
 
-def gallery(report, root=None):
+def gallery(report, tests, root=None):
     """Mistakes and suspects of a report, and thumbnails of their cells.
 
     Parameters
     ----------
     report : Report
+    tests : list of str
+        Targets, in the order of the page.
     root : path-like, optional
         The data root; without it there are no thumbnails.
 
@@ -39,7 +41,6 @@ def gallery(report, root=None):
     turn = report.mistakes.groupby(["test", "model"]).cumcount()
     mistakes = report.mistakes.assign(turn=turn).sort_values(["turn", "confidence"], ascending=[True, False])
     names = list(report.board["model"])
-    tests = report.run.suite["datasets"]
     wanted = list(dict.fromkeys([*suspects["sha256"], *mistakes["sha256"]]))
     place = {sha: i for i, sha in enumerate(wanted)}
     cells, missing = _cells(report, wanted, root)

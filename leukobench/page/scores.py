@@ -13,7 +13,9 @@ DIGITS = 4  # of the scores in the page: they are shown with three
 
 
 def switches(report):
-    """What can be chosen: metrics and protocols of a run, the one that ranks first.
+    """What can be chosen: metrics and protocols of a run, the one that ranks first, and the targets that they have.
+
+    Protocols that show images under many conditions have a section of their own, unless there are no others.
 
     Parameters
     ----------
@@ -23,10 +25,14 @@ def switches(report):
     -------
     metrics : list of Metric
     protocols : list of Protocol
+    tests : list of str
     """
     others = [get_metric(name) for name in METRICS if name != report.metric.name and name in report.cells]
     protocols = sorted(report.protocols, key=lambda protocol: protocol.order)
-    return [report.metric, *others], protocols
+    protocols = [protocol for protocol in protocols if not protocol.setting.conditions] or protocols
+    there = report.cells["test"][report.cells["protocol"].isin([protocol.name for protocol in protocols])]
+    datasets = report.run.suite["datasets"]
+    return [report.metric, *others], protocols, [*datasets, *sorted(set(there) - set(datasets))]
 
 
 def score_tables(report):
@@ -42,16 +48,17 @@ def score_tables(report):
         `keys` (columns protocol, train, test and model, as numbers), `trains` (names), `contaminated` (rows), `scores`
         (metric -> scoring -> one number per row) and `means` (metric -> scoring -> protocol -> what `_means` gives).
     """
-    metrics, _ = switches(report)
-    models, datasets = list(report.board["model"]), report.run.suite["datasets"]
-    tables = {metric.name: combinations(report.cells, metric) for metric in metrics}
+    metrics, protocols, tests = switches(report)
+    models, names = list(report.board["model"]), [protocol.name for protocol in protocols]
+    cells = report.cells[report.cells["protocol"].isin(names)]
+    tables = {metric.name: combinations(cells, metric) for metric in metrics}
     board = report.board.assign(side=models_sides(report))
     index = tables[report.metric.name].index
     trains = list(dict.fromkeys(index.get_level_values("train")))
     order = {
-        "protocol": [protocol.name for protocol in report.protocols],
+        "protocol": names,
         "train": trains,
-        "test": list(dict.fromkeys([*datasets, *index.get_level_values("test")])),  # then those that show corruptions
+        "test": tests,
         "model": models,
     }
     keys = {name: [values.index(each) for each in index.get_level_values(name)] for name, values in order.items()}
@@ -60,10 +67,7 @@ def score_tables(report):
         table = tables[metric.name]
         scores[metric.name] = {scoring: rounded(table[column]) for scoring, column in SCORINGS.items()}
         means[metric.name] = {
-            scoring: {
-                protocol.name: _means(table.xs(protocol.name, level="protocol"), column, board, metric)
-                for protocol in report.protocols
-            }
+            scoring: {name: _means(table.xs(name, level="protocol"), column, board, metric) for name in names}
             for scoring, column in SCORINGS.items()
         }
     contaminated = np.flatnonzero(tables[report.metric.name]["contaminated"]).tolist()

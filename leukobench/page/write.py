@@ -29,7 +29,7 @@ SCRIPTS = (
     "confusion",
     "gallery",
 )
-SCRIPTS += ("calibration", "panel", "start")
+SCRIPTS += ("calibration", "steps", "panel", "start")
 
 
 def write_page(report, root=None):

@@ -67,8 +67,10 @@ def data(report, tmp_path_factory):
         hashes[sha] = hashlib.sha256(content).hexdigest()
     samples = pd.DataFrame({"dataset": "alpha", "path": paths, "sha256": [*hashes.values()], "um_per_px": 0.1})
     samples.assign(**{"group": "a", "class": "LY"}).to_parquet(report.run.folder / "samples.parquet")
+    places = pd.MultiIndex.from_product([["perfect", "half"], ["pairwise", MARKUP, "blur", "blur-1"]])
+    curve = places.to_frame(index=False, name=["model", "step"]).assign(train="", score=0.5, low=0.4, high=0.6)
     named = {name: getattr(report, name).replace({"sha256": hashes}) for name in ("mistakes", "suspects")}
-    return root, dataclasses.replace(report, **named)
+    return root, dataclasses.replace(report, curves={"pairwise": curve}, **named)
 
 
 @pytest.fixture(scope="package")

@@ -2,8 +2,10 @@
 
 import pytest
 
-from leukobench.page import render_page
-from tests.page.conftest import MARKUP, QUOTED
+from leukobench.page import render_page, write_page
+from leukobench.report import build_report
+from tests.page.conftest import MARKUP, QUOTED, TRUTH, answer
+from tests.report.conftest import RunMaker
 
 WIDTHS = (400, 1600)
 
@@ -173,6 +175,23 @@ def test_page_without_images_says_so(visit, report, tmp_path):
     assert page.locator("img").count() == 0
     assert "data root was not at hand" in page.locator("#confusion").inner_text()
     assert page.locator("#mistakes .blank").count()
+
+
+def test_steps_are_drawn_without_single_severities(visit, page_file):
+    page = visit(page_file)
+    come_near(page, "steps")
+    heads = page.locator("#steps-0-numbers th[scope=col]").evaluate_all("all => all.map((each) => each.textContent)")
+    assert heads == ["model", "pairwise", MARKUP, "blur"]
+    assert page.locator("#steps svg.main-svg .point").count() == 6
+
+
+@pytest.mark.parametrize("protocol", ["within", "merged"])
+def test_a_run_of_one_protocol_and_one_model_has_a_page(visit, tmp_path, protocol):
+    folder = RunMaker(tmp_path / "run", TRUTH, ("half",), answer, protocols=(protocol,)).write()
+    page = visit(write_page(build_report(folder, replicates=20)))
+    assert page.locator("#board button.model").all_inner_texts() == ["half"]
+    page.locator("#provenance").scroll_into_view_if_needed()
+    assert "three complete models" in page.locator("#ranks-caption").inner_text()
 
 
 def test_diagnosis_and_provenance_are_told_as_text(visit, page_file):

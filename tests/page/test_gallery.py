@@ -7,6 +7,9 @@ import numpy as np
 import pytest
 
 from leukobench.page.gallery import SIDE, gallery, thumbnail
+from tests.page.conftest import TRUTH
+
+TESTS = list(TRUTH)
 
 
 def test_outline_goes_round_cell_and_nucleus():
@@ -25,10 +28,10 @@ def test_outline_goes_round_cell_and_nucleus():
 
 def test_a_file_that_was_changed_gets_no_picture(data):
     root, report = data
-    assert gallery(report, root)["missing"] == ""
+    assert gallery(report, TESTS, root)["missing"] == ""
     sha = report.suspects["sha256"][0]
     changed = dataclasses.replace(report, suspects=report.suspects.assign(sha256="0" * 64).iloc[:1])
-    found = gallery(changed, root)
+    found = gallery(changed, TESTS, root)
     assert "src" not in found["cells"][0]
     assert found["missing"].startswith("1 images")
-    assert sha[:12] in [cell["sha256"] for cell in gallery(report, root)["cells"] if cell.get("src")]
+    assert sha[:12] in [cell["sha256"] for cell in gallery(report, TESTS, root)["cells"] if cell.get("src")]

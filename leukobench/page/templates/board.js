@@ -2,7 +2,7 @@
 const SECTIONS = {inductive: "Ranked", transductive: "Transductive: saw unlabelled images of the target",
   contaminated: "Contaminated: pretrained weights have seen a target, which is in no mean", control: "Controls"};
 // On a narrow screen the score comes first.
-const board = {sort: "rank", descending: false, find: "", family: "", hidden: new Set(["tune_s", ...(narrow() ? ["family"] : []), ...(data.models.every((model) => !model.marks.includes("incomplete")) ? ["coverage"] : [])])};
+const board = {sort: "rank", descending: false, find: "", family: "", hidden: new Set(["tune_s", ...data.protocols.filter((each) => each.aside).map((each) => `p-${each.name}`), ...(narrow() ? ["family"] : []), ...(data.models.every((model) => !model.marks.includes("incomplete")) ? ["coverage"] : [])])};
 
 const COLUMNS = [
   {id: "rank", title: "#", value: (i) => means().rank[i], text: (value) => value ?? "\u2013"},

@@ -2,7 +2,7 @@
 drawLater("ranks", () => {
   const found = means().ranks;
   byId("ranks-figure").hidden = byId("ranks-numbers").hidden = !found;
-  const laboratories = data.datasets.length;
+  const {laboratories} = data;
   fill("ranks-caption", !found ? "Ranks take three complete models and two train \u00d7 test pairs at least." :
     `Average ranks of complete inductive models over ${found.n} train \u00d7 test pairs: ${shown()}. A bar is Nemenyi's critical difference long ` +
     `(${number(found.critical_difference, 2)} ranks at .05): two models differ where their bars do not meet. Friedman's p is ${found.p.toPrecision(2)}. ` +
