@@ -72,8 +72,6 @@ class DatasetCard:
         Name of the dataset whose cells these are, in other pictures; empty where they are its own.
     masks : bool
         Whether expert masks of nucleus and cytoplasm come with it.
-    checksums : dict of str to str
-        File name to its checksum, as "sha256:..." or "md5:...".
     notes : tuple of str
         Traps and other things worth knowing.
 
@@ -107,7 +105,6 @@ class DatasetCard:
     attributes: tuple[str, ...] = ()
     cells_of: str = ""
     masks: bool = False
-    checksums: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
     def __post_init__(self):

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from leukobench.cli import app
-from leukobench.datasets import DatasetCard, download, register, unregister
+from leukobench.datasets import DATASETS, DatasetCard, download, register, unregister
 from leukobench.datasets.card import Download
 from leukobench.datasets.fetch import LOADING, LOCK, add, fetch
 from leukobench.errors import UsageError
@@ -222,6 +222,17 @@ def test_what_a_person_brings(served, tmp_path):
     (tmp_path / "by hand/cells/BA").mkdir(parents=True)
     (tmp_path / "by hand/cells/BA/7.png").write_text("seven")
     assert add(name, tmp_path / "by hand", root) == 1
+
+
+def test_what_a_source_turns_into_pictures_itself(served, tmp_path, monkeypatch):
+    name = served("/cells.npz", "/cells.npz", parts=("28",), optional=True)
+    taken = []
+    monkeypatch.setattr(DATASETS[name], "convert", lambda *facts: taken.append(facts) or 7, raising=False)
+    assert fetch(name, tmp_path) == []
+    assert Server.asked == [], "what is optional is only taken where somebody brings it"
+    (tmp_path / "cells.zip").write_bytes(b"arrays")
+    assert add(name, tmp_path / "cells.zip", tmp_path) == 7
+    assert taken == [(tmp_path / "cells.zip", tmp_path / "served")]
 
 
 def test_the_command_line(served, tmp_path, monkeypatch):

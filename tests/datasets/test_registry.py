@@ -45,7 +45,11 @@ def test_the_card_is_complete(source):
     assert card.licence != "unknown"
     assert card.um_per_px is None or 0.02 < card.um_per_px < 0.5
     assert card.notes
-    assert all(checksum.startswith(("sha256:", "md5:")) for checksum in card.checksums.values())
+    assert card.downloads
+    for each in card.downloads:
+        assert each.checksum.startswith(("sha256:", "md5:")) or not each.checksum
+        assert each.urls or each.by_hand
+        assert all(url.startswith(("https://", "http://dl.raabindata.com/")) for url in each.urls)
 
 
 def test_counts_and_labels_agree(source):
