@@ -170,12 +170,8 @@ def choose_table(folder, has_folders):
     return (tables or ([] if has_folders else named) or [None])[0]
 
 
-def candidates(root):
-    """List the folders below the data root that look like a laboratory's own dataset, in sorted order."""
-    return [path for path in subfolders(root) if _is_dataset(path)]
-
-
-def _is_dataset(path):
+def looks_like_one(path):
+    """Say whether a folder below the data root looks like a laboratory's own dataset."""
     try:
         tables = find_tables(path)
         return (path / FACTS_FILE).exists() or _has_class_folder(path) or any(map(is_table, tables))

@@ -132,7 +132,8 @@ def own_datasets(root):
         Their names in sorted order.
     """
     taken = _taken()
-    return [as_words(path.name) for path in folder.candidates(Path(root)) if path.name not in taken]
+    folders = [path for path in subfolders(Path(root)) if path.name not in taken]
+    return [as_words(path.name) for path in folders if folder.looks_like_one(path)]
 
 
 def present_datasets(root):
