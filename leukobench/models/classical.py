@@ -20,7 +20,7 @@ from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors
 from leukobench.models.pipeline import imputed, scaled, threads
 from leukobench.models.recipe import Recipe
 from leukobench.models.svm import PairwiseSVC
-from leukobench.preparation.views import IN_VIEW
+from leukobench.preparation.in_view import IN_VIEW
 
 
 def build_logistic_regression(params, seed):

@@ -10,7 +10,7 @@ from leukobench.features import feature_names
 from leukobench.models.classical import build_lda, build_voting_trees
 from leukobench.models.spec import JOINT
 from leukobench.models.variants import frozen
-from leukobench.preparation.views import IN_VIEW
+from leukobench.preparation.in_view import IN_VIEW
 
 FEATURE_SET = "untextured"
 

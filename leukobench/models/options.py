@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from leukobench.models.sources import SourceExperts, StableFeatures
 from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 from leukobench.models.words import Step
-from leukobench.preparation.views import IN_VIEW
+from leukobench.preparation.in_view import IN_VIEW
 
 
 @dataclass(frozen=True, kw_only=True)

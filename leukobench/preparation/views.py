@@ -16,6 +16,7 @@ from leukobench.errors import unknown
 from leukobench.imaging.check import check_images
 from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
 from leukobench.imaging.stain import Augmentation, augment, get_stain_normaliser
+from leukobench.preparation import in_view
 from leukobench.segmentation import centred_ellipses, segment, segmentation_key
 
 VIEW_VERSION = "2"
@@ -65,27 +66,24 @@ class View:
     developed_on: tuple = ()
 
 
-IN_VIEW = ("barcelona", "cvb", "jiangxi", "munich", "raabin")
-"""Datasets that were looked at while models were made (docs/transfer.md)."""
-
 VIEWS = {
-    "scale": View(0.2, description="brought to 0.2 um per px", developed_on=IN_VIEW),
+    "scale": View(0.2, description="brought to 0.2 um per px", developed_on=in_view.IN_VIEW),
     "white_balance": View(stain="white_balance", description="glass made white"),
     "grey_world": View(stain="grey_world", description="grey-world colour constancy"),
     "reinhard": View(stain="reinhard", description="Reinhard's colour transfer"),
     "macenko": View(stain="macenko", description="Macenko's stain normalisation"),
-    "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass", developed_on=IN_VIEW),
-    "copies": View(copies=8, description="as it is, with 8 augmented copies in training", developed_on=IN_VIEW),
+    "canonical": View(0.2, "white_balance", description="0.2 um per px on white glass", developed_on=in_view.IN_VIEW),
+    "copies": View(copies=8, description="as it is, with 8 augmented copies in training", developed_on=in_view.IN_VIEW),
     "augmented": View(
         *(0.2, "white_balance", 8),
         description="0.2 um per px on white glass, with 8 augmented copies in training",
-        developed_on=IN_VIEW,
+        developed_on=in_view.IN_VIEW,
     ),
     "unsegmented": View(
         *(0.2, "white_balance", 8),
         segmented=False,
         description="augmented, but not segmented",
-        developed_on=IN_VIEW,
+        developed_on=in_view.IN_VIEW,
     ),
 }
 

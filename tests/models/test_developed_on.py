@@ -6,7 +6,8 @@ import pytest
 
 from leukobench.models import get_model
 from leukobench.models.identity import recipe_hash
-from leukobench.preparation.views import IN_VIEW, VIEWS, view_key
+from leukobench.preparation.in_view import IN_VIEW
+from leukobench.preparation.views import VIEWS, view_key
 
 
 @pytest.mark.parametrize(

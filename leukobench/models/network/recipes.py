@@ -12,7 +12,7 @@ from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.recipe import Recipe
 from leukobench.models.words import Step
-from leukobench.preparation.views import IN_VIEW
+from leukobench.preparation.in_view import IN_VIEW
 
 VIEW = "scale"
 SPACE = {
