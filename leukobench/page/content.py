@@ -1,8 +1,7 @@
 """What the page says and draws, as plain values: the report's own objects, each figure once."""
 
-import numpy as np
-
 from leukobench.page.certainty import certainty
+from leukobench.page.counts import confusions, differential, people
 from leukobench.page.diagnosed import diagnosed
 from leukobench.page.gallery import gallery
 from leukobench.page.provenance import provenance
@@ -63,7 +62,9 @@ def content_of(report, root=None):
         **score_tables(report),
         "byTarget": _by_target(report),
         "costs": _costs(report),
-        "confusions": _confusions(report, protocols),
+        "confusions": confusions(report, protocols),
+        "differential": differential(report),
+        "people": people(report, metrics),
         "certainty": certainty(report),
         "gallery": gallery(report, tests, root),
         "steps": steps(report),
@@ -115,19 +116,3 @@ def _costs(report):
     """What each model costs, by the name of the model."""
     table = costs(report)
     return {row.model: rounded([row.answer_ms, row.fit_s], 3) for row in table.itertuples()}
-
-
-def _confusions(report, protocols):
-    """Counts of all sources and seeds together: protocol -> scoring -> model -> target -> labels and flat counts."""
-    by = ["protocol", "scoring", "model", "test"]
-    models = {name: i for i, name in enumerate(report.board["model"])}
-    found = {}
-    shown = report.confusion[report.confusion["protocol"].isin([protocol.name for protocol in protocols])]
-    pooled = shown.groupby([*by, "true", "predicted"], sort=False)["count"].sum().reset_index()
-    for (protocol, scoring, model, test), table in pooled.groupby(by, sort=False):
-        labels = sorted({*table["true"], *table["predicted"]})
-        counts = np.zeros((len(labels), len(labels)), int)
-        counts[[labels.index(x) for x in table["true"]], [labels.index(x) for x in table["predicted"]]] = table["count"]
-        place = found.setdefault(protocol, {}).setdefault(scoring, {}).setdefault(models[model], {})
-        place[test] = {"labels": labels, "counts": counts.ravel().tolist()}
-    return found

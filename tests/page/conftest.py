@@ -70,7 +70,9 @@ def data(report, tmp_path_factory):
     places = pd.MultiIndex.from_product([["perfect", "half"], ["pairwise", MARKUP, "blur", "blur-1"]])
     curve = places.to_frame(index=False, name=["model", "step"]).assign(train="", score=0.5, low=0.4, high=0.6)
     named = {name: getattr(report, name).replace({"sha256": hashes}) for name in ("mistakes", "suspects")}
-    return root, dataclasses.replace(report, curves={"pairwise": curve}, **named)
+    ceiling = pd.DataFrame({"dataset": ["beta"], "readings": "first, second", "scoring": "shared", "n": 9, "mcc": 0.77})
+    ceiling = pd.concat([ceiling, ceiling.assign(scoring="deployed", mcc=0.66)])
+    return root, dataclasses.replace(report, curves={"pairwise": curve}, ceiling=ceiling, **named)
 
 
 @pytest.fixture(scope="package")
@@ -154,6 +156,7 @@ def large(report):
             ),
             reliability=grown(of(report.reliability), **pairs | {"train": laboratories[1:2], "test": laboratories[:1]}),
             mistakes=grown(report.mistakes, test=laboratories, model=models, sha256=[f"{i:064d}" for i in range(6)]),
+            differential=report.differential.iloc[:0],
             suspects=grown(report.suspects, test=laboratories, sha256=[f"{i:064d}" for i in range(6)]),
             by_target=grown(report.by_target, test=laboratories, side=["classical", "deep", "difference"]),
         )

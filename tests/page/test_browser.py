@@ -148,6 +148,27 @@ def test_confusion_counts_are_those_of_the_run(visit, page_file, report):
         assert row.locator("th, td").nth(heads.index(predicted)).inner_text() == str(count)
 
 
+def test_people_stand_below_the_models_where_they_were_asked(visit, page_file):
+    page = visit(page_file)
+    rows = page.locator("#answer .matrix").first.locator("tbody tr")
+    assert "people" not in rows.last.inner_text()
+    page.select_option("#metric", "mcc")
+    assert rows.last.inner_text().split() == ["people", "–", "0.770", "–"]
+    page.select_option("#scoring", "deployed")
+    assert "0.660" in rows.last.inner_text()
+
+
+def test_differential_count_of_a_model(visit, page_file, report):
+    page = visit(page_file)
+    page.select_option("#confusion-model", label="half")
+    come_near(page, "confusion")
+    table = page.locator("#confusion .matrix").filter(has_text="Differential count")
+    known = report.differential.query("model == 'half' and test == 'alpha'")
+    known = known.groupby("class")["absolute_error_points"].mean()
+    shown = table.locator("tbody tr").first.inner_text().split()
+    assert shown[1:] == [f"{known[name]:.1f}" for name in sorted(known.index)]
+
+
 @pytest.mark.parametrize("width", WIDTHS)
 def test_gallery_shows_mistakes_with_picture_outline_and_path(visit, page_file, report, width):
     page = visit(page_file, width)

@@ -16,7 +16,7 @@ draw(function answer() {
   const [classical, deep] = ["classical", "deep"].map((title) => best.find((each) => each.title === title));
   if (classical && deep) figures.push(differenceMatrix(deep.model, classical.model, "Difference: best deep minus best classical"));
   fill("answer-matrices", figures.length ? figures : el("p", {}, "No complete model to show by this protocol."));
-  fill("answer-caption", `Trained on the row, tested on the column: ${metric().title}, ${scoringTitle()}. On the diagonal ` +
+  fill("answer-caption", `${peopleRow().length ? "People: how far a second reader agrees with the labels. " : ""}Trained on the row, tested on the column: ${metric().title}, ${scoringTitle()}. On the diagonal ` +
     `within a dataset (out of fold), off it out of domain. In full colour \u201c${protocol().title}\u201d: the mean is over ` +
     "these. Best: by that mean, so chosen after the fact on the very targets that are shown; the sentence above compares without such a choice.");
 });

@@ -23,13 +23,24 @@ function confusionTables(model) {
   return found.map(([test, counts]) => confusionTable(counts, `Tested on ${test}${data.models[model].seen.includes(test) ? " \u2020" : ""}`));
 }
 
+// What a laboratory would report of each class, against the true share: how far it is off, in percentage points.
+function differentialTable(model) {
+  const found = data.differential[model];
+  if (!found) return null;
+  const labels = [...new Set(Object.values(found).flatMap((classes) => Object.keys(classes)))].sort();
+  const rows = data.datasets.filter((test) => found[test]).map((test) => ({name: test, cells: labels.map((name) => found[test][name] == null ? null : {value: found[test][name]})}));
+  return matrixTable(`Differential count: error in percentage points, ${data.rankedTitle}, as deployed`, rows,
+    (value) => painted(DIVERGING, 0.5 + Math.min(value, 40) / 80), (value) => number(value, 1), labels, "target \\ class");
+}
+
 function chooseModel(id, first) {
   byId(id).append(...data.models.map((model, i) => el("option", {value: i}, model.name)));
   byId(id).value = first;
 }
 
 drawLater("confusion", () => {
-  fill("confusion-tables", confusionTables(Number(byId("confusion-model").value)));
-  fill("confusion-caption", `Counts over all sources and seeds, ${protocol().title}, ${scoringTitle()}: rows are the true class, columns the answer; the colour is the share of the true class. ` +
+  const model = Number(byId("confusion-model").value);
+  fill("confusion-tables", [...confusionTables(model), differentialTable(model)].filter(Boolean));
+  fill("confusion-caption", `Counts over all sources and seeds, ${protocol().title}, ${scoringTitle()}: rows are the true class, columns the answer; the colour is the share of the true class. The differential count is what a laboratory would report; its error is the mean over sources. ` +
     (state.scoring === "shared" ? "Shared: only classes that source and target have." : "As deployed: every cell of the target, whatever classes the source has."));
 });

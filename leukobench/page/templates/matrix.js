@@ -27,7 +27,14 @@ function matrixTable(title, rows, paint, text = number, names = data.datasets, c
 
 // A correlation starts at -1, but what is of interest starts at chance, which is 0.
 const score = (value, aside) => painted(CIVIDIS, value, aside);
-const modelMatrix = (model, title) => matrixTable(title, matrixValues(model), score);
+const modelMatrix = (model, title) => matrixTable(title, [...matrixValues(model), ...peopleRow()], score);
+
+// How far people agree on the datasets that were labelled more than once: a model can hardly be asked for more.
+function peopleRow() {
+  const found = data.people[state.metric]?.[state.scoring];
+  if (!found || Object.values(found).every((value) => value == null)) return [];
+  return [{name: "people", cells: data.datasets.map((name) => found[name] == null ? null : {value: found[name]})}];
+}
 
 function differenceMatrix(one, other, title) {
   const [left, right] = [matrixValues(one), matrixValues(other)];

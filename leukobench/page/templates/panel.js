@@ -17,7 +17,7 @@ function drawPanel() {
   const known = data.certainty.protocols[judged()]?.[opened];
   fill("panel-body",
     el("div", {class: "matrices"}, modelMatrix(opened, `Train \u00d7 test: ${metric().title}, ${scoringTitle()}`), recallTable(opened)),
-    el("h3", {}, `Confusion on each target, ${protocol().title}, ${scoringTitle()}`), el("div", {class: "matrices"}, confusionTables(opened)),
+    el("h3", {}, `Confusion on each target, ${protocol().title}, ${scoringTitle()}`), el("div", {class: "matrices"}, confusionTables(opened), differentialTable(opened)),
     known ? [el("h3", {}, "Calibration"), el("p", {class: "caption"}, `ECE ${number(known.ece[0])}, ${number(known.ece[1])} once calibrated on the source; AURC ${number(known.aurc)}.`), el("div", {id: "panel-reliability"})] : []);
   if (known) requestAnimationFrame(() => { if (byId("panel-reliability")) reliabilityPlot("panel-reliability", [opened]); });
 }

@@ -19,6 +19,8 @@ function dots(rows, side, shift, [title, colour, symbol]) {
 
 drawLater("sides", () => {
   const rows = sideRows();
+  const agreed = data.people[state.metric]?.[state.scoring] ?? {};
+  const readers = Object.entries(agreed).filter(([, value]) => value != null).map(([test, value]) => ({test, side: "people", interval: [value, null, null]}));
   byId("way").disabled = !isRanking();
   const there = Object.keys(SIDE_LOOK).filter((side) => rows.some((row) => row.side === side));
   const both = there.includes("classical") && there.includes("deep");
@@ -28,7 +30,8 @@ drawLater("sides", () => {
   const axis = {tickvals: data.datasets.map((_, i) => i), ticktext: data.datasets.map((name) => label(name, 18)), range: [data.datasets.length - 0.5, -0.5], zeroline: false};
   const margin = {l: 8, r: 12, t: 44, b: 8};
   const height = 110 + 46 * data.datasets.length;
-  plot("sides-scores", there.map((side, i) => dots(rows, side, 0.2 * (i - (there.length - 1) / 2), SIDE_LOOK[side])),
+  plot("sides-scores", [...there.map((side, i) => dots(rows, side, 0.2 * (i - (there.length - 1) / 2), SIDE_LOOK[side])),
+    ...(readers.length ? [dots(readers, "people", 0, ["people", ink("ink"), "cross-thin-open"])] : [])],
     {yaxis: axis, xaxis: {title: {text: metric().title}, zeroline: false}, margin, ...LEGEND}, height);
   const apart = differences(rows);
   byId("sides-difference").hidden = !both;
