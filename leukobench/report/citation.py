@@ -31,7 +31,11 @@ def citations(run):
     for kind in ("datasets", "backbones", "models"):
         named = kept.get(kind) or {name: {} for name in run.suite.get(kind, ())}
         for name, facts in named.items():
-            entry = {"key": f"{kind[:-1]}-{name}", "title": facts.get("title") or name, "note": facts.get("note", "")}
+            entry = {
+                "key": f"{kind[:-1]}-{name}",
+                "title": (facts.get("title") or name).rstrip("."),
+                "note": facts.get("note", ""),
+            }
             found.append(entry | {"licence": facts.get("licence", ""), "url": facts.get("url", "")})
     return found
 

@@ -150,3 +150,9 @@ def test_the_command_draws_or_says_what_it_lacks(report, monkeypatch, capsys, la
         monkeypatch.setitem(sys.modules, lacking, None)
     draw(report)
     assert told in capsys.readouterr().out
+
+
+def test_an_axis_of_less_than_a_decade_has_numbers(report):
+    figure = cost_figure.draw(report)  # every fit took five seconds
+    figure.draw_without_rendering()
+    assert "5" in [label.get_text() for label in figure.axes[0].get_xticklabels()]

@@ -1,6 +1,6 @@
 """Accuracy against cost, with the front of models that no other beats at their price."""
 
-from matplotlib.ticker import FuncFormatter, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 
 from leukobench.report.cost import costs, pareto_front
 from leukobench.report.figures.style import family_colours, new_figure, shortened
@@ -54,6 +54,7 @@ def _panel(axis, table, name, colours, sign):
         ink = "white" if first else "black"
         axis.text(row[name], row["score"], i + 1, ha="center", va="center_baseline", fontsize=6.5, color=ink, zorder=4)
     axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))  # within a decade powers of ten alone would leave no tick
     axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.xaxis.set_minor_formatter(NullFormatter())
     axis.margins(x=0.08)
