@@ -37,7 +37,9 @@ Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default:
 BudgetName = Annotated[
     str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs; default: the suite's.")
 ]
-LevelName = Annotated[str | None, typer.Option(help="L5, L8, L11 or L15; default: the suite's.")]
+LevelName = Annotated[
+    str | None, typer.Option(help="L5, L8, L11, L15, or an attribute of cells; default: the suite's.")
+]
 Out = Annotated[
     Path | None, typer.Option(parser=named_path, metavar="PATH", help="Run folder; default results/runs/<suite>.")
 ]

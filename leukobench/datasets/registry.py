@@ -115,6 +115,12 @@ def get_dataset(name: str, root: str | Path | None = None) -> Source:
     raise unknown("dataset", name, known)
 
 
+def attribute_names() -> tuple[str, ...]:
+    """Names of what sources say of cells beside their type, each of which may be a target in place of a level."""
+    load_others()
+    return tuple(dict.fromkeys(name for source in DATASETS.values() for name in source.card.attributes))
+
+
 def own_datasets(root):
     """List a laboratory's own datasets below the data root.
 

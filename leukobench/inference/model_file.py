@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from leukobench.datasets.registry import attribute_names
 from leukobench.datasets.taxonomy import LEVELS
 from leukobench.errors import UsageError
 from leukobench.files import content_hash, keep_result
@@ -64,7 +65,7 @@ class Card(BaseModel):
 
     @model_validator(mode="after")
     def _consistent(self):
-        known = LEVELS.get(self.level)
+        known = (*self.head, *self.left_out) if self.level in attribute_names() else LEVELS.get(self.level)
         if known is None:
             raise ValueError(f"there is no level {self.level!r}")
         if strange := [name for name in (*self.head, *self.left_out) if name not in known]:

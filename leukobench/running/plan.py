@@ -123,6 +123,7 @@ def select_samples(index, suite):
         if other in suite.datasets:
             raise UsageError(f"{name} shows the cells of {other}: they are one laboratory", "leave one of them out")
     index = apply_preset(index, suite.preset) if suite.preset else index
+    index = index if suite.level in index else index.assign(**{suite.level: None})  # an attribute that nobody tells
     usable = index[(index["status"] == "ok") & index[suite.level].notna()]
     empty = [name for name in suite.datasets if not (usable["dataset"] == name).any()]
     if empty:

@@ -11,6 +11,7 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, Valid
 from pydantic.dataclasses import dataclass
 
 from leukobench.datasets.names import check_name
+from leukobench.datasets.registry import attribute_names
 from leukobench.datasets.taxonomy import CELL_TYPES, LEVELS, PRESETS
 from leukobench.errors import UsageError, unknown
 from leukobench.inputs import read_toml
@@ -253,7 +254,7 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         suite,
         seeds=once("seed", suite.seeds),
         models=once("model", [get_model(name).name for name in models]),
-        level=choose("level", [suite.level], LEVELS)[0],
+        level=suite.level if suite.level in attribute_names() else choose("level", [suite.level], LEVELS)[0],
         protocols=choose("protocol", suite.protocols, known_protocols()),
         datasets=once("dataset", suite.datasets),
     )

@@ -1,5 +1,6 @@
 import dataclasses
 
+import pandas as pd
 import pytest
 
 from leukobench.errors import UsageError
@@ -136,3 +137,15 @@ def test_two_pictures_of_one_cell_are_not_two_laboratories():
 def test_suites_of_the_package_are_read_without_a_warning(name, caplog):
     load_suite(name)
     assert not caplog.messages
+
+
+def test_an_attribute_of_the_cells_may_be_the_target():
+    suite = load_suite("cross-dataset", datasets=["barcelona"], protocols=["within"], level="nucleus_shape")
+    facts = {"dataset": "barcelona", "path": "a", "sha256": "x", "status": "ok", "reason": "", "code": "BNE"}
+    index = pd.DataFrame([facts | {"group": None, "um_per_px": 0.1, "same_cell": n} for n in "ab"])
+    with pytest.raises(UsageError, match="no usable image of barcelona at level nucleus_shape"):
+        select_samples(index, suite)
+    samples = select_samples(index.assign(nucleus_shape=["unsegmented-band", None]), suite)
+    assert samples["class"].tolist() == ["unsegmented-band"]
+    with pytest.raises(UsageError, match="unknown level 'nucleus_size'"):
+        load_suite("cross-dataset", level="nucleus_size")
