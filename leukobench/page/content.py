@@ -9,6 +9,7 @@ from leukobench.page.scores import models_sides, rounded, score_tables, switches
 from leukobench.page.steps import steps
 from leukobench.report.conclusion import verdict
 from leukobench.report.cost import costs
+from leukobench.report.markdown import DESIGNED, design_tables
 from leukobench.text import visible
 
 FAMILY_ORDER = ("classical", "embedding", "fine-tuned", "fused", "control")
@@ -29,12 +30,14 @@ def content_of(report, root=None):
         Plain values; None where there is no number.
     """
     metrics, protocols, tests = switches(report)
-    suite = report.run.suite
+    suite, said = report.run.suite, verdict(report.families, report.metric)
     return {
         "title": f"{suite['name']}: which classifier carries over",
         "synthetic": report.synthetic,
-        "verdict": verdict(report.families, report.metric),
-        "conclusion": visible(report.conclusion),
+        "verdict": said,
+        "conclusion": visible(report.conclusion).replace(f"{said} " if said else "", "", 1),
+        "designs": [{"columns": list(table), "rows": table.to_numpy().tolist()} for table in design_tables(report)],
+        "designed": DESIGNED,
         "protocol_line": visible(report.protocol_line),
         "notes": [visible(line) for line in report.notes],
         "suite": suite["name"],

@@ -40,7 +40,7 @@ _PEOPLE = (
     "model's score on these labels can mean. `ceiling.csv` has intervals and recalls."
 )
 _SEALED = "SHA-256 of `manifest.json`, which seals every file of the run: `{}`"
-_DESIGNED = (
+DESIGNED = (
     "Complete inductive models that no pretrained weights contaminate. A kind is what counts as one model: heads on "
     "one frozen network, or options that change nothing where there is one source. Typical kind: mean over the kinds, "
     "of each the member that is best within the source; it answers what to expect of such a model. Best within the "
@@ -104,13 +104,27 @@ def as_markdown(report):
 
 def _designs(report):
     """Models by family, augmentation and ensemble, and what each factor gives."""
+    tables = design_tables(report)
+    return ["## Features or networks, by design", DESIGNED, *map(markdown_table, tables)] if tables else []
+
+
+def design_tables(report):
+    """Models by family, augmentation and ensemble, and what each factor gives, for people.
+
+    Parameters
+    ----------
+    report : tables.Report
+
+    Returns
+    -------
+    list of DataFrame of str
+        The cells of the design and the questions, of which either may lack.
+    """
     designs = report.families["designs"]
-    if not designs["cells"]:
-        return []
     cells = pd.DataFrame(
         {
             "design": label((row["family"], row["augmented"], row["ensemble"])),
-            "kinds": len(row["kinds"]),
+            "kinds": str(len(row["kinds"])),
             "typical kind": plain_interval(row["typical"]),
             "adjusted for chance": plain_interval(row["adjusted"]) if row["adjusted"] else "",
             "best within the source": plain_interval(row["chosen"]),
@@ -126,8 +140,7 @@ def _designs(report):
         }
         for row in designs["contrasts"]
     )
-    tables = [markdown_table(table) for table in (cells, asked) if len(table)]
-    return ["## Features or networks, by design", _DESIGNED, *tables]
+    return [table for table in (cells, asked) if len(table)]
 
 
 def _most_picked(picked):

@@ -4,6 +4,7 @@ import pytest
 
 from leukobench.page import render_page, write_page
 from leukobench.report import build_report
+from leukobench.report.markdown import design_tables
 from tests.page.conftest import MARKUP, QUOTED, TRUTH, answer
 from tests.report.conftest import RunMaker
 
@@ -148,6 +149,13 @@ def test_confusion_counts_are_those_of_the_run(visit, page_file, report):
         assert row.locator("th, td").nth(heads.index(predicted)).inner_text() == str(count)
 
 
+def test_design_is_told_as_the_markdown_tells_it(visit, page_file, report):
+    page = visit(page_file)
+    for table, known in zip(page.locator("table.design").all(), design_tables(report), strict=True):
+        assert table.locator("thead th").all_text_contents() == list(known)
+        assert table.locator("tbody tr").first.locator("th, td").all_text_contents() == known.iloc[0].tolist()
+
+
 def test_people_stand_below_the_models_where_they_were_asked(visit, page_file):
     page = visit(page_file)
     rows = page.locator("#answer .matrix").first.locator("tbody tr")
@@ -209,7 +217,9 @@ def test_steps_are_drawn_without_single_severities(visit, page_file):
 @pytest.mark.parametrize("protocol", ["within", "merged"])
 def test_a_run_of_one_protocol_and_one_model_has_a_page(visit, tmp_path, protocol):
     folder = RunMaker(tmp_path / "run", TRUTH, ("half",), answer, protocols=(protocol,)).write()
-    page = visit(write_page(build_report(folder, replicates=20)))
+    report = build_report(folder, replicates=20)
+    page = visit(write_page(report))
+    assert page.locator(".lead").first.inner_text() == report.conclusion
     assert page.locator("#board button.model").all_inner_texts() == ["half"]
     page.locator("#provenance").scroll_into_view_if_needed()
     assert "three complete models" in page.locator("#ranks-caption").inner_text()

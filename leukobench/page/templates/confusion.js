@@ -29,7 +29,7 @@ function differentialTable(model) {
   if (!found) return null;
   const labels = [...new Set(Object.values(found).flatMap((classes) => Object.keys(classes)))].sort();
   const rows = data.datasets.filter((test) => found[test]).map((test) => ({name: test, cells: labels.map((name) => found[test][name] == null ? null : {value: found[test][name]})}));
-  return matrixTable(`Differential count: error in percentage points, ${data.rankedTitle}, as deployed`, rows,
+  return matrixTable(`Differential count: error in percentage points, ${data.protocols.find((each) => each.name === data.ranking.protocol).title}, as deployed`, rows,
     (value) => painted(DIVERGING, 0.5 + Math.min(value, 40) / 80), (value) => number(value, 1), labels, "target \\ class");
 }
 
