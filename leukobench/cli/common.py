@@ -34,6 +34,15 @@ AddFolder = Annotated[
 SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
 Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
+Resamples = Annotated[
+    int,
+    typer.Option(
+        "--resample-source",
+        help="Train on so many draws of each source's images, too: how far another sample would move a model.",
+        min=0,
+        max=20,
+    ),
+]
 BudgetName = Annotated[
     str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs; default: the suite's.")
 ]

@@ -20,6 +20,7 @@ from leukobench.cli.common import (
     Names,
     Out,
     RankBy,
+    Resamples,
     Seeds,
     SuiteName,
     console,
@@ -40,6 +41,7 @@ def run(
     models: Names = None,
     model_file: ModelFiles = None,
     protocols: Names = None,
+    resample_source: Resamples = 0,
     seeds: Seeds = None,
     budget: BudgetName = None,
     level: LevelName = None,
@@ -82,7 +84,7 @@ def run(
     from leukobench.running.runner import run as run_suite
     from leukobench.running.suite import choose
 
-    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
+    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file, resample_source)
     out = out or Path("results/runs") / chosen.name
     metric = get_metric(rank_by) if rank_by else ranked_by(out)
     kinds = failures_to_retry(retry)
@@ -126,6 +128,7 @@ def plan(
     models: Names = None,
     model_file: ModelFiles = None,
     protocols: Names = None,
+    resample_source: Resamples = 0,
     seeds: Seeds = None,
     budget: BudgetName = None,
     level: LevelName = None,
@@ -138,7 +141,7 @@ def plan(
     from leukobench.running.plan import level_notes
     from leukobench.running.runner import prepare
 
-    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file)
+    chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file, resample_source)
     with (
         data_or_phantom(data, add_folder, chosen, narrowed=bool(datasets)) as (root, chosen),
         ProgressReport(console) as progress,
@@ -187,7 +190,7 @@ def interruptible(out):
             signal.signal(each, handler)
 
 
-def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files):
+def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files, resamples):
     """The suite that the options of the command line ask for, with the models of the user's own files."""
     from leukobench.models import register_file
     from leukobench.running.suite import load_suite
@@ -206,7 +209,12 @@ def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, mo
         budget=budget,
         level=level,
     )
-    return dataclasses.replace(chosen, models=tuple(dict.fromkeys((*chosen.models, *own))))
+    drawn = [f"resample_{number}" for number in range(1, resamples + 1)]
+    return dataclasses.replace(
+        chosen,
+        models=tuple(dict.fromkeys((*chosen.models, *own))),
+        protocols=tuple(dict.fromkeys((*chosen.protocols, *drawn))),
+    )
 
 
 @contextlib.contextmanager

@@ -49,6 +49,13 @@ DESIGNED = (
     "c), as pairs have different numbers of classes. A question compares two cells of the design that differ in that "
     "one thing, the first that it names less the second; what differs in two things is not compared."
 )
+_VARIANCE = (
+    "Standard deviations of one score on one pair: of the test images (bootstrap), the seed, the training sample "
+    "(draws of the source's images, `run --resample-source`), the laboratory trained on, the laboratory tested on, "
+    "and the pair of them. The interval is for other laboratories, images, samples and seeds than these, by Student's "
+    "t with one degree of freedom less than laboratories; what the run cannot tell counts as nothing in it. Ranks "
+    "left: those that paired differences with such intervals do not exclude."
+)
 _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
     "others' and not comparable with them."
@@ -85,6 +92,7 @@ def as_markdown(report):
         ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
         table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})
         parts += ["## Ranks", _ranked(report), markdown_table(table)]
+    parts += _components(report)
     parts += _people(report) + _beyond(report, rows) + _steps(report)
     means = report.calibration_means.reset_index(drop=True)
     shown = {
@@ -145,6 +153,24 @@ def design_tables(report):
 
 def _most_picked(picked):
     return sorted(picked.items(), key=lambda pair: -pair[1])[:3]
+
+
+def _components(report):
+    """Where the variance of each model's mean comes from."""
+    table = report.components
+    if table.empty:
+        return []
+    shown = {"model": table["model"]} | {
+        name.removeprefix("sd_"): table[name].map(number)
+        for name in table
+        if name.startswith("sd_") and table[name].notna().any()
+    }
+    if table["total_low"].notna().any():
+        ends = zip(table["mean"], table["total_low"], table["total_high"], strict=True)
+        shown["for other laboratories"] = [f"{number(m)} [{number(low)}, {number(high)}]" for m, low, high in ends]
+        ranks = zip(table["rank_low"], table["rank_high"], strict=True)
+        shown["ranks left"] = [f"{low:.0f} to {high:.0f}" for low, high in ranks]
+    return ["## Where the variance is", _VARIANCE, markdown_table(pd.DataFrame(shown))]
 
 
 def _people(report):

@@ -17,6 +17,7 @@ from leukobench.report import citation, manifest
 from leukobench.report.calibration import calibration_means
 from leukobench.report.ceiling import human_ceiling, notes_of
 from leukobench.report.cells import score_cells
+from leukobench.report.components import component_table
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.curves import curves
 from leukobench.report.latex import as_latex
@@ -76,6 +77,8 @@ class Report:
         See `sides.compare_by_target`.
     mistakes, suspects : DataFrame
         See `mistakes.Mistakes.tables`; of the protocol that ranks.
+    components : DataFrame
+        See `components.component_table`.
     digest : str, default zeros
         SHA-256 of `manifest.json`, which seals every file of the folder; known once the tables are written.
     """
@@ -102,6 +105,7 @@ class Report:
     by_target: pd.DataFrame
     mistakes: pd.DataFrame
     suspects: pd.DataFrame
+    components: pd.DataFrame
     digest: str = manifest.NO_DIGEST
 
     @property
@@ -181,6 +185,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         ceiling=ceiling,
         curves=curves(run, dict(zip(board["model"], board["gap"], strict=True)), metric, **drawn),
         reliability=scored.reliability.table(cells),
+        components=component_table(board, cells, scores, headline, metric),
         mistakes=mistakes,
         suspects=suspects,
         by_target=compare_by_target(board, cells, scores, own, run, metric),
@@ -247,6 +252,8 @@ def render(report):
         "CITATION.md": citation.as_markdown(report.run),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
     }
+    if len(report.components):
+        files["components.csv"] = _csv(_told(report.components, report))
     if len(report.ceiling):
         files["ceiling.csv"] = _csv(_told(report.ceiling, report))
     files |= {f"curve_{base}.csv": _csv(_told(table, report)) for base, table in report.curves.items()}
@@ -312,6 +319,7 @@ def as_json(report):
             "leaderboard": report.board.to_dict("records"),
             "contaminated": {model: seen.split() for model, seen in _seen(report).items() if seen},
             "human_ceiling": report.ceiling.to_dict("records"),
+            "components": report.components.to_dict("records"),
             "differential_count": _mean_errors(report.differential),
             "calibration": report.calibration_means.to_dict("index"),
             "matrices": {model: table.to_dict("index") for model, table in report.matrices.items()},

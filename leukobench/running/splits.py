@@ -64,6 +64,8 @@ def splits_of(samples, cell, head, n_folds):
         splits = [(own, test)]
     if setting.per_class:
         splits = [(_draw(samples, train, setting.per_class, cell.seed), test) for train, test in splits]
+    if setting.resample:
+        splits = [(_resampled(samples, train, setting.resample, cell.seed), test) for train, test in splits]
     if setting.labels:
         splits = [
             (np.concatenate([train, _draw(samples, pool[np.isin(classes, head)], setting.labels, cell.seed)]), test)
@@ -81,6 +83,18 @@ def _halves(samples, own, head, seed):
     chance = derive_seed(seed, "halves", *sorted(set(rows["dataset"])))
     folds = fitting_folds(strata, classes, group_ids(samples)[own], 2, chance)
     return [(own[pool], own[test], classes[pool]) for pool, test in folds]
+
+
+def _resampled(samples, rows, number, seed):
+    """As many groups of each dataset and class, drawn with replacement; a class of one group stays as it is."""
+    table, groups = samples.iloc[rows], group_ids(samples)[rows]
+    drawn = []
+    for (dataset, name), own in table.reset_index(drop=True).groupby(["dataset", "class"]).groups.items():
+        units, members = np.unique(groups[own], return_inverse=True)
+        rng = np.random.default_rng(derive_seed(seed, "resample", number, dataset, name))
+        taken = rng.integers(0, len(units), len(units))
+        drawn += [rows[own[members == unit]] for unit in taken]
+    return np.concatenate(drawn)
 
 
 def _draw(samples, rows, most, seed):

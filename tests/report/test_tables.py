@@ -34,7 +34,15 @@ def test_files(folder, report):
     written = {path.name for path in folder.iterdir() if path.is_file()} - {"plan.json"}
     matrices = {f"matrix_{name}.csv" for name in ("perfect", "half", "net-head", "fragile", "prior")}
     tables = {"cells.csv", "calibration.csv", "confusion.csv", "classes.csv", "differential.csv", "leaderboard.csv"}
-    tables |= {"reliability.csv", "sides.csv", "leaderboard.md", "leaderboard.tex", "leaderboard.json", "manifest.json"}
+    tables |= {
+        "reliability.csv",
+        "sides.csv",
+        "components.csv",
+        "leaderboard.md",
+        "leaderboard.tex",
+        "leaderboard.json",
+        "manifest.json",
+    }
     assert written == {*tables, "CITATION.bib", "CITATION.md"} | matrices
 
 
