@@ -82,9 +82,9 @@ def page_file(data):
     return write_page(report, root)
 
 
-@pytest.fixture(scope="package")
+@pytest.fixture(scope="module")
 def browser():
-    """Headless Chromium, or a skip that says what is lacking."""
+    """Headless Chromium, or a skip that says what is lacking; Playwright's event loop must not outlive its module."""
     api = pytest.importorskip("playwright.sync_api", reason="the extra 'test' is not installed")
     chromium = shutil.which("chromium")
     if chromium is None:
