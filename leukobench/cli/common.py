@@ -33,16 +33,11 @@ AddFolder = Annotated[
 ]
 SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
-Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
 Resamples = Annotated[
-    int,
-    typer.Option(
-        "--resample-source",
-        help="Train on so many draws of each source's images, too: how far another sample would move a model.",
-        min=0,
-        max=20,
-    ),
+    int | None,
+    typer.Option(help="Train on so many resamples of each source too, for the variance over training samples."),
 ]
+Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
 BudgetName = Annotated[
     str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs; default: the suite's.")
 ]

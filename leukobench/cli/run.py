@@ -41,10 +41,10 @@ def run(
     models: Names = None,
     model_file: ModelFiles = None,
     protocols: Names = None,
-    resample_source: Resamples = 0,
     seeds: Seeds = None,
     budget: BudgetName = None,
     level: LevelName = None,
+    resample_source: Resamples = None,
     out: Out = None,
     jobs: Jobs = None,
     cell_timeout: Annotated[float | None, typer.Option(help="Stop a run cell after so many seconds.")] = None,
@@ -73,6 +73,8 @@ def run(
         leukobench run --add-folder /scans/ward7 --datasets barcelona,raabin --models lda,vote@augmented
 
         leukobench run --models vote@augmented --model-file my_forest.py
+
+        leukobench run --models lda,extra_trees --seeds 0,1,2 --resample-source 5
 
         leukobench run --executor dask --scheduler tcp://node7:8786 --out /shared/runs/first
     """
@@ -128,10 +130,10 @@ def plan(
     models: Names = None,
     model_file: ModelFiles = None,
     protocols: Names = None,
-    resample_source: Resamples = 0,
     seeds: Seeds = None,
     budget: BudgetName = None,
     level: LevelName = None,
+    resample_source: Resamples = None,
 ):
     """Show what `run` would do: cells, fits and a rough time.
 
@@ -190,7 +192,7 @@ def interruptible(out):
             signal.signal(each, handler)
 
 
-def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files, resamples):
+def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_files, resample_source):
     """The suite that the options of the command line ask for, with the models of the user's own files."""
     from leukobench.models import register_file
     from leukobench.running.suite import load_suite
@@ -208,13 +210,9 @@ def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, mo
         seeds=numbers,
         budget=budget,
         level=level,
+        resample_source=resample_source,
     )
-    drawn = [f"resample_{number}" for number in range(1, resamples + 1)]
-    return dataclasses.replace(
-        chosen,
-        models=tuple(dict.fromkeys((*chosen.models, *own))),
-        protocols=tuple(dict.fromkeys((*chosen.protocols, *drawn))),
-    )
+    return dataclasses.replace(chosen, models=tuple(dict.fromkeys((*chosen.models, *own))))
 
 
 @contextlib.contextmanager

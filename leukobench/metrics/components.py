@@ -1,160 +1,184 @@
-"""Where the variance of a mean over train x test pairs comes from: images, training sample, seed and laboratories."""
+"""Where the variance of a mean over train x test comes from: test images, training sample, seed and laboratory.
 
-from typing import NamedTuple
+Every component is a quadratic function of the scores of single runs (nested random effects by the method of moments),
+so its expectation holds what the finite test images add to it. The bootstrap over test images says how much: a
+statistic Q of the scores and its mean Q* over the replicates give 2 Q - Q*. A difference between two seeds that only
+these images make is therefore in the component of the images, and in no other.
+"""
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy import stats
 
-from leukobench.metrics.statistics import LEVEL, Interval
-
-FACTORS = ("source", "target", "pair")
+LEVEL = 0.95
 
 
-class Components(NamedTuple):
-    """Variances of one score on one pair, by where they come from.
+@dataclass(frozen=True)
+class Components:
+    """Variances of the means of m models, with what they share: m x m matrices.
 
     Parameters
     ----------
-    images : float
-        Of the test images, by the bootstrap.
-    seed : float
-        Between seeds of the same pair; NaN with one seed.
-    training : float
-        Between resamples of the source, beyond the seeds; NaN without any.
-    source, target, pair : float
-        Between laboratories: of those trained on, of those tested on, and of what is particular to the pair of them;
-        NaN with fewer than three laboratories.
+    images : ndarray
+        Of other test images of the same laboratories.
+    sample : ndarray or None
+        Of other training images of the same laboratories; None where no source was resampled.
+    seed : ndarray or None
+        Of one other seed, of the mean of one; None where only one seed ran.
+    laboratory : ndarray or None
+        Of other laboratories; None where there are fewer than three. It holds whatever of the sample and the seed was
+        not told apart.
+    seeds : int
+        Number of seeds that the means are over.
     """
 
-    images: float
-    seed: float
-    training: float
-    source: float
-    target: float
-    pair: float
+    images: np.ndarray
+    sample: np.ndarray | None
+    seed: np.ndarray | None
+    laboratory: np.ndarray | None
+    seeds: int
+
+    def total(self, laboratories=True):
+        """Variance of the mean over the seeds that ran, with or without the choice of laboratories."""
+        parts = [self.images, self.sample, None if self.seed is None else self.seed / self.seeds]
+        return sum(part for part in [*parts, self.laboratory if laboratories else None] if part is not None)
 
 
-def crossed_components(values, sources, targets):
-    """Variance components of a crossed table with gaps, by Henderson's third method.
-
-    Parameters
-    ----------
-    values : array of float, shape (n,)
-        One per pair; the diagonal (trained and tested on one laboratory) may be missing.
-    sources, targets : array of shape (n,)
-        The laboratories of each.
-
-    Returns
-    -------
-    dict of str to float
-        `source`, `target` and `pair` (what is left: the pair itself with all that is measured of it); no less than 0,
-        NaN where there are too few laboratories.
-
-    References
-    ----------
-    Searle, Casella & McCulloch, Variance Components (1992), chapter 5.
-
-    Examples
-    --------
-    >>> names = ["a", "b", "c", "d"]
-    >>> pairs = [(s, t) for s in names for t in names if s != t]
-    >>> of_target = {"a": 0.2, "b": 0.4, "c": 0.6, "d": 0.8}
-    >>> found = crossed_components([of_target[t] for _, t in pairs], *zip(*pairs, strict=True))
-    >>> {name: round(value, 4) for name, value in found.items()}
-    {'source': 0.0, 'target': 0.0667, 'pair': 0.0}
-    """
-    values = np.asarray(values, float)
-    one = np.ones((len(values), 1))
-    of = {"source": _indicators(sources), "target": _indicators(targets)}
-    spans = {
-        "source": (_span(one, of["target"]), of["source"]),
-        "target": (_span(one, of["source"]), of["target"]),
-    }
-    whole = _span(one, *of.values())
-    freedom = len(values) - round(np.trace(whole))
-    if freedom < 1 or min(each.shape[1] for each in of.values()) < 3:
-        return dict.fromkeys(FACTORS, np.nan)
-    pair = values @ (values - whole @ values) / freedom
-    found = {}
-    for name, (without, indicators) in spans.items():
-        form = whole - without  # the sum of squares of this factor beyond the other
-        share = np.trace(form @ indicators @ indicators.T)
-        found[name] = max(0.0, (values @ form @ values - np.trace(form) * pair) / share)
-    return {**found, "pair": max(0.0, float(pair))}
-
-
-def components(scores, images):
-    """Components of the scores of one model.
+def components(point, replicates, trains, pairs):
+    """Components of the variance of means over train x test, mean over seeds.
 
     Parameters
     ----------
-    scores : pandas.DataFrame
-        One row per run: train, test, seed, resample (0 is the source as it is) and score.
-    images : pandas.Series
-        Bootstrap variance of each pair's score, indexed by (train, test).
+    point : ndarray of float, shape (p, 1 + r, k, m)
+        Score of p pairs of source and target, of the source as it is and of r resamples of it, of k seeds, by m models.
+    replicates : ndarray of float, shape (b, p, 1 + r, k, m)
+        The same of images that were drawn again, the same for all.
+    trains : sequence of str, length p
+        Source of each pair.
+    pairs : sequence of frozenset of str, length p
+        Laboratories of each pair.
 
     Returns
     -------
     Components
+        No variance below zero.
+
+    References
+    ----------
+    Searle, Casella and McCulloch, Variance Components, Wiley 1992 (Henderson's method 3); Griffing, Concept of general
+    and specific combining ability in relation to diallel crossing systems, Aust. J. Biol. Sci. 9 (1956), of which a
+    table of all pairs without its diagonal is method 4.
+
+    Examples
+    --------
+    >>> scores = np.array([0.5, 0.7, 0.9]).reshape(3, 1, 1, 1)
+    >>> labs = [frozenset({name}) for name in "abc"]
+    >>> found = components(scores, scores[None], list("abc"), labs)
+    >>> round(float(found.laboratory[0, 0]), 4)  # 0.04 / 3
+    0.0133
     """
-    plain = scores[scores["resample"] == 0]
-    pairs = plain.groupby(["train", "test"])["score"]
-    seed = float(pairs.var().mean())
-    drawn = scores[scores["resample"] > 0].groupby(["train", "test"])["score"].var().mean()
-    within = 0.0 if np.isnan(seed) else seed
-    means, counts = pairs.mean(), pairs.size()
-    keys = means.index.get_level_values("train"), means.index.get_level_values("test")
-    found = crossed_components(means.to_numpy(), *keys)
-    image = float(images.reindex(means.index).mean())
-    # What is not known stays so: `max` would make nothing of it.
-    found["pair"] = float(np.maximum(0.0, found["pair"] - image - within / counts.mean()))
-    return Components(image, seed, float(np.maximum(0.0, drawn - within)), **found)
+    resamples, seeds = point.shape[1] - 1, point.shape[2]
+    # A source stands in the mean once for each of its targets.
+    names, member = np.unique(np.asarray(trains), return_inverse=True)
+    shares = np.eye(len(names))[member].T / len(member)
+    by_laboratory = _between(pairs)
+
+    def between_seeds(scores):
+        of_source = np.einsum("sp,prkm->srkm", shares, scores)
+        apart = of_source - of_source.mean(axis=2, keepdims=True)
+        return _products(apart) / ((seeds - 1) * (1 + resamples))
+
+    def between_samples(scores):
+        of_source = np.einsum("sp,prkm->srkm", shares, scores[:, 1:]).mean(axis=2)
+        return _products(of_source - of_source.mean(axis=1, keepdims=True)) / (resamples - 1)
+
+    def between_laboratories(scores):
+        own = scores[:, 0].mean(axis=1)
+        return own.T @ by_laboratory @ own
+
+    def unbiased(statistic):
+        return 2 * statistic(point) - np.mean([statistic(each) for each in replicates], axis=0)
+
+    means = replicates[:, :, 0].mean(axis=(1, 2))
+    apart = means - means.mean(axis=0)
+    images = apart.T @ apart / len(apart)
+    seed = _no_less_than_none(unbiased(between_seeds)) if seeds > 1 else None
+    # Seeds are drawn for each model on its own: what two models seem to share of them is chance.
+    seed = None if seed is None else np.diag(np.diag(seed))
+    per_mean = 0 if seed is None else seed / seeds
+    sample = _no_less_than_none(unbiased(between_samples) - per_mean) if resamples > 1 else None
+    laboratory = None
+    if by_laboratory is not None:
+        rest = unbiased(between_laboratories) - per_mean - (0 if sample is None else sample)
+        laboratory = _no_less_than_none(rest)
+    return Components(images, sample, seed, laboratory, seeds)
 
 
-def total_interval(estimate, found, scores, level=LEVEL):
-    """Interval of a mean over pairs for other laboratories, images, training samples and seeds than those at hand.
+def rank_intervals(means, covariance, *, draws=2000, seed=0, level=LEVEL):
+    """Ranks that models may have where their means vary as they do.
 
     Parameters
     ----------
-    estimate : float
-        The mean over pairs.
-    found : Components
-    scores : pandas.DataFrame
-        As for `components`.
+    means : ndarray of float, shape (m,)
+        Higher is better.
+    covariance : ndarray of float, shape (m, m)
+        Such as `Components.total`.
+    draws : int, default 2000
+    seed : int, default 0
     level : float, default 0.95
 
     Returns
     -------
-    Interval
-        By Student's t with one degree of freedom less than there are laboratories; NaN ends where their variance is
-        not known. Components that are not known count as none, so with one seed it is too narrow.
+    ndarray of int, shape (m, 2)
+        Lowest and highest rank; 1 is best.
+
+    Examples
+    --------
+    >>> rank_intervals(np.array([0.9, 0.5, 0.5]), np.diag([1e-6, 1e-2, 1e-2])).tolist()
+    [[1, 1], [2, 3], [2, 3]]
     """
-    variance = mean_variance(found, scores)
-    laboratories = min(scores["train"].nunique(), scores["test"].nunique())
-    if np.isnan(variance):
-        return Interval(estimate, np.nan, np.nan)
-    reach = np.sqrt(variance) * stats.t.ppf((1 + level) / 2, laboratories - 1)
-    return Interval(estimate, estimate - reach, estimate + reach)
+    drawn = np.random.default_rng(seed).multivariate_normal(
+        means, covariance, draws, method="eigh", check_valid="ignore"
+    )
+    # Models that are the same to the last digit share their rank.
+    ranks = stats.rankdata(-drawn.round(9), axis=1, method="min")
+    tails = [(1 - level) / 2, (1 + level) / 2]
+    return np.quantile(ranks, tails, axis=0, method="inverted_cdf").T.astype(int)
 
 
-def mean_variance(found, scores):
-    """Variance of the mean over pairs by all components; NaN where that of laboratories is not known.
+def _products(apart):
+    """Products of the models' columns, summed over everything else."""
+    flat = apart.reshape(-1, apart.shape[-1])
+    return flat.T @ flat
 
-    Images of a target and the sample of a source are shared by the pairs that have it.
+
+def _no_less_than_none(matrix):
+    """The nearest matrix of variances: no sum of models varies less than not at all."""
+    values, vectors = np.linalg.eigh((matrix + matrix.T) / 2)
+    return (vectors * values.clip(0)) @ vectors.T
+
+
+def _between(pairs):
+    """Matrix A such that y' A y estimates the variance of the mean of y over other laboratories.
+
+    A pair scores mean + one effect of each of its laboratories + one of its own; both directions of a pair are one.
+    None where the laboratories are fewer than three.
     """
-    plain = scores[scores["resample"] == 0]
-    sources, targets = plain["train"].nunique(), plain["test"].nunique()
-    pairs, runs = len(plain[["train", "test"]].drop_duplicates()), len(plain)
-    known = np.nan_to_num(np.array([found.images / targets, found.seed / runs, found.training / sources]))
-    return known.sum() + found.source / sources + found.target / targets + found.pair / pairs
-
-
-def _indicators(names):
-    names = np.asarray(names)
-    return (names[:, None] == np.unique(names)).astype(float)
-
-
-def _span(*columns):
-    """Projection onto the space of some columns."""
-    matrix = np.hstack(columns)
-    return matrix @ np.linalg.pinv(matrix)
+    kinds = sorted(set(pairs), key=sorted)
+    laboratories = sorted(frozenset().union(*kinds))
+    if len(laboratories) < 3:
+        return None
+    gather = np.array([[pair == kind for pair in pairs] for kind in kinds], float)
+    weight = gather.sum(axis=1) / len(pairs)
+    gather /= gather.sum(axis=1, keepdims=True)
+    incidence = np.array([[name in kind for name in laboratories] for kind in kinds], float)
+    n = len(kinds)
+    centre = np.eye(n) - 1 / n
+    fitted = np.column_stack([np.ones(n), incidence])
+    onto = fitted @ np.linalg.pinv(fitted)
+    freedom = np.linalg.matrix_rank(fitted)
+    own = (np.eye(n) - onto) / (n - freedom) if n > freedom else np.zeros((n, n))
+    effect = (onto - 1 / n - (freedom - 1) * own) / np.trace(incidence.T @ centre @ incidence)
+    found = effect * ((incidence.T @ weight) ** 2).sum() + own * (weight**2).sum()
+    return gather.T @ found @ gather

@@ -85,6 +85,7 @@ def columns(report):
     list of Column
     """
     board, ranking = report.board, report.headline
+    apart = report.components.set_index("model")["sd_seed"]
     means = []
     for protocol in report.protocols:
         asked = protocol.name == "within" or protocol.name not in BUILT_IN
@@ -100,6 +101,8 @@ def columns(report):
         if name == ranking.column:
             shown.append(Column(title, figure(name, mark=True), 10))
             shown.append(Column(f"{LEVEL:.0%} interval", _interval, 9))
+            if apart.notna().any():
+                shown.append(Column("seed SD", lambda row: number(apart[row["model"]]), 8))
         elif board[name].notna().any():
             shown.append(Column(title, figure(name, mark=True), keep))
     others = [metric for metric in known_metrics().values() if metric.shown and metric.name != report.metric.name]

@@ -20,6 +20,7 @@ from leukobench.report.layout import Images, Layout, Part
 from leukobench.report.mistakes import Mistakes
 from leukobench.report.reliability import Reliability
 
+RUNS = "runs"  # no protocol: each run of the one that ranks, on its own
 OWN = "within"  # by which a source's own images tell models apart
 WORTH_A_PROCESS = 500  # run cells: scoring them takes about as long as starting a process
 
@@ -47,6 +48,10 @@ class Cells:
         Of the within and pairwise rows.
     mistakes : Mistakes
         Of the same protocol as the targets.
+    resampled : DataFrame
+        As `table`, of fits on resamples of the source, which are in nothing else but `runs`.
+    runs : dict of str -> Target
+        As `targets`, of every run on its own: its columns are (train, (model, seed, resample)).
     """
 
     table: pd.DataFrame
@@ -58,6 +63,8 @@ class Cells:
     counts: DifferentialCounts
     reliability: Reliability
     mistakes: Mistakes
+    resampled: pd.DataFrame
+    runs: dict
 
 
 def cells_table(run):
@@ -107,8 +114,12 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
             one.join(other)
         for place, target in more_targets.items():
             targets.setdefault(place, Target(target.labels, target.clusters, by)).join(target)
-    kept = [{test: targets[each, test] for each, test in sorted(targets) if each == of} for of in (protocol, OWN)]
-    return Cells(*as_table(rows, run, metrics.values()), *kept, *joined)
+    kept = [{test: targets[each, test] for each, test in sorted(targets) if each == of} for of in (protocol, OWN, RUNS)]
+    table, judged = as_table(rows, run, metrics.values())
+    judged = judged[judged["resample"] == 0].reset_index(drop=True)
+    own = table["resample"] == 0
+    resampled = table[~own].reset_index(drop=True)
+    return Cells(table[own].reset_index(drop=True), judged, *kept[:2], *joined, resampled, kept[2])
 
 
 def _score_sources(run, sources, protocol, by, metrics):
@@ -126,6 +137,17 @@ def _score_sources(run, sources, protocol, by, metrics):
             for view in _views(run, record, layouts, images, metrics):
                 rows.append(view.row)
                 views[record["protocol"]].append(view)
+                kept, answers = view.asked(by)
+                known = by.defined(answers)
+                if known and record["protocol"] == protocol:
+                    number = record.get("resample", 0)
+                    key = record["train"], (record["model"], record["seed"], number)
+                    target = targets.setdefault(
+                        (RUNS, view.row["test"]), Target(view.part.true, view.part.clusters, by)
+                    )
+                    target.add(key, kept, answers)
+                if record.get("resample"):
+                    continue
                 confusions.add(view.row, {"shared": view.answers, "deployed": view.deployed})
                 if record["protocol"] in JUDGED:
                     reliability.add(view.row, view.answers)
@@ -134,8 +156,7 @@ def _score_sources(run, sources, protocol, by, metrics):
                     mistakes.add(view.row, view.deployed)
                 if record["protocol"] not in (protocol, OWN):
                     continue
-                kept, answers = view.asked(by)
-                if by.defined(answers):
+                if known:
                     place = record["protocol"], view.row["test"]
                     target = targets.setdefault(place, Target(view.part.true, view.part.clusters, by))
                     target.add((record["train"], record["model"]), kept, answers)
@@ -144,7 +165,7 @@ def _score_sources(run, sources, protocol, by, metrics):
 
 
 def _source(record):
-    return record["train"], record["model"], record["seed"]
+    return record["train"], record["model"], record["seed"], record.get("resample", 0)
 
 
 @dataclass

@@ -38,6 +38,7 @@ def facts(record, test):
         "contaminated": dataset_of(test) in record.get("contamination", ()),
         "developed_on": dataset_of(test) in record.get("developed_on", ()),
         "seed": record["seed"],
+        "resample": record.get("resample", 0),
         "status": record["status"],
         "error": record.get("error", ""),
         "left_out_classes": " ".join(f"{name}:{count}" for name, count in sorted(left_out.items())),
@@ -109,7 +110,7 @@ def as_table(rows, run, metrics):
     recalls = [sorted(n for n in found if n.startswith(prefix)) for prefix in ("recall_", "deployed_recall_")]
     columns = [
         *IDENTITY[:4],
-        *["family", "transductive", "contaminated", "developed_on", "seed", "status", "error"],
+        *["family", "transductive", "contaminated", "developed_on", "seed", "resample", "status", "error"],
         *["n", "classes", "rare_classes", "undefined_classes", "left_out_classes"],
         *shared,
         *recalls[0],
@@ -127,7 +128,7 @@ def as_table(rows, run, metrics):
         table[name] = table[name].where(table[name].notna(), table["model"].map(known))
     table["family"] = table["family"].fillna("")
     table["transductive"] = table["transductive"].fillna(False).astype(bool)
-    counts = ["seed", "n", "deployed_n", "n_train"]
+    counts = ["seed", "resample", "n", "deployed_n", "n_train"]
     table[counts] = table[counts].astype("Int64")
     numbers = [*shared, *deployed, *recalls[0], *recalls[1], SAME_CLASSES, *TIMES]
     numbers += CALIBRATION
@@ -139,7 +140,7 @@ def as_table(rows, run, metrics):
     table.insert(2, "level", suite["level"])
     table.insert(3, "budget", suite["budget"]["name"])
     rank = {protocol.name: i for i, protocol in enumerate(protocols_of(set(table["protocol"])))}
-    by = [table["protocol"].map(rank), *(table[name] for name in IDENTITY[1:])]
+    by = [table["protocol"].map(rank), *(table[name] for name in [*IDENTITY[1:], "resample"])]
     order = pd.concat(by, axis=1, keys=range(len(by))).sort_values(list(range(len(by))), kind="stable").index
     table = table.loc[order].reset_index(drop=True)
     first = list(table.columns[: table.columns.get_loc("left_out_classes")])

@@ -1,94 +1,124 @@
-"""What each model's mean owes to images, seed, training sample and laboratories, and the ranks that are left of it."""
+"""Where the variance of each model's mean comes from, from the predictions of its single runs."""
+
+from zlib import crc32
 
 import numpy as np
 import pandas as pd
 
-from leukobench.metrics.catalogue import DEFAULT
-from leukobench.metrics.components import components, total_interval
-from leukobench.running.protocols import protocols_of
+from leukobench.metrics.components import components, rank_intervals
+from leukobench.metrics.drawing import draw_counts
+from leukobench.report.leaderboard import RANKED, combinations
+from leukobench.running.setting import dataset_of
 
-PARTS = ("images", "seed", "training", "source", "target", "pair")
-COLUMNS = ["model", *(f"sd_{name}" for name in PARTS), "mean", "total_low", "total_high", "rank_low", "rank_high"]
+COMPONENTS = {  # column: title
+    "sd_images": "test images",
+    "sd_sample": "training sample",
+    "sd_seed": "seed",
+    "sd_laboratory": "laboratory",
+    "sd_same_laboratories": "total, these laboratories",
+    "sd_total": "total",
+}
+ENOUGH = 200  # replicates: a standard deviation within 5 %, and every run is scored in each
 
 
-def component_table(board, cells, scores, headline, metric=DEFAULT):
-    """Components of variance of each model in the protocol that ranks, with intervals and ranks from all of them.
+def components_table(scored, board, protocol, metric, *, replicates, seed):
+    """Components of variance of each model, in the order of the leaderboard.
 
     Parameters
     ----------
+    scored : cells.Cells
     board : DataFrame
         See `leaderboard.leaderboard`.
-    cells : DataFrame
-        See `cells.cells_table`; protocols that draw the source of `headline` anew tell of the training sample.
-    scores : statistics.Scores
-        Bootstrap of that protocol.
-    headline : Protocol
-    metric : Metric, default balanced accuracy
+    protocol : str
+        That ranks.
+    metric : Metric
+    replicates, seed : int
+        Of the bootstrap; no more than 200 replicates are made.
 
     Returns
     -------
     DataFrame
-        One row per complete inductive model: `model`; `sd_images`, `sd_seed`, `sd_training`, `sd_source`, `sd_target`,
-        `sd_pair`, standard deviations of a single score by where they come from, missing where the run cannot tell;
-        `mean` with `total_low` and `total_high`, for other laboratories, images, samples and seeds; `rank_low` and
-        `rank_high`, the ranks that paired differences with such intervals leave.
+        `model`, `section`, `protocol`, `metric`, `pairs`, `seeds`, `resamples`; standard deviations of the mean that
+        ranks: `sd_images`, `sd_sample`, `sd_seed` (of one seed), `sd_laboratory`, `sd_same_laboratories` and
+        `sd_total` (of the mean over seeds), NaN where not enough ran to tell; `rank_low` and `rank_high` of the models
+        that have a rank, by the total.
     """
-    fit = (board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")
-    runs = _runs(cells, headline, metric)
-    models = [model for model in board["model"][fit] if model in set(runs["model"])]
-    place = {name: (scores.keys.get_level_values("model") == name) for name in models}
-    of = {name: rows.drop(columns="model") for name, rows in runs.groupby("model")}
-    rows, sure = [], pd.DataFrame(0, index=models, columns=models)
-    for model in models:
-        found = components(of[model], _variance(scores, place[model]))
-        mean = of[model][of[model]["resample"] == 0].groupby(["train", "test"])["score"].mean().mean()
-        interval = total_interval(float(mean), found, of[model])
-        spread = {f"sd_{name}": np.sqrt(getattr(found, name)) for name in PARTS}
-        rows.append({"model": model, **spread, "mean": mean, "total_low": interval.low, "total_high": interval.high})
-    for i, first in enumerate(models):
-        for second in models[i + 1 :]:
-            sure.loc[first, second] = metric.sign * _surely_better(of, place, scores, first, second)
-            sure.loc[second, first] = -sure.loc[first, second]
-    table = pd.DataFrame(rows, columns=COLUMNS)
-    known = table["total_low"].notna().to_numpy()
-    table["rank_low"] = np.where(known, 1 + (sure < 0).sum(axis=1), np.nan)
-    table["rank_high"] = np.where(known, len(models) - (sure > 0).sum(axis=1), np.nan)
-    return table
+    means = combinations(scored.table, metric).xs(protocol, level="protocol")
+    means = means[means["score"].notna() & ~means["contaminated"]]
+    places = {model: list(rows.index.droplevel("model")) for model, rows in means.groupby("model")}
+    runs = _Runs(scored.runs, min(replicates, ENOUGH), seed)
+    rows = [
+        {"model": each.model, "section": each.section, **_row(runs, each.model, places.get(each.model))}
+        for each in board.itertuples()
+    ]
+    table = pd.DataFrame(rows).reindex(
+        columns=["model", "section", "pairs", "seeds", "resamples", *COMPONENTS, "rank_low", "rank_high"]
+    )
+    table.insert(2, "protocol", protocol)
+    table.insert(3, "metric", metric.name)
+    for section in RANKED:
+        models = list(board["model"][(board["section"] == section) & board["rank"].notna()])
+        # An undefined pair of one model is in no mean of it: models with other pairs have no common draws.
+        if len(models) > 1 and len({tuple(places[model]) for model in models}) == 1:
+            found, means = runs.components(models, places[models[0]])
+            ends = rank_intervals(metric.sign * means, found.total())
+            table.loc[table["model"].isin(models), ["rank_low", "rank_high"]] = ends
+    counts = ["pairs", "seeds", "resamples", "rank_low", "rank_high"]
+    return table.astype(dict.fromkeys(counts, "Int64"))
 
 
-def _runs(cells, headline, metric):
-    """Scores of single runs of the protocol that ranks, and of those that are like it but for the source's sample."""
-    drawn = {protocol.name: protocol.setting.resample for protocol in protocols_of(set(cells["protocol"]))}
-    like = {protocol.name: protocol.setting.like for protocol in protocols_of(set(cells["protocol"]))}
-    own = [name for name, number in drawn.items() if name == headline.name or (number and like[name] == headline.name)]
-    rows = cells[cells["protocol"].isin(own) & (cells["status"] == "ok") & ~cells["contaminated"]]
-    rows = rows.assign(resample=rows["protocol"].map(drawn), score=rows[metric.column].astype(float))
-    return rows[["model", "train", "test", "seed", "resample", "score"]].dropna()
+def _row(runs, model, places):
+    if not places:
+        return {}
+    found, _ = runs.components([model], places)
+    parts = [found.images, found.sample, found.seed, found.laboratory, found.total(laboratories=False)]
+    parts.append(None if found.laboratory is None else found.total())
+    counts = {"pairs": len(places), "seeds": found.seeds, "resamples": len(runs.kept([model], places)[1]) - 1}
+    spreads = [np.nan if part is None else float(np.sqrt(part[0, 0])) for part in parts]
+    return counts | dict(zip(COMPONENTS, spreads, strict=True))
 
 
-def _variance(scores, columns, less=None):
-    """Bootstrap variance of each pair's score, or of its difference from that of another model."""
-    values, keys = scores.replicates[:, columns], scores.keys[columns].droplevel("model")
-    if less is not None:
-        other = pd.Series(range(less.sum()), index=scores.keys[less].droplevel("model"))
-        keys, at, of = _common(keys, other)
-        values = values[:, at] - scores.replicates[:, less][:, of]
-    return pd.Series(values.var(axis=0), index=keys)
+class _Runs:
+    """What every run scored, of the images as they are (first) and drawn again."""
 
+    def __init__(self, targets, replicates, seed):
+        self.values = {}
+        for test, target in targets.items():
+            drawn = draw_counts(target.labels, target.clusters, replicates, [seed, crc32(test.encode())])
+            counts = np.concatenate([np.ones_like(drawn[:1]), drawn])
+            for (train, run), values in zip(target.columns, target.replicates(counts).T, strict=True):
+                self.values[(train, test), run] = values
+        self.numbers = {}  # model: its seeds and resamples
+        for _, (model, each, number) in self.values:
+            seeds, resamples = self.numbers.setdefault(model, (set(), set()))
+            seeds.add(each)
+            resamples.add(number)
 
-def _common(keys, other):
-    at = np.flatnonzero(keys.isin(other.index))
-    return keys[at], at, other[keys[at]].to_numpy()
+    def kept(self, models, places):
+        """Seeds, and resamples that ran everywhere."""
+        seeds = sorted(set.union(*(self.numbers[model][0] for model in models)))
+        resamples = sorted(set.union(*(self.numbers[model][1] for model in models)))
+        return seeds, [
+            number
+            for number in resamples
+            if all((pair, (m, each, number)) in self.values for pair in places for m in models for each in seeds)
+        ]
 
-
-def _surely_better(of, place, scores, first, second):
-    """1 where the first model is better by an interval that holds all components, -1 where it is worse, else 0."""
-    keys = ["train", "test", "seed", "resample"]
-    both = of[first].merge(of[second], on=keys, suffixes=("", "_second"))
-    both = both.assign(score=both["score"] - both["score_second"])[[*keys, "score"]]
-    if both.empty:
-        return 0
-    found = components(both, _variance(scores, place[first], place[second]))
-    mean = both[both["resample"] == 0].groupby(["train", "test"])["score"].mean().mean()
-    interval = total_interval(float(mean), found, both)
-    return int(interval.low > 0) - int(interval.high < 0)
+    def components(self, models, places):
+        """Components of models that share their pairs, and their means."""
+        seeds, resamples = self.kept(models, places)
+        values = np.array(
+            [
+                [
+                    [[self.values[pair, (model, each, number)] for model in models] for each in seeds]
+                    for number in resamples
+                ]
+                for pair in places
+            ]
+        )
+        values = np.moveaxis(values, -1, 0)
+        trains = [train for train, _ in places]
+        targets = {dataset_of(test) for _, test in places}
+        # A source of several laboratories is named after what it leaves out, which is the target.
+        pairs = [frozenset({dataset_of(test)} | ({train} & targets)) for train, test in places]
+        return components(values[0], values[1:], trains, pairs), values[0][:, 0].mean(axis=(0, 1))

@@ -5,6 +5,7 @@ import pandas as pd
 
 from leukobench.metrics.catalogue import get_metric, metrics_of
 from leukobench.report.board import columns, model, number
+from leukobench.report.components import COMPONENTS
 from leukobench.report.curves import as_pivot
 from leukobench.report.designs import label, plain_interval, signed_interval
 from leukobench.report.leaderboard import DAGGER
@@ -49,16 +50,16 @@ DESIGNED = (
     "c), as pairs have different numbers of classes. A question compares two cells of the design that differ in that "
     "one thing, the first that it names less the second; what differs in two things is not compared."
 )
-_VARIANCE = (
-    "Standard deviations of one score on one pair: of the test images (bootstrap), the seed, the training sample "
-    "(draws of the source's images, `run --resample-source`), the laboratory trained on, the laboratory tested on, "
-    "and the pair of them. The interval is for other laboratories, images, samples and seeds than these, by Student's "
-    "t with one degree of freedom less than laboratories; what the run cannot tell counts as nothing in it. Ranks "
-    "left: those that paired differences with such intervals do not exclude."
-)
 _FEWER = (
     f"{DAGGER} contaminated: a mean without the targets that the pretrained weights have seen, so over fewer than the "
     "others' and not comparable with them."
+)
+_COMPONENTS = (
+    "Standard deviations of the mean that ranks, were one thing another one: the test images; the training images of "
+    "the same laboratories (`run --resample-source`; without it they are in no column but that of the laboratories); "
+    "the seed, of one run; the laboratories, as sources and targets. What the images make two seeds differ by is with "
+    "the images alone. Total: of the mean over the seeds that ran. Ranks: 95 % intervals from the total, with what "
+    "models share. A dash: not enough ran to tell. Of few laboratories their own component is a rough figure."
 )
 _STEPS = (
     "Score, change and its interval: paired, of the same test images, folds and seeds. `curve_{base}.csv` has every "
@@ -88,11 +89,11 @@ def as_markdown(report):
     parts.append("\n".join(f"- {markdown(line)}" for line in report.notes))
     parts.append(_SEALED.format(report.digest))
     parts += _designs(report)
+    parts += _components(report)
     if report.ranks:
         ranks = pd.DataFrame(sorted(report.ranks["average_ranks"].items(), key=lambda pair: pair[1]))
         table = pd.DataFrame({"model": ranks[0], "average rank": ranks[1].map("{:.2f}".format)})
         parts += ["## Ranks", _ranked(report), markdown_table(table)]
-    parts += _components(report)
     parts += _people(report) + _beyond(report, rows) + _steps(report)
     means = report.calibration_means.reset_index(drop=True)
     shown = {
@@ -158,19 +159,14 @@ def _most_picked(picked):
 def _components(report):
     """Where the variance of each model's mean comes from."""
     table = report.components
-    if table.empty:
+    if table["sd_images"].isna().all():
         return []
-    shown = {"model": table["model"]} | {
-        name.removeprefix("sd_"): table[name].map(number)
-        for name in table
-        if name.startswith("sd_") and table[name].notna().any()
-    }
-    if table["total_low"].notna().any():
-        ends = zip(table["mean"], table["total_low"], table["total_high"], strict=True)
-        shown["for other laboratories"] = [f"{number(m)} [{number(low)}, {number(high)}]" for m, low, high in ends]
-        ranks = zip(table["rank_low"], table["rank_high"], strict=True)
-        shown["ranks left"] = [f"{low:.0f} to {high:.0f}" for low, high in ranks]
-    return ["## Where the variance is", _VARIANCE, markdown_table(pd.DataFrame(shown))]
+    lowest, highest = (table[name].astype("string").fillna("") for name in ("rank_low", "rank_high"))
+    figures = {title: table[name].map(number) for name, title in COMPONENTS.items()}
+    shown = pd.DataFrame(
+        {"model": table["model"]} | figures | {"ranks": lowest.str.cat(highest, " - ").str.strip(" -")}
+    )
+    return ["## Where the variance is", _COMPONENTS, markdown_table(shown)]
 
 
 def _people(report):

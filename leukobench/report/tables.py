@@ -17,7 +17,7 @@ from leukobench.report import citation, manifest
 from leukobench.report.calibration import calibration_means
 from leukobench.report.ceiling import human_ceiling, notes_of
 from leukobench.report.cells import score_cells
-from leukobench.report.components import component_table
+from leukobench.report.components import components_table
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.curves import curves
 from leukobench.report.latex import as_latex
@@ -77,8 +77,8 @@ class Report:
         See `sides.compare_by_target`.
     mistakes, suspects : DataFrame
         See `mistakes.Mistakes.tables`; of the protocol that ranks.
-    components : DataFrame
-        See `components.component_table`.
+    components, resampled : DataFrame
+        See `components.components_table`, and `cells.Cells`.
     digest : str, default zeros
         SHA-256 of `manifest.json`, which seals every file of the folder; known once the tables are written.
     """
@@ -106,6 +106,7 @@ class Report:
     mistakes: pd.DataFrame
     suspects: pd.DataFrame
     components: pd.DataFrame
+    resampled: pd.DataFrame
     digest: str = manifest.NO_DIGEST
 
     @property
@@ -185,9 +186,10 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         ceiling=ceiling,
         curves=curves(run, dict(zip(board["model"], board["gap"], strict=True)), metric, **drawn),
         reliability=scored.reliability.table(cells),
-        components=component_table(board, cells, scores, headline, metric),
         mistakes=mistakes,
         suspects=suspects,
+        components=components_table(scored, board, headline.name, metric, **drawn),
+        resampled=scored.resampled,
         by_target=compare_by_target(board, cells, scores, own, run, metric),
     )
 
@@ -196,10 +198,10 @@ def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `reliability.csv`,
-    `sides.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.tex`, `leaderboard.json`, one `matrix_<model>.csv`
-    per model, `ceiling.csv` where people labelled a dataset more than once, `curve_<protocol>.csv` where others
-    of the run are steps away from it, what to cite, `CITATION.bib` and `CITATION.md`, and `manifest.json`, which seals
-    them and all that they were computed from.
+    `sides.csv`, `components.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.tex`, `leaderboard.json`, one
+    `matrix_<model>.csv` per model, `ceiling.csv` where people labelled a dataset more than once, `curve_<protocol>.csv`
+    where others of the run are steps away from it, what to cite, `CITATION.bib` and `CITATION.md`, and `manifest.json`,
+    which seals them and all that they were computed from.
 
     Parameters
     ----------
@@ -238,13 +240,14 @@ def render(report):
         File name to content.
     """
     files = {
-        "cells.csv": _csv(report.cells),
+        "cells.csv": _csv(pd.concat([report.cells, report.resampled], ignore_index=True)),
         "calibration.csv": _csv(report.calibration),
         "confusion.csv": _csv(_told(report.confusion, report)),
         "classes.csv": _csv(_told(report.classes, report)),
         "differential.csv": _csv(_told(report.differential, report)),
         "reliability.csv": _csv(_told(report.reliability, report)),
         "sides.csv": _csv(_told(report.by_target, report)),
+        "components.csv": _csv(_told(report.components, report)),
         "leaderboard.csv": _csv(_stamped(report.board, report)),
         "leaderboard.md": as_markdown(report),
         "leaderboard.tex": as_latex(report),
@@ -252,8 +255,6 @@ def render(report):
         "CITATION.md": citation.as_markdown(report.run),
         "leaderboard.json": json.dumps(as_json(report), indent=1, ensure_ascii=False) + "\n",
     }
-    if len(report.components):
-        files["components.csv"] = _csv(_told(report.components, report))
     if len(report.ceiling):
         files["ceiling.csv"] = _csv(_told(report.ceiling, report))
     files |= {f"curve_{base}.csv": _csv(_told(table, report)) for base, table in report.curves.items()}
@@ -318,8 +319,8 @@ def as_json(report):
             "rank_tests": report.ranks,
             "leaderboard": report.board.to_dict("records"),
             "contaminated": {model: seen.split() for model, seen in _seen(report).items() if seen},
-            "human_ceiling": report.ceiling.to_dict("records"),
             "components": report.components.to_dict("records"),
+            "human_ceiling": report.ceiling.to_dict("records"),
             "differential_count": _mean_errors(report.differential),
             "calibration": report.calibration_means.to_dict("index"),
             "matrices": {model: table.to_dict("index") for model, table in report.matrices.items()},

@@ -8,8 +8,9 @@ from leukobench.files import content_hash
 from leukobench.inputs import read_text
 from leukobench.readback import DamagedFile
 from leukobench.report import manifest
-from leukobench.report.reader import PLANNED, Run, ranked_by, read_record
+from leukobench.report.reader import Run, ranked_by, read_record
 from leukobench.report.tables import render, report_of
+from leukobench.running.changes import identity_of
 from leukobench.running.environment import describe_environment
 from leukobench.running.records import SEAL, checksum, seal_holds
 from leukobench.running.store import RunFolder
@@ -138,8 +139,8 @@ def _check_seal(name, content, verdict):
 
 
 def _check_fingerprint(name, cell, verdict):
-    if "inputs" in cell and cell["fingerprint"] != content_hash([*(cell[key] for key in PLANNED[1:]), cell["inputs"]]):
-        which = " ".join(str(cell[key]) for key in PLANNED[1:])
+    if "inputs" in cell and cell["fingerprint"] != content_hash([*identity_of(cell), cell["inputs"]]):
+        which = " ".join(map(str, identity_of(cell)))
         verdict.wrong.append(f"{name}: the inputs of {which} are not those of its fingerprint")
 
 

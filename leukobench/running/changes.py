@@ -7,6 +7,11 @@ from leukobench.running.environment import software_changes
 IDENTITY = ("protocol", "train", "model", "seed")
 
 
+def identity_of(cell):
+    """What a planned cell is called: `RunCell.identity`, of plain values."""
+    return tuple(cell[key] for key in (*IDENTITY, "resample") if cell.get(key) or key != "resample")
+
+
 def changes(before, cells):
     """What a plan changes in a run folder that held another, cell by cell.
 
@@ -25,7 +30,7 @@ def changes(before, cells):
     """
     if not before:
         return []
-    old = {tuple(cell[key] for key in IDENTITY): cell for cell in before["cells"]}
+    old = {identity_of(cell): cell for cell in before["cells"]}
     lines = []
     for cell in cells:
         was = old.pop(cell.identity, None)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from leukobench.errors import UsageError
 from leukobench.files import check_writable
-from leukobench.running.changes import IDENTITY, differences
+from leukobench.running.changes import differences, identity_of
 from leukobench.running.records import SEAL, checksum, seal_holds
 from leukobench.running.store import RunFolder
 
@@ -78,8 +78,9 @@ def _joined(plans):
     first, plan = next(iter(plans.items()))
     suites = [other["suite"] for other in plans.values()]
     for store, other in plans.items():
-        # Suites of versions that knew no costs say nothing of them; no record depends on costs.
-        parts = {*PARTS, *({"costs"} - (plan["suite"].keys() & other["suite"].keys()))}
+        # Suites of versions that knew no costs say nothing of them; no record depends on costs. Nor on how many
+        # resamples there are: each is a cell of its own.
+        parts = {*PARTS, *({"costs", "resample_source"} - (plan["suite"].keys() & other["suite"].keys()))}
         old, new = ({k: v for k, v in p["suite"].items() if k not in parts} for p in (plan, other))
         shared = {"synthetic": (plan, other), "images": (plan, other)}
         differing = differences(old, new) + [key for key, (a, b) in shared.items() if a.get(key) != b.get(key)]
@@ -107,7 +108,7 @@ def _conflicting_plans(plans):
     known, lines = {}, []
     for store, plan in plans.items():
         for cell in plan["cells"]:
-            name = tuple(cell[key] for key in IDENTITY)
+            name = identity_of(cell)
             first, other = known.setdefault(name, (store, cell))
             if cell["fingerprint"] != other["fingerprint"]:
                 what = ", ".join(differences(other.get("inputs", {}), cell.get("inputs", {})))
@@ -135,6 +136,6 @@ def _conflicting_records(cell, found):
         first, known = found[0]
         old, new = (BEFORE | {key: value for key, value in r.items() if key not in ASIDE} for r in (known, record))
         if differing := sorted(key for key in {*old, *new} if old.get(key) != new.get(key)):
-            name = " ".join(str(cell[key]) for key in IDENTITY)
+            name = " ".join(map(str, identity_of(cell)))
             lines.append(f"{name} has other records in {first.path} and {store.path}: {', '.join(differing)}")
     return lines

@@ -1,6 +1,7 @@
 """The plan: which run cells a suite asks for, checked against the data before the first fit."""
 
 import dataclasses
+from itertools import product
 
 from leukobench.datasets.registry import DATASETS
 from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
@@ -39,6 +40,8 @@ class RunCell:
         The model itself, which travels with the cell to wherever it is run.
     setting : leukobench.running.setting.Setting, default as it is
         Of the protocol, which workers need not know.
+    resample : int, default 0
+        Which resample of the source's images trains; 0 takes them as they are.
     """
 
     protocol: str
@@ -50,11 +53,17 @@ class RunCell:
     inputs: dict = dataclasses.field(hash=False, compare=False)
     recipe: Recipe = dataclasses.field(hash=False, compare=False, repr=False)
     setting: Setting = PLAIN
+    resample: int = 0
 
     @property
     def identity(self):
-        """What the cell is called in tables: protocol, source, model and seed."""
-        return (self.protocol, self.train, self.model, self.seed)
+        """What the cell is called in tables: protocol, source, model and seed, and the resample where there is one."""
+        return (self.protocol, self.train, self.model, self.seed, *self.resampled.values())
+
+    @property
+    def resampled(self):
+        """The resample as plain values; nothing where the source is as it is: earlier versions knew no other."""
+        return {"resample": self.resample} if self.resample else {}
 
     @property
     def chance(self):
@@ -78,8 +87,8 @@ class RunCell:
 
     def as_dict(self):
         """The cell as plain values, for `plan.json`."""
-        own = {name: value for name, value in vars(self).items() if name not in ("recipe", "setting")}
-        return own | {"targets": list(self.tests)} | self.kind | {"fingerprint": self.fingerprint}
+        own = {name: value for name, value in vars(self).items() if name not in ("recipe", "setting", "resample")}
+        return own | self.resampled | {"targets": list(self.tests)} | self.kind | {"fingerprint": self.fingerprint}
 
     @property
     def kind(self):
@@ -302,8 +311,9 @@ def build_plan(suite, samples):
             if "epochs" in recipe.defaults:
                 inputs["epochs"] = budget.epochs
             own = (sources, targets, inputs, recipe, setting)
-            cells += [RunCell(protocol, train, model, seed, *own) for seed in suite.seeds]
-        _check_splits(samples, cells[-len(suite.seeds) :], head, budget.outer_folds)
+            runs = list(product(range(suite.resample_source + 1), suite.seeds))
+            cells += [RunCell(protocol, train, model, seed, *own, number) for number, seed in runs]
+        _check_splits(samples, cells[-len(runs) :], head, budget.outer_folds)
     return cells
 
 

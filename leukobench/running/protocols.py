@@ -76,7 +76,6 @@ def _others(names, name):
     return tuple(other for other in names if other != name)
 
 
-MOST_RESAMPLES = 20
 # In the order of tables.
 PROTOCOLS = {
     protocol.name: protocol
@@ -151,18 +150,6 @@ PROTOCOLS = {
                 setting=Setting(like="pairwise", per_class=n),
             )
             for place, n in enumerate((15, 30, 60, 150))
-        ),
-        *(
-            Protocol(
-                f"resample_{n}",
-                f"resample_{n}",
-                f"sample {n}",
-                f"Out of domain, trained on draw {n} of the source's images",
-                _pairwise,
-                order=30 + n,
-                setting=Setting(like="pairwise", resample=n),
-            )
-            for n in range(1, MOST_RESAMPLES + 1)
         ),
     )
 }

@@ -10,7 +10,7 @@ import numpy as np
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
-from leukobench.running.changes import differences
+from leukobench.running.changes import differences, identity_of
 from leukobench.running.computing import compute_missing
 from leukobench.running.executor import execute
 from leukobench.running.plan import build_plan, select_samples
@@ -110,7 +110,7 @@ def refit(folder, root, *, number=3, seed=0, cache=None, device="auto", jobs=1):
     here = {cell.identity: cell for cell in build_plan(suite, samples)}
     found, todo = [], []
     for name in chosen:
-        cell = here.get(tuple(planned[name][key] for key in ("protocol", "train", "model", "seed")))
+        cell = here.get(identity_of(planned[name]))
         if cell is None or cell.fingerprint != name:
             what = (
                 ", ".join(differences(planned[name].get("inputs", {}), json.loads(json.dumps(cell.inputs))))
@@ -135,7 +135,7 @@ def refit(folder, root, *, number=3, seed=0, cache=None, device="auto", jobs=1):
 
 
 def _called(cell):
-    return " ".join(str(cell[key]) for key in ("protocol", "train", "model", "seed"))
+    return " ".join(map(str, identity_of(cell)))
 
 
 def _compared(cell, store, again):

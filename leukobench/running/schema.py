@@ -23,6 +23,7 @@ class Planned(TypedDict):
     train: str
     model: str
     seed: int
+    resample: NotRequired[int]
     targets: NotRequired[Names]
     sources: NotRequired[Names]
     family: NotRequired[str]
@@ -70,6 +71,7 @@ class Suite(TypedDict):
     models: Names
     protocols: Names
     seeds: list[int]
+    resample_source: NotRequired[int]
     budget: Budget
     min_test_images: int
     costs: NotRequired[dict[str, dict[str, float]]]

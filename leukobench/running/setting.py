@@ -23,8 +23,6 @@ class Setting:
         the number. Fewer labels are always among the more.
     per_class : int, default 0
         Most cells of a class that train in each source; 0 takes all. Fewer are always among the more.
-    resample : int, default 0
-        Number of a draw of the source's groups, with replacement and class by class; 0 takes the source as it is.
     conditions : tuple of str, default ()
         Ways that images of the targets are shown (`leukobench.preparation.corruptions`), each scored on its own;
         nothing shows them as they are. What trains is never corrupted.
@@ -35,7 +33,6 @@ class Setting:
     like: str = ""
     labels: int = 0
     per_class: int = 0
-    resample: int = 0
     conditions: tuple = ()
     shown: int = 15
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from leukobench.files import content_hash
+from leukobench.metrics.drawing import draw_counts
 from leukobench.running.folds import derive_seed, fitting_folds, group_ids, outer_folds
 from leukobench.running.setting import SHOWN
 
@@ -44,7 +45,8 @@ def splits_of(samples, cell, head, n_folds):
     samples : pandas.DataFrame
         Of `leukobench.running.plan.select_samples`.
     cell : RunCell
-        Gives protocol, train, seed, sources, targets and setting.
+        Gives protocol, train, seed, sources, targets, setting and resample. A resample is the same for all models and
+        seeds.
     head : list of str
         Classes that are learnt.
     n_folds : int
@@ -64,8 +66,9 @@ def splits_of(samples, cell, head, n_folds):
         splits = [(own, test)]
     if setting.per_class:
         splits = [(_draw(samples, train, setting.per_class, cell.seed), test) for train, test in splits]
-    if setting.resample:
-        splits = [(_resampled(samples, train, setting.resample, cell.seed), test) for train, test in splits]
+    if cell.resample:
+        chance = derive_seed(cell.resample, "resample", *cell.sources)
+        splits = [(_resampled(samples, train, chance), test) for train, test in splits]
     if setting.labels:
         splits = [
             (np.concatenate([train, _draw(samples, pool[np.isin(classes, head)], setting.labels, cell.seed)]), test)
@@ -85,16 +88,11 @@ def _halves(samples, own, head, seed):
     return [(own[pool], own[test], classes[pool]) for pool, test in folds]
 
 
-def _resampled(samples, rows, number, seed):
-    """As many groups of each dataset and class, drawn with replacement; a class of one group stays as it is."""
-    table, groups = samples.iloc[rows], group_ids(samples)[rows]
-    drawn = []
-    for (dataset, name), own in table.reset_index(drop=True).groupby(["dataset", "class"]).groups.items():
-        units, members = np.unique(groups[own], return_inverse=True)
-        rng = np.random.default_rng(derive_seed(seed, "resample", number, dataset, name))
-        taken = rng.integers(0, len(units), len(units))
-        drawn += [rows[own[members == unit]] for unit in taken]
-    return np.concatenate(drawn)
+def _resampled(samples, rows, seed):
+    """As many groups of each dataset and class, less one, drawn with replacement; images where there is one group."""
+    table = samples.iloc[rows]
+    strata = (table["dataset"] + " " + table["class"]).to_numpy(dtype=str)
+    return np.repeat(rows, draw_counts(strata, group_ids(table), 1, seed)[0])
 
 
 def _draw(samples, rows, most, seed):

@@ -29,9 +29,17 @@ def _dataset_name(name):
         raise ValueError(error.message) from error
 
 
+def _not_one(number):
+    """A number of resamples that tells a variance."""
+    if number == 1:
+        raise ValueError("one resample alone tells no variance: 0, or 2 and more")
+    return number
+
+
 # The types and ranges of a suite's and a budget's keys.
 Count = Annotated[int, Field(ge=0, le=1_000_000)]
 Number = Annotated[int, Field(ge=1, le=1_000_000)]
+Resamples = Annotated[int, Field(ge=0, le=1_000), AfterValidator(_not_one)]
 Folds = Annotated[int, Field(ge=2, le=1_000)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
@@ -98,6 +106,9 @@ class Suite:
         A class with fewer images in the target stays out of the target's headline means.
     preset : str, default ""
         Name of a merged preset (its rule selects the images), or nothing.
+    resample_source : int, default 0
+        So many resamples of each source's images train too, by which the variance over training samples is told: 0, or
+        two and more.
     costs : dict of str to dict of str to float
         True class to what it is called to what that costs; a confusion that is not named costs 1. By default those of
         `costs.toml`.
@@ -120,6 +131,7 @@ class Suite:
     min_source_images: Number
     min_test_images: Number
     preset: str = ""
+    resample_source: Resamples = 0
     costs: dict[str, dict[str, Cost]] = dataclasses.field(default_factory=lambda: read_toml(COSTS))
 
     def as_dict(self):
@@ -202,7 +214,9 @@ def get_budget(name):
     return Budget(name=name, **table[name])
 
 
-def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, budget=None, level=None):
+def load_suite(
+    name, *, datasets=None, models=None, protocols=None, seeds=None, budget=None, level=None, resample_source=None
+):
     """Read a suite and narrow it.
 
     Parameters
@@ -216,6 +230,8 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         Take these; otherwise as many of the suite's seeds as the budget says.
     budget, level : str, optional
         Take these in place of the suite's own.
+    resample_source : int, optional
+        Take it in place of the suite's own.
 
     Returns
     -------
@@ -234,11 +250,12 @@ def load_suite(name, *, datasets=None, models=None, protocols=None, seeds=None, 
         raise UsageError(f"{path.name}: limits is a table, not {limits!r}", SEE)
     fields = {field.name for field in dataclasses.fields(Suite)}
     choose(f"key in {path.name}", [*table, *limits], sorted(fields))
-    missing = sorted(fields - {"preset", "costs"} - set(table) - set(limits))
+    missing = sorted(fields - {"preset", "costs", "resample_source"} - set(table) - set(limits))
     if missing:
         raise UsageError(f"{path.name} lacks {', '.join(missing)}", "copy a suite shown by `leukobench suites ls`")
 
     asked = {"datasets": datasets, "models": models, "protocols": protocols, "budget": budget, "level": level}
+    asked |= {"resample_source": resample_source}
     table |= limits | {key: value for key, value in asked.items() if value is not None}
     bought = get_budget(table["budget"])
     try:

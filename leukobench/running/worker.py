@@ -100,6 +100,7 @@ def describe(cell, facts=None):
         "model": cell.model,
         **cell.kind,
         "seed": cell.seed,
+        **cell.resampled,
         "sources": list(cell.sources),
         "targets": list(cell.tests),
         "inputs": cell.inputs,

@@ -1,75 +1,76 @@
-"""Variance components: known ones come back, and the interval of a mean over laboratories holds the truth."""
+"""Components of variance: known ones are found again, and none is counted twice."""
+
+from itertools import permutations
 
 import numpy as np
-import pandas as pd
 import pytest
 
-from leukobench.metrics.components import components, crossed_components, total_interval
+from leukobench.metrics.components import components, rank_intervals
 
-NAMES = [f"lab{k}" for k in range(5)]
-PAIRS = [(s, t) for s in NAMES for t in NAMES if s != t]
-
-
-def draw(rng, source=0.0, target=0.0, pair=0.0, seed=0.0, training=0.0, images=0.0, seeds=3, resamples=0, mean=0.6):
-    """Scores of one model in five laboratories, made of independent normal parts."""
-    of_source, of_target = (dict(zip(NAMES, rng.normal(0, sd, 5), strict=True)) for sd in (source, target))
-    rows = []
-    for s, t in PAIRS:
-        level = mean + of_source[s] + of_target[t] + rng.normal(0, pair) + rng.normal(0, images)
-        for resample in range(resamples + 1):
-            drawn = level + (rng.normal(0, training) if resample else 0)
-            for number in range(seeds if resample == 0 else 1):
-                rows.append((s, t, number, resample, drawn + rng.normal(0, seed)))
-    return pd.DataFrame(rows, columns=["train", "test", "seed", "resample", "score"])
+LABS = list("abcde")
+PAIRS = list(permutations(LABS, 2))
+TRAINS = [train for train, _ in PAIRS]
+SETS = [frozenset(pair) for pair in PAIRS]
+# Standard deviations: images of a target, images in one run, seed, sample, source, target, pair.
+TRUE = {"images": 0.02, "noise": 0.02, "seed": 0.03, "sample": 0.04, "source": 0.05, "target": 0.06, "pair": 0.03}
 
 
-def images_of(variance):
-    return pd.Series(variance, index=pd.MultiIndex.from_tuples(PAIRS, names=["train", "test"]))
+def simulate(rng, resamples, seeds, draws=60, **changed):
+    sd = TRUE | changed
+    place = {name: number for number, name in enumerate(LABS)}
+    source = np.array([place[train] for train, _ in PAIRS])
+    target = np.array([place[test] for _, test in PAIRS])
+    runs = (1 + resamples, seeds)
+    whole = 0.6 + (sd["source"] * rng.normal(size=5))[source] + (sd["target"] * rng.normal(size=5))[target]
+    whole = (whole + sd["pair"] * rng.normal(size=len(PAIRS)))[:, None, None]
+    whole = whole + (sd["sample"] * rng.normal(size=(5, runs[0])))[source][:, :, None]
+    whole = whole + (sd["seed"] * rng.normal(size=(5, *runs)))[source]
+
+    def images():
+        return (sd["images"] * rng.normal(size=5))[target][:, None, None] + sd["noise"] * rng.normal(
+            size=(len(PAIRS), *runs)
+        )
+
+    point = whole + images()
+    return point[..., None], np.stack([point + images() for _ in range(draws)])[..., None]
 
 
-def test_known_components_come_back_on_average():
-    truth = {"source": 0.05, "target": 0.08, "pair": 0.03, "seed": 0.02, "training": 0.04, "images": 0.03}
+def average(resamples, seeds, number=150, **changed):
     rng = np.random.default_rng(0)
-    found = [components(draw(rng, **truth, resamples=4), images_of(0.03**2)) for _ in range(300)]
-    for name, value in truth.items():
-        mean = np.mean([getattr(each, name) for each in found])
-        # Components are cut at nothing, which lifts the mean of small ones a little.
-        assert mean == pytest.approx(value**2, rel=0.2), name
+    found = [components(*simulate(rng, resamples, seeds, **changed), TRAINS, SETS) for _ in range(number)]
+    return {
+        name: np.mean([getattr(each, name)[0, 0] for each in found if getattr(each, name) is not None] or [np.nan])
+        for name in ("images", "sample", "seed", "laboratory")
+    }
 
 
-def test_laboratories_without_gaps_agree_with_the_analysis_of_variance():
-    """On a full table Henderson's method is the textbook's: mean squares of a two-way layout."""
-    rng = np.random.default_rng(1)
-    table = rng.normal(0, 1, (4, 6)) + rng.normal(0, 2, (4, 1)) + rng.normal(0, 3, (1, 6))
-    sources, targets = np.indices(table.shape)
-    found = crossed_components(table.ravel(), sources.ravel(), targets.ravel())
-    centred = table - table.mean(0) - table.mean(1)[:, None] + table.mean()
-    residual = (centred**2).sum() / (3 * 5)
-    rows = 6 * table.mean(1).var(ddof=1)
-    columns = 4 * table.mean(0).var(ddof=1)
-    assert found["pair"] == pytest.approx(residual, rel=1e-10)
-    assert found["source"] == pytest.approx((rows - residual) / 6, rel=1e-10)
-    assert found["target"] == pytest.approx((columns - residual) / 4, rel=1e-10)
+def test_known_components_are_found_again():
+    found = average(resamples=4, seeds=3)
+    assert found["images"] == pytest.approx(TRUE["images"] ** 2 / 5 + TRUE["noise"] ** 2 / 60, rel=0.1)
+    assert found["seed"] == pytest.approx(TRUE["seed"] ** 2 / 5, rel=0.1)
+    assert found["sample"] == pytest.approx(TRUE["sample"] ** 2 / 5, rel=0.15)
+    laboratory = (TRUE["source"] ** 2 + TRUE["target"] ** 2) / 5 + TRUE["pair"] ** 2 / 20
+    assert found["laboratory"] == pytest.approx(laboratory, rel=0.2)
 
 
-def test_the_total_interval_holds_the_mean_over_all_laboratories():
-    rng = np.random.default_rng(2)
-    held = narrow = 0
-    for _ in range(300):
-        scores = draw(rng, source=0.04, target=0.08, pair=0.03, seed=0.01, images=0.02)
-        found = components(scores, images_of(0.02**2))
-        interval = total_interval(scores.groupby(["train", "test"])["score"].mean().mean(), found, scores)
-        held += interval.low < 0.6 < interval.high
-        narrow += abs(interval.estimate - 0.6) < 1.96 * 0.02 / np.sqrt(20)
-    assert 0.92 <= held / 300 <= 0.995
-    assert narrow / 300 < 0.5, "an interval over images alone would hold it far more rarely than it says"
+def test_a_difference_between_seeds_that_the_images_make_is_none_of_the_seeds():
+    found = average(resamples=0, seeds=3, seed=0.0, noise=0.05)
+    assert found["seed"] < 0.35 * 0.05**2 / 20  # of what the seeds seem to differ by
 
 
-def test_what_a_run_cannot_tell_is_missing():
-    one = components(draw(np.random.default_rng(3), target=0.1, seeds=1), images_of(0.01))
-    assert np.isnan(one.seed)
-    assert np.isnan(one.training)
-    two = pd.DataFrame({"train": ["a", "b"], "test": ["b", "a"], "seed": 0, "resample": 0, "score": [0.5, 0.7]})
-    found = components(two, pd.Series(0.01, index=pd.MultiIndex.from_frame(two[["train", "test"]])))
-    assert np.isnan([found.source, found.target, found.pair]).all()
-    assert np.isnan(total_interval(0.6, found, two).low)
+def test_what_did_not_run_is_not_told():
+    found = components(*simulate(np.random.default_rng(0), 0, 1), TRAINS, SETS)
+    assert found.seed is None
+    assert found.sample is None
+    assert found.total()[0, 0] > found.total(laboratories=False)[0, 0] == found.images[0, 0]
+
+
+def test_two_laboratories_say_nothing_of_others():
+    point = np.array([0.5, 0.7]).reshape(2, 1, 1, 1)
+    assert components(point, point[None], ["a", "b"], [frozenset("ab")] * 2).laboratory is None
+
+
+def test_what_all_models_share_moves_no_rank():
+    shared = np.full((2, 2), 1.0) + 1e-8 * np.eye(2)
+    assert rank_intervals(np.array([0.6, 0.5]), shared).tolist() == [[1, 1], [2, 2]]
+    assert rank_intervals(np.array([0.6, 0.5]), np.eye(2)).tolist() == [[1, 2], [1, 2]]

@@ -28,6 +28,7 @@ class RunMaker:
     models: tuple
     answer: object
     seeds: tuple = (0,)
+    resamples: int = 0  # the answers of resample r are those of seed + 1000 r
     protocols: tuple = ("within", "pairwise")
     heads: dict = field(default_factory=dict)  # dataset -> classes of its head, all of them by default
     groups: dict = field(default_factory=dict)  # dataset -> list of groups
@@ -46,7 +47,11 @@ class RunMaker:
         for name in ("cells", "predictions"):
             (self.folder / name).mkdir(parents=True, exist_ok=True)
         cells = [
-            self._cell(*place, model, seed) for place in self._places() for model in self.models for seed in self.seeds
+            self._cell(*place, model, seed, number)
+            for place in self._places()
+            for model in self.models
+            for seed in self.seeds
+            for number in range(self.resamples + 1)
         ]
         suite = {
             "name": "tiny",
@@ -81,12 +86,15 @@ class RunMaker:
         }
         return [place for protocol in self.protocols for place in places[protocol]]
 
-    def _cell(self, protocol, train, sources, targets, model, seed):
+    def _cell(self, protocol, train, sources, targets, model, seed, number):
         fingerprint = f"{protocol}-{train}-{model}-{seed}".replace("/", "-")
         cell = {"protocol": protocol, "train": train, "model": model, "seed": seed}
         cell |= {"sources": sources, "targets": targets}
         cell |= {"fingerprint": fingerprint}
         cell |= {"contamination": self.contamination[model]} if model in self.contamination else {}
+        if number:
+            cell |= {"resample": number, "fingerprint": f"{fingerprint}-{number}"}
+            fingerprint, seed = cell["fingerprint"], seed + 1000 * number
         status = self.failing.get((protocol, train, model, seed), "ok")
         if status == "missing":
             return cell

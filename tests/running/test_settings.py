@@ -71,21 +71,6 @@ def test_few_labels_are_among_the_more(planned, suite, samples):
     assert samples["class"].iloc[cut].value_counts().to_dict() == {"NE": 15, "LY": 15, "MO": 15, "BA": 3}
 
 
-def test_a_draw_of_the_source_keeps_classes_and_groups_whole(planned, suite, samples):
-    cells = planned("pairwise", "resample_1", "resample_2")
-    (plain, test), (one, same), (two, _) = (
-        _splits(cells[name, "right"], suite, samples)[0] for name in ("pairwise", "resample_1", "resample_2")
-    )
-    assert test.tolist() == same.tolist()
-    assert set(one) < set(plain), "some groups are drawn twice and others not at all"
-    assert sorted(one) != sorted(two)
-    assert set(samples["class"].iloc[one]) == set(samples["class"].iloc[plain])
-    group = samples["dataset"] + samples["group"].fillna(samples["sha256"]) + samples["class"]
-    times = pd.Series(one).groupby(group.iloc[one].to_numpy()).size()
-    whole = pd.Series(plain).groupby(group.iloc[plain].to_numpy()).size()
-    assert (times % whole[times.index] == 0).all(), "a group is drawn whole"
-
-
 def test_another_seed_draws_others(planned, suite, samples):
     cell = planned("labels_5")["labels_5", "all-left"]
     draws = [_labelled(dataclasses.replace(cell, seed=seed), suite, samples)[0][0].tolist() for seed in (0, 1)]
