@@ -188,7 +188,7 @@ def corrupt(image, condition):
     --------
     >>> image = np.full((64, 64, 3), 200, np.uint8)
     >>> image[20:44, 20:44] = 40
-    >>> corrupt(image, "contrast-5").std() < corrupt(image, "contrast-1").std() < image.std()
+    >>> bool(corrupt(image, "contrast-5").std() < corrupt(image, "contrast-1").std() < image.std())
     True
     """
     name, severity = check_condition(condition)

@@ -188,7 +188,7 @@ def test_no_more_pixels_are_held_than_stated(indexed, tmp_path, monkeypatch):
 
     summed = representations.Representation("features:sum", {"name": "sum"}, False, compute)
     for module in (computing, representations):
-        monkeypatch.setattr(module, "get_representation", lambda *_: summed)
+        monkeypatch.setattr(module, "get_representation", lambda *_, **options: summed)
     monkeypatch.setattr(computing, "BATCH_PIXELS", 3 * 40 * 50)
     cache = TableCache(tmp_path / "cache")
     measured = compute_missing(["features:sum"], index, root, cache=cache)

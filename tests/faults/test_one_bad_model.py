@@ -57,7 +57,7 @@ def broken(monkeypatch):
     """Representations "broken:<how>"; workers are forked here so that they know them too."""
     table = {"dies": dies} | {how: compute for how, (compute, *_) in BROKEN.items()}
 
-    def make(spec, device):
+    def make(spec, device, bare):
         return Representation(str(spec), {"name": str(spec)}, False, table[spec.argument[0]])
 
     monkeypatch.setitem(representations.KINDS, "broken", make)

@@ -269,7 +269,7 @@ def test_a_library_that_does_not_import_is_named_with_the_command_that_helps(mon
 @pytest.mark.parametrize("size", dino.DINO)
 def test_dino_cards_say_what_was_seen(size):
     seen = get_backbone(f"dinobloom:{size}").contamination
-    assert {"munich", "raabin", "cvb", "jiangxi"} == set(seen) & set(DATASETS)
+    assert {"munich", "raabin", "cvb", "jiangxi", "lisc", "bccd"} == set(seen) & set(DATASETS)
     assert get_backbone(f"dinov2:{size}").contamination == ()
     assert get_model(f"dinobloom:{size}+dihedral+svm_linear").contamination == seen
     assert get_backbone(f"dinov2:{size}").length("multi_stage") == 4 * get_backbone(f"dinov2:{size}").dim
