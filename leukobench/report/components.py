@@ -59,7 +59,8 @@ def components_table(scored, board, protocol, metric, *, replicates, seed):
     for section in RANKED:
         models = list(board["model"][(board["section"] == section) & board["rank"].notna()])
         # An undefined pair of one model is in no mean of it: models with other pairs have no common draws.
-        if len(models) > 1 and len({tuple(places[model]) for model in models}) == 1:
+        together = len(models) > 1 and len({tuple(places[model]) for model in models}) == 1
+        if together and runs.kept(models, places[models[0]])[0]:
             found, means = runs.components(models, places[models[0]])
             ends = rank_intervals(metric.sign * means, found.total())
             table.loc[table["model"].isin(models), ["rank_low", "rank_high"]] = ends
@@ -68,7 +69,7 @@ def components_table(scored, board, protocol, metric, *, replicates, seed):
 
 
 def _row(runs, model, places):
-    if not places:
+    if not places or not runs.kept([model], places)[0]:
         return {}
     found, _ = runs.components([model], places)
     parts = [found.images, found.sample, found.seed, found.laboratory, found.total(laboratories=False)]
@@ -95,14 +96,14 @@ class _Runs:
             resamples.add(number)
 
     def kept(self, models, places):
-        """Seeds, and resamples that ran everywhere."""
-        seeds = sorted(set.union(*(self.numbers[model][0] for model in models)))
-        resamples = sorted(set.union(*(self.numbers[model][1] for model in models)))
-        return seeds, [
-            number
-            for number in resamples
-            if all((pair, (m, each, number)) in self.values for pair in places for m in models for each in seeds)
-        ]
+        """Seeds that all of the models ran everywhere, and the resamples that ran everywhere with these."""
+
+        def ran(each, number):
+            return all((pair, (model, each, number)) in self.values for pair in places for model in models)
+
+        seeds, resamples = (sorted(set.intersection(*(self.numbers[model][k] for model in models))) for k in (0, 1))
+        seeds = [each for each in seeds if ran(each, 0)]
+        return seeds, [number for number in resamples if all(ran(each, number) for each in seeds)]
 
     def components(self, models, places):
         """Components of models that share their pairs, and their means."""

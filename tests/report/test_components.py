@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from leukobench.report.components import _Runs
 from leukobench.report.tables import build_report, write_report
 
 TRUTH = {name: ["LY"] * 20 + ["NE"] * 20 for name in ("cvb", "raabin", "munich")}
@@ -63,3 +64,16 @@ def test_one_seed_and_no_resample_tell_nothing_of_either(build):
     assert report.components[["sd_seed", "sd_sample"]].isna().all(axis=None)
     assert np.isfinite(report.components["sd_images"]).all()
     assert any(line.startswith("ONE SEED") for line in report.notes)
+
+
+def test_models_of_other_seeds_are_compared_by_those_that_both_ran():
+    """A network with one seed beside models with three, as joined run folders have them."""
+    runs = object.__new__(_Runs)
+    pairs = [("a", "b"), ("b", "a")]
+    have = {"net": (0,), "lda": (0, 1, 2)}
+    runs.values = {(pair, (m, seed, 0)): None for pair in pairs for m, seeds in have.items() for seed in seeds}
+    runs.numbers = {model: (set(seeds), {0}) for model, seeds in have.items()}
+    assert runs.kept(["net", "lda"], pairs) == ([0], [0])
+    assert runs.kept(["lda"], pairs) == ([0, 1, 2], [0])
+    runs.numbers["net"][0].add(7)
+    assert runs.kept(["net"], pairs)[0] == [0], "a seed that is missing somewhere is in no mean"
