@@ -26,6 +26,9 @@ def draw(report):
         return None
     titles = {model: f"best {SIDE_TITLES[side]}: {shortened(model, 30)}" for side, model in best.items()}
     tables = {title: _with_people(report, model) for model, title in titles.items()}
+    # The panels share their rows: a model that was not run on the merged set has none of its own.
+    rows = max((table.index for table in tables.values()), key=len)
+    tables = {title: table.reindex(rows) for title, table in tables.items()}
     both = {"classical", "deep"} <= best.keys()
     n_rows, n_columns = next(iter(tables.values())).shape
     panels = len(tables) + both
