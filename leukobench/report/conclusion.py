@@ -131,6 +131,11 @@ def notes(run, cells, board, metric=DEFAULT):
             f"{', '.join(told)}: labelled cells of the target train too, others than are predicted; not comparable with"
             " protocols that see none"
         )
+    if leaks := [each.name for each in protocols_of(set(cells["protocol"])) if each.setting.ungrouped]:
+        lines.append(
+            f"{', '.join(leaks)}: slides, patients and pictures of one cell stand on both sides of a split, to tell "
+            "what keeping them together is worth; no score to report"
+        )
     lines += run.plan.get("notes", [])  # of runs that were planned before there were any
     fitted = cells[cells["status"] == "ok"]
     if rare := _named(fitted, "test", "rare_classes"):

@@ -127,6 +127,16 @@ PROTOCOLS = {
             order=5,
             setting=Setting(like="within", conditions=conditions()),
         ),
+        Protocol(
+            "leaky",
+            "leaky",
+            "leaky",
+            "Within a dataset, one slide on both sides",
+            _within,
+            needs=1,
+            order=6,
+            setting=Setting(like="within", ungrouped=True),
+        ),
         *(
             Protocol(
                 f"labels_{n}",

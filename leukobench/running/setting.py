@@ -23,6 +23,9 @@ class Setting:
         the number. Fewer labels are always among the more.
     per_class : int, default 0
         Most cells of a class that train in each source; 0 takes all. Fewer are always among the more.
+    ungrouped : bool, default False
+        Whether folds ignore slides, patients and pictures of one cell, so that what is held out leaks into training: to
+        tell what the usual care is worth.
     conditions : tuple of str, default ()
         Ways that images of the targets are shown (`leukobench.preparation.corruptions`), each scored on its own;
         nothing shows them as they are. What trains is never corrupted.
@@ -33,6 +36,7 @@ class Setting:
     like: str = ""
     labels: int = 0
     per_class: int = 0
+    ungrouped: bool = False
     conditions: tuple = ()
     shown: int = 15
 

@@ -60,7 +60,8 @@ def splits_of(samples, cell, head, n_folds):
     """
     setting, protocol = cell.setting, cell.setting.like or cell.protocol
     if cell.held_out:
-        splits = outer_folds(samples, cell.sources, head, n_folds, cell.seed, protocol, cell.train)
+        told = samples.assign(group=None) if setting.ungrouped else samples
+        splits = outer_folds(told, cell.sources, head, n_folds, cell.seed, protocol, cell.train)
     else:
         own, test = (np.flatnonzero(samples["dataset"].isin(names)) for names in (cell.sources, cell.targets))
         splits = [(own, test)]

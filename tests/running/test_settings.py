@@ -71,6 +71,23 @@ def test_few_labels_are_among_the_more(planned, suite, samples):
     assert samples["class"].iloc[cut].value_counts().to_dict() == {"NE": 15, "LY": 15, "MO": 15, "BA": 3}
 
 
+def test_without_care_a_slide_stands_on_both_sides(planned, suite, samples):
+    cells = planned("within", "leaky")
+    groups = samples["group"].to_numpy()
+
+    def shared(name):
+        return [
+            {*groups[train]} & {*groups[test]} - {None} for train, test in _splits(cells[name, "right"], suite, samples)
+        ]
+
+    assert not any(shared("within"))
+    assert all(shared("leaky"))
+    whole = np.sort(np.concatenate([test for _, test in _splits(cells["leaky", "right"], suite, samples)]))
+    assert whole.tolist() == np.flatnonzero(samples["dataset"] == "right").tolist()
+    assert "ungrouped" in str(cells["leaky", "right"].inputs)
+    assert "ungrouped" not in str(cells["within", "right"].inputs)
+
+
 def test_another_seed_draws_others(planned, suite, samples):
     cell = planned("labels_5")["labels_5", "all-left"]
     draws = [_labelled(dataclasses.replace(cell, seed=seed), suite, samples)[0][0].tolist() for seed in (0, 1)]
