@@ -14,8 +14,9 @@ BUDGET ?= $(if $(LEUKOBENCH_DATA),quick,tiny)
 run: $(STAMP)
 	$(VENV)/bin/python -m leukobench run --suite cross-dataset --budget $(BUDGET)
 
+# Each core takes tests from the other's end when it has none left, so that fixtures of a file are mostly made once.
 test: $(STAMP)
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 
 # The long part of tests/soak: twenty killed runs, full disks, a cluster. Writes its figures under results/soak.
 soak: $(STAMP)
