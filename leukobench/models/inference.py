@@ -32,7 +32,7 @@ def embedder(backbone, input_size, device="auto", runtime="auto", threads=None, 
         "auto" is CUDA where torch has it, else the CPU.
     runtime : {"auto", "onnx", "torch"}, default "auto"
         "auto" is torch in half precision on CUDA; on the CPU it is ONNX Runtime, about three times as fast as torch,
-        or torch where ONNX Runtime does not import.
+        or torch where what exports to it does not import.
     threads : int or None, default None
         Threads on the CPU; None is the limit of this process, which is one per core where there is none.
     pooling : {"last", "multi_stage"}, default "last"
@@ -66,7 +66,7 @@ def embedder(backbone, input_size, device="auto", runtime="auto", threads=None, 
 
 
 class _NoOnnx(UsageError):
-    """ONNX Runtime, or what exports to it, does not import."""
+    """What exports to ONNX Runtime does not import."""
 
 
 def _import_onnx(name):
@@ -143,7 +143,6 @@ def torch_threads(threads):
 
 
 def _onnx_embedder(backbone, input_size, threads, pooling):
-    _import_onnx("onnxruntime")
     session = open_session(onnx_path(backbone, input_size, pooling), threads=threads)
     return lambda images: session.run(None, {"images": np.ascontiguousarray(images)})[0]
 

@@ -25,7 +25,7 @@ def without_granules(density, inside, nucleus):
     ----------
     density : float32 array, shape (3, H, W)
         Relative optical density of R, G, B, as `network.normalise` gives it.
-    inside : bool array, shape (H, W)
+    inside : bool or uint8 array, shape (H, W)
         The cell.
     nucleus : float32 array, shape (H, W)
         Logits.
@@ -35,7 +35,7 @@ def without_granules(density, inside, nucleus):
     float32 array, shape (H, W), or None
         None where no granules are taken for nucleus, which is so for most cells.
     """
-    inner = cv2.erode(inside.astype(np.uint8), np.ones((5, 5), np.uint8)) > 0
+    inner = cv2.erode(inside.view(np.uint8), np.ones((5, 5), np.uint8)) > 0
     taken = inner & (nucleus > 0)
     red, green, blue = (cv2.blur(channel, (3, 3)) for channel in density)
     hue = np.clip(LEVELS * (1 + green - blue), 0, 255).astype(np.uint8)
@@ -46,11 +46,13 @@ def without_granules(density, inside, nucleus):
     count = np.count_nonzero(granules)
     if count <= LEAST_SHARE * np.count_nonzero(taken) or np.count_nonzero(chromatin) <= LEAST_SAMPLE:
         return None
-    in_red, in_green, in_blue = (channel[granules].mean() / channel[chromatin].mean() for channel in (red, green, blue))
+    granules, chromatin = granules.view(np.uint8), chromatin.view(np.uint8)
+    in_red, in_green, in_blue = (
+        cv2.mean(channel, granules)[0] / cv2.mean(channel, chromatin)[0] for channel in (red, green, blue)
+    )
     if in_blue < LEAST_BLUE or max(in_red, in_green) > MOST_GREEN_AND_RED:
         return None
-    together = cv2.medianBlur(granules.astype(np.uint8), 5) > 0
-    if np.count_nonzero(granules & together) < COHERENT * count:
+    if np.count_nonzero(granules & cv2.medianBlur(granules, 5)) < COHERENT * count:
         return None
     sure = SURE_OF_NUCLEUS + 0.5
     return np.where(granules, -sure, np.where(chromatin, sure, np.minimum(nucleus, 1))).astype(np.float32)

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from leukobench.segmentation.network import total
+from leukobench.segmentation.network import quantile, total
 
 SURE_OF_CELL = 1.5  # logit beyond which the network's answer serves as a sample
 SURE_OF_NUCLEUS = 2.5
@@ -21,6 +21,7 @@ LEAST_SAMPLE = 25  # pixels of each material without which nothing is adapted
 MOST = 4.0  # bound of the discriminant's score, so that shape keeps a say
 NETWORK_SHARE = 0.7  # of the network's logit of the nucleus, beside the discriminant
 RIDGE = 1e-3  # added to the covariance of the roots
+UNSCALED = cv2.COVAR_NORMAL | cv2.COVAR_ROWS  # sums of squares and products, not divided by their number
 FAINT = 0.1  # what the roots must fall below the glass for anything to be stained
 ROOT_OF_GREY = 0.5 * np.sqrt(np.arange(256, dtype=np.float32))
 
@@ -28,7 +29,7 @@ ROOT_OF_GREY = 0.5 * np.sqrt(np.arange(256, dtype=np.float32))
 class Discriminant(NamedTuple):
     """Fisher's rule between two materials: above 0 where a pixel is more like the first."""
 
-    direction: np.ndarray  # shape (3,), float32
+    direction: np.ndarray  # shape (3,)
     threshold: float
 
     def score(self, roots):
@@ -86,25 +87,18 @@ def fit_nucleus(roots, logits):
 
 def fit(roots, these, those):
     """Fisher's discriminant between the pixels under two masks; None if either sample is too small."""
-    samples = [roots[mask] for mask in (these, those)]
+    samples = [roots.reshape(-1, 3).take(np.flatnonzero(mask), axis=0) for mask in (these, those)]
     if min(map(len, samples)) < LEAST_SAMPLE:
         return None
-    means, scatters = zip(*map(_mean_and_scatter, samples), strict=True)
-    covariance = sum(scatters) / sum(map(len, samples)) + RIDGE * np.eye(3, dtype=np.float32)
-    direction = np.linalg.solve(covariance, means[0] - means[1])
-    return Discriminant(direction, float((means[0] + means[1]) / 2 @ direction))
-
-
-def _mean_and_scatter(sample):
-    """Mean, and sum of squares and products about it (products of matrices: NumPy's mean is slow along short axes)."""
-    mean = np.ones(len(sample), np.float32) @ sample / np.float32(len(sample))
-    centred = sample - mean
-    return mean, centred.T @ centred
+    scatters, means = zip(*(cv2.calcCovarMatrix(sample, None, UNSCALED) for sample in samples), strict=True)
+    covariance = sum(scatters) / sum(map(len, samples)) + RIDGE * np.eye(3)
+    direction = np.linalg.solve(covariance, (means[0] - means[1])[0])
+    return Discriminant(direction, float((means[0] + means[1])[0] / 2 @ direction))
 
 
 def _stained(roots, cytoplasm):
     """Where there is at least half as much stain as in this cell's cytoplasm."""
     dark = total(roots) / -3
-    dark -= np.partition(dark.ravel(), dark.size // 10)[dark.size // 10]
-    half = 0.5 * np.median(dark[cytoplasm]) if cytoplasm.any() else FAINT
+    dark -= quantile(dark, 0.1)
+    half = 0.5 * quantile(dark[cytoplasm], 0.5) if cytoplasm.any() else FAINT
     return dark > max(FAINT, half)

@@ -1,17 +1,15 @@
 """`segment`: images in, label masks out, one for one and never fewer."""
 
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 
 import cv2
 import numpy as np
-from threadpoolctl import ThreadpoolController
 
 from leukobench.cache import settings
 from leukobench.imaging.check import check_images
 from leukobench.segmentation import granules, network, own_colours
 
-VERSION = "6"
+VERSION = "7"
 PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
 CENTRED = 0.25  # how fast the weight of a part falls with its distance from the centre, in image sides
 LEAST_QUALITY = 0.5  # a cell less certain than this is not believed
@@ -67,22 +65,16 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
     ([0, 1, 2], True)
     """
     images = check_images(images, empty=True)
-    network.load_weights()
-    with _blas().limit(limits=1, user_api="blas"):  # the threads are one per image
-        if n_jobs > 1 and len(images) > 1:
-            with ThreadPoolExecutor(n_jobs) as pool:
-                results = list(pool.map(_segment_one, images))
-        else:
-            results = [_segment_one(image) for image in images]
+    network.load_network()
+    if n_jobs > 1 and len(images) > 1:
+        with ThreadPoolExecutor(n_jobs) as pool:
+            results = list(pool.map(_segment_one, images))
+    else:
+        results = [_segment_one(image) for image in images]
     masks = [mask for mask, _ in results]
     if return_quality:
         return masks, np.array([quality for _, quality in results], dtype=float)
     return masks
-
-
-@cache
-def _blas():
-    return ThreadpoolController()
 
 
 def _segment_one(image):
@@ -96,14 +88,14 @@ def _segment_one(image):
     logits = network.predict(picture)[within]
     roots = own_colours.roots_of(cv2.GaussianBlur(small, (3, 3), 0))
     cell = own_colours.adapt_cell(roots, logits)
-    inside = _without_spurs(_central_part((cell > 0) | (logits[1] > 0)))
+    inside = _without_spurs(_central_part(((cell > 0) | (logits[1] > 0)).view(np.uint8)))
     quality = _quality(small, cell, inside)
     if quality == 0:
         return centred_ellipses(height, width), 0.0
     mask = np.zeros((height, width), np.uint8)
     box = _box_around(inside, height, width)
     cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
-    mask[box] = _largest_part((_enlarge(cell, box, height, width) > 0).astype(np.uint8))
+    mask[box] = _largest_part((_enlarge(cell, height, width)[box] > 0).astype(np.uint8))
     corrected = granules.without_granules(picture[:3][within], inside, logits[1])
     sharp = own_colours.roots_of(image[box])
     if corrected is None:
@@ -116,51 +108,52 @@ def _segment_one(image):
 
 def _nucleus(sharp, roots, logits, box, mask):
     """The nucleus within a box, at the image's own resolution, where outlines are sharper than the network's."""
-    nucleus = _enlarge(logits[1], box, *mask.shape)
+    nucleus = _enlarge(logits[1], *mask.shape)[box]
     rule = own_colours.fit_nucleus(roots, logits)
     if rule is not None:
         nucleus = own_colours.NETWORK_SHARE * nucleus + rule.score(sharp)
-    return _without_specks((nucleus > 0) & mask[box])
+    return _without_specks((nucleus > 0).view(np.uint8) & mask[box])
 
 
 def _box_around(inside, height, width):
     """Rows and columns of the image, as slices, around a mask of the small picture and one pixel more."""
-    x, y, w, h = cv2.boundingRect(inside.astype(np.uint8))
+    x, y, w, h = cv2.boundingRect(inside)
     down, across = height / inside.shape[0], width / inside.shape[1]
     rows = slice(max(0, int((y - 1) * down)), min(height, int((y + h + 1) * down) + 1))
     return rows, slice(max(0, int((x - 1) * across)), min(width, int((x + w + 1) * across) + 1))
 
 
-def _enlarge(level, box, height, width):
-    """A level of the small picture within a box of the image; logits are enlarged, not labels, for smooth outlines."""
-    rows, columns = box
-    down, across = level.shape[0] / height, level.shape[1] / width
-    back = np.array([[across, 0, (columns.start + 0.5) * across - 0.5], [0, down, (rows.start + 0.5) * down - 0.5]])
-    size = columns.stop - columns.start, rows.stop - rows.start
-    return cv2.warpAffine(
-        level, back, size, flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
-    )
+def _enlarge(level, height, width):
+    """A level of the small picture at the image's size; logits are enlarged, not labels, for smooth outlines."""
+    return cv2.resize(level, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
 def _central_part(mask):
-    """The part that is large and near the centre, its holes closed."""
+    """The part (uint8) that is large and near the centre, its holes closed."""
     height, width = mask.shape
-    count, parts, stats, centroids = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=4)
-    if count < 2:
-        return mask
-    away = np.hypot(centroids[1:, 0] - width / 2, centroids[1:, 1] - height / 2) / min(height, width)
-    chosen = 1 + (stats[1:, cv2.CC_STAT_AREA] * np.exp(-((away / CENTRED) ** 2))).argmax()
-    outlines, _ = cv2.findContours((parts == chosen).astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+
+    def weight(outline):
+        (x, y), size = outline.mean((0, 1)), _pixels(outline)
+        away = np.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2) / min(height, width)
+        return size * np.exp(-((away / CENTRED) ** 2))
+
     filled = np.zeros((height, width), np.uint8)
-    cv2.drawContours(filled, outlines, -1, 1, -1)
-    return filled > 0
+    if outlines:
+        cv2.drawContours(filled, [max(outlines, key=weight)], -1, 1, cv2.FILLED)
+    return filled
+
+
+def _pixels(outline):
+    """How many pixels an outline holds, itself included: Pick's theorem (1899)."""
+    return cv2.contourArea(outline) + len(outline) / 2 + 1
 
 
 def _without_spurs(mask):
     """The part without what is thinner than any pseudopod: seams between red cells that touch (an opening)."""
     reach = round(SPUR * np.sqrt(np.count_nonzero(mask) / np.pi))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * reach + 1, 2 * reach + 1))
-    opened = cv2.morphologyEx(mask.astype(np.uint8), cv2.MORPH_OPEN, disc)
+    opened = cv2.morphologyEx(mask, cv2.MORPH_OPEN, disc)
     return _central_part(opened) if opened.any() else mask
 
 
@@ -176,13 +169,14 @@ def _largest_part(mask):
 def _without_specks(nucleus):
     """The nucleus (uint8) without its smallest parts and holes; lobes and the hole of a ring stay."""
     least = SPECK * np.count_nonzero(nucleus)
+    surely = np.sqrt(2 * np.pi * least)  # points, each no further than a diagonal from the next, hold less than that
     outlines, nesting = cv2.findContours(nucleus, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
     is_hole = [parent >= 0 for *_, parent in nesting[0]] if outlines else []
     for fill in (0, 1):  # parts first, so that a speck within a small hole is filled with it
         small = [
             outline
             for outline, hole in zip(outlines, is_hole, strict=True)
-            if hole == fill and cv2.contourArea(outline) < least
+            if hole == fill and (len(outline) < surely or cv2.contourArea(outline) < least)
         ]
         cv2.drawContours(nucleus, small, -1, fill, cv2.FILLED)
     return nucleus
@@ -190,13 +184,14 @@ def _without_specks(nucleus):
 
 def _quality(rgb, logits, inside):
     """Expected Dice coefficient of the cell, were each pixel's logit right; 0 where the mask cannot be a cell."""
-    if not PLAUSIBLE_CELL[0] <= inside.mean() <= PLAUSIBLE_CELL[1]:
+    count = np.count_nonzero(inside)
+    if not PLAUSIBLE_CELL[0] <= count / inside.size <= PLAUSIBLE_CELL[1]:
         return 0.0
     grey = cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY)
-    if grey[~inside].mean() - grey[inside].mean() < LEAST_CONTRAST:
+    if cv2.mean(grey, 1 - inside)[0] - cv2.mean(grey, inside)[0] < LEAST_CONTRAST:
         return 0.0
     chance = 1 / (1 + np.exp(-logits))
-    quality = 2 * chance[inside].sum() / (chance.sum() + np.count_nonzero(inside))
+    quality = 2 * count * cv2.mean(chance, inside)[0] / (chance.sum() + count)
     return float(quality) if quality >= LEAST_QUALITY else 0.0
 
 

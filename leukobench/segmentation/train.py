@@ -1,4 +1,4 @@
-"""Fit the segmentation network on drawn scenes: `python -m leukobench.segmentation.train --out weights.npz`.
+"""Fit the segmentation network on drawn scenes: `python -m leukobench.segmentation.train --out network.onnx`.
 
 No image of any dataset takes part. About 40 minutes on 2 free cores; needs the extra `deep` (PyTorch), which using
 the network does not. The same seed gives the same scenes; the weights agree up to the rounding of the machine.
@@ -23,7 +23,7 @@ DICE_SHARE = 0.5  # of the loss, beside cross-entropy
 
 
 def build_network():
-    """The PyTorch twin of `network.predict`, with batch normalisation still apart."""
+    """The network in PyTorch, with batch normalisation still apart."""
     from torch import nn
     from torch.nn import functional
 
@@ -60,31 +60,6 @@ def build_network():
     return Network()
 
 
-def fold(network):
-    """Weights for `network.predict`, batch normalisation folded in: name -> float32 array."""
-    stored = {}
-
-    def keep(name, weight, bias):
-        matrix = weight.permute(0, 2, 3, 1).flatten(1) if weight.ndim == 4 else weight
-        stored[f"{name}.weight"] = matrix.detach().float().numpy()
-        stored[f"{name}.bias"] = bias.detach().float().numpy()
-
-    def keep_normalised(name, block):
-        convolution, norm = block[0], block[1]
-        factor = norm.weight / (norm.running_var + norm.eps).sqrt()
-        keep(name, convolution.weight * factor[:, None, None, None], norm.bias - norm.running_mean * factor)
-
-    keep_normalised("encoder0", network.encoder0)
-    for level in range(len(CHANNELS) - 1):
-        keep_normalised(f"encoder{level + 1}down", network.down[level])
-        keep_normalised(f"encoder{level + 1}", network.encoder[level])
-        keep_normalised(f"decoder{level}", network.decoder[level])
-        keep(f"lateral{level}", network.lateral[level].weight, network.lateral[level].bias)
-    keep("context", network.context.weight, network.context.bias)
-    keep("output", network.output.weight, network.output.bias)
-    return stored
-
-
 def train(scenes=8000, steps=6000, seed=0, threads=2, report=print):
     """Fit the network.
 
@@ -101,8 +76,8 @@ def train(scenes=8000, steps=6000, seed=0, threads=2, report=print):
 
     Returns
     -------
-    dict
-        As `fold` returns it.
+    torch.nn.Module
+        As `build_network` makes it.
     """
     import torch
     from torch.nn import functional
@@ -128,7 +103,7 @@ def train(scenes=8000, steps=6000, seed=0, threads=2, report=print):
         running += (loss.item() - running) / min(step + 1, 100)
         if (step + 1) % 500 == 0:
             report(f"step {step + 1} of {steps}: loss {running:.4f}")
-    return fold(smoothed)
+    return smoothed.eval()
 
 
 class _Pictures:
@@ -162,10 +137,42 @@ def _follow(smoothed, network, share):
             kept.copy_(new)
 
 
-def save_weights(path, weights, origin):
-    """Store folded weights as half floats in an .npz file, with a line on where they come from."""
-    halves = {name: array.astype(np.float16) for name, array in weights.items()}
-    np.savez_compressed(path, origin=np.array(origin), **halves)
+def save_network(path, network, origin):
+    """Store a network as an ONNX file.
+
+    Batch normalisation is folded into the convolutions (by the exporter), weights are kept as half floats, which the
+    runtime widens as it opens the file.
+
+    Parameters
+    ----------
+    path : path-like
+    network : torch.nn.Module
+        As `build_network` makes it.
+    origin : str
+        A line on where the weights come from, kept as the property "origin" of the file.
+    """
+    import onnx
+    import torch
+
+    pictures = torch.zeros(2, 4, SIDE, SIDE)
+    names = {"input_names": ["pictures"], "output_names": ["logits"]}
+    dynamic = ({0: torch.export.Dim("n")},)
+    exported = torch.onnx.export(network.eval(), (pictures,), dynamo=True, dynamic_shapes=dynamic, **names)
+    model = exported.model_proto
+    graph = model.graph
+    for node in graph.node:
+        node.ClearField("metadata_props")  # where in PyTorch it comes from
+    widened = []
+    for weights in graph.initializer:
+        if weights.data_type == onnx.TensorProto.FLOAT:
+            name, half = weights.name, onnx.numpy_helper.to_array(weights).astype(np.float16)
+            weights.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
+            widened.append(onnx.helper.make_node("Cast", [weights.name], [name], to=onnx.TensorProto.FLOAT))
+    nodes = [*widened, *graph.node]
+    graph.ClearField("node")
+    graph.node.extend(nodes)
+    onnx.helper.set_model_props(model, {"origin": origin})
+    onnx.save(model, path)
 
 
 def main(arguments=None):
@@ -177,9 +184,9 @@ def main(arguments=None):
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args(arguments)
-    weights = train(options.scenes, options.steps, options.seed, options.threads, lambda line: print(line, flush=True))
+    network = train(options.scenes, options.steps, options.seed, options.threads, lambda line: print(line, flush=True))
     origin = f"leukobench.segmentation.train: {options.scenes} drawn scenes, {options.steps} steps, seed {options.seed}"
-    save_weights(options.out, weights, f"{origin}; no image of any dataset")
+    save_network(options.out, network, f"{origin}; no image of any dataset")
 
 
 if __name__ == "__main__":

@@ -203,10 +203,11 @@ def test_the_export_is_made_once_and_by_content(tiny, monkeypatch, tmp_path):
     assert sorted(file.suffix for file in first.parent.iterdir()) == [".onnx", ".onnx"]
 
 
-def test_torch_stands_in_for_onnx_runtime(tiny, monkeypatch):
+def test_torch_stands_in_where_nothing_exports(tiny, monkeypatch, tmp_path):
     expected = CNNEmbedding("tiny", runtime="torch", device="cpu").transform(IMAGES)
     inference.embedder.cache_clear()
-    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
     with pytest.warns(UserWarning, match="torch embeds instead"):
         vectors = CNNEmbedding("tiny", device="cpu").transform(IMAGES)
     np.testing.assert_array_equal(vectors, expected)

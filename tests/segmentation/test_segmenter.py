@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from leukobench.errors import UsageError
-from leukobench.segmentation import VERSION, segment, segmenter
+from leukobench.segmentation import VERSION, network, segment, segmenter
 from leukobench.segmentation.bench import dice
 
 LOBES = ((-0.09, -0.06, 0.06), (0.08, -0.07, 0.06), (0.0, 0.09, 0.06))
@@ -150,12 +150,27 @@ def test_a_seam_that_runs_off_the_cell_is_cut():
     cell = disc(96, 48, 48, 24)
     seam = cell.copy()
     seam[46:49, 70:] = 1
-    assert dice(segmenter._without_spurs(seam > 0), cell > 0) > 0.99
+    assert dice(segmenter._without_spurs(seam) > 0, cell > 0) > 0.99
 
 
-@pytest.mark.parametrize("shape", [(96, 96), (60, 96), (96, 41)])
-def test_a_box_of_the_enlarged_level_is_that_of_the_whole(shape):
-    level = cv2.GaussianBlur(np.random.default_rng(0).normal(0, 4, shape).astype(np.float32), (5, 5), 0)
-    whole = cv2.resize(level, (363, 250), interpolation=cv2.INTER_LINEAR)
-    box = slice(31, 200), slice(0, 363)
-    np.testing.assert_allclose(segmenter._enlarge(level, box, 250, 363), whole[box], atol=0.1)
+@pytest.mark.parametrize(("x", "y", "radius"), [(40, 60, 0), (40, 60, 1), (50, 50, 21)])
+def test_pixels_of_an_outline_are_counted_without_drawing_it(x, y, radius):
+    part = disc(120, x, y, radius)
+    outlines, _ = cv2.findContours(part, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    assert segmenter._pixels(outlines[0]) == pytest.approx(np.count_nonzero(part), abs=0.5)
+
+
+def test_the_central_part_is_large_and_near_the_centre_and_has_no_hole():
+    parts = disc(96, 45, 50, 14) | disc(96, 80, 80, 14) | disc(96, 48, 20, 5)
+    holed = parts & ~disc(96, 45, 50, 4)
+    np.testing.assert_array_equal(segmenter._central_part(holed), disc(96, 45, 50, 14))
+    assert not segmenter._central_part(np.zeros((9, 9), np.uint8)).any()
+
+
+@pytest.mark.parametrize("shape", [(96, 72, 3), (150, 200, 3), (383, 384, 3), (900, 577, 3)])
+def test_a_shrunk_image_keeps_its_means_whatever_the_steps(shape):
+    image = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, shape, np.uint8), (0, 0), shape[0] / 30)
+    small = network.shrink(image)
+    assert max(small.shape) == network.SIDE
+    plain = cv2.resize(image, small.shape[1::-1], interpolation=cv2.INTER_AREA)
+    assert np.abs(small.astype(int) - plain).max() <= 3

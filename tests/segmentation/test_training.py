@@ -1,4 +1,4 @@
-"""Drawn scenes, and the NumPy network against its PyTorch twin."""
+"""Drawn scenes, and the network's file against the network in PyTorch."""
 
 import numpy as np
 import pytest
@@ -44,9 +44,10 @@ def test_normalised_picture_does_not_depend_on_exposure(scenes):
     assert np.abs(difference).mean() < 0.05
 
 
-def test_numpy_network_equals_its_torch_twin():
+def test_the_file_gives_what_the_network_in_torch_gives(tmp_path, monkeypatch):
     torch = pytest.importorskip("torch")
-    from leukobench.segmentation.train import build_network, fold
+    pytest.importorskip("onnxscript")
+    from leukobench.segmentation.train import build_network, save_network
 
     torch.manual_seed(0)
     twin = build_network()
@@ -57,10 +58,13 @@ def test_numpy_network_equals_its_torch_twin():
     picture = np.random.default_rng(0).random((4, 96, 96), dtype=np.float32)
     with torch.no_grad():
         expected = twin(torch.from_numpy(picture)[None])[0].numpy()
-    stored = fold(twin)
-    layers = {name.split(".")[0] for name in stored}
-    weights = {name: (stored[f"{name}.weight"], stored[f"{name}.bias"][:, None]) for name in layers}
-    np.testing.assert_allclose(network.predict(picture, weights), expected, atol=1e-5)
+    save_network(tmp_path / "network.onnx", twin, "a test")
+    session = network.open_file(tmp_path / "network.onnx")
+    monkeypatch.setattr(network, "load_network", lambda: session)
+    # weights are kept as half floats
+    np.testing.assert_allclose(network.predict(picture), expected, atol=3e-3)
+    assert session.get_modelmeta().custom_metadata_map["origin"] == "a test"
+    assert __file__.encode() not in (tmp_path / "network.onnx").read_bytes()
 
 
 @pytest.mark.slow
@@ -69,17 +73,10 @@ def test_a_short_training_learns(tmp_path):
     from leukobench.segmentation import train
 
     lines = []
-    weights = train.train(scenes=40, steps=2, report=lines.append)
-    train.save_weights(tmp_path / "weights.npz", weights, "a test")
-    with np.load(tmp_path / "weights.npz", allow_pickle=False) as stored:
-        assert str(stored["origin"]) == "a test"
-        assert all(np.isfinite(stored[name]).all() for name in weights)
+    fitted = train.train(scenes=40, steps=2, report=lines.append)
+    assert all(values.isfinite().all() for values in fitted.state_dict().values())
 
 
-def test_shipped_weights_are_small_and_name_their_origin():
-    from importlib.resources import files
-
-    path = files("leukobench.segmentation") / network.WEIGHTS
-    assert len(path.read_bytes()) < 200_000
-    with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-        assert "drawn scenes" in str(stored["origin"])
+def test_the_shipped_file_is_small_and_names_its_origin():
+    assert network.file().stat().st_size < 220_000
+    assert "drawn scenes" in network.load_network().get_modelmeta().custom_metadata_map["origin"]

@@ -63,8 +63,8 @@ SOURCES = {
         onnx_file.onnx_card,
         "<file>.onnx",
         "a network in a file, its facts in <file>.onnx.toml",
-        ("onnxruntime",),
-        INSTALL,
+        (),
+        "",
     ),
 }
 """What stands before the colon to where such backbones come from."""

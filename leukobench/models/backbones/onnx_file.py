@@ -64,7 +64,7 @@ def _card(name, path, *modified):
         dim=network.dim,
         pooling="as the file pools, else the mean of its map",
         origin=str(path),
-        libraries=("onnxruntime",),
+        libraries=(),
         **facts | {"input_size": network.size},
     )
 

@@ -8,7 +8,6 @@ import numpy as np
 from leukobench.errors import UsageError
 from leukobench.models import pipeline
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD
-from leukobench.models.backbones.libraries import import_deep
 
 MOST_PIXELS = 2**26  # of a batch, whose size a file may fix: more than a thousand images of 224 px
 BATCHES = (1, 2, 4, 8, 16, 32, 64)  # sizes that are tried where a file says any and does not take three
@@ -95,7 +94,7 @@ def open_network(path, input_size=224, *, threads=None, cuda=False):
     ------
     UsageError
         Where the file is not of the form that `onnx_card` describes, its vectors depend on the batch or on chance, or
-        ONNX Runtime is not there or has no CUDA.
+        ONNX Runtime has no CUDA.
     """
     session = open_session(path, threads=threads, cuda=cuda)
     inputs = session.get_inputs()
@@ -179,9 +178,10 @@ def open_session(path, *, threads=None, cuda=False):
     Raises
     ------
     UsageError
-        Where ONNX Runtime is not there, has no CUDA or cannot read the file.
+        Where ONNX Runtime has no CUDA or cannot read the file.
     """
-    onnxruntime = import_deep("onnxruntime")
+    import onnxruntime
+
     if cuda and not has_cuda():
         raise UsageError("this ONNX Runtime has no CUDA", "pip install onnxruntime-gpu, or use device='cpu'")
     options = onnxruntime.SessionOptions()
@@ -214,8 +214,10 @@ def session_threads(asked=None):
 
 
 def has_cuda():
-    """Whether ONNX Runtime is there and can run on CUDA."""
-    return "CUDAExecutionProvider" in import_deep("onnxruntime").get_available_providers()
+    """Whether ONNX Runtime can run on CUDA."""
+    import onnxruntime
+
+    return "CUDAExecutionProvider" in onnxruntime.get_available_providers()
 
 
 def _first_line(error):
