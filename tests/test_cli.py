@@ -252,7 +252,7 @@ def test_a_file_of_models_joins_those_that_are_named(leukobench, phantom_root, t
     try:
         code, text = leukobench("plan", *arguments, "--protocols", "pairwise", "--model-file", tmp_path / "my.py")
         assert code == 0, text
-        assert "18 run cells" in text
+        assert "6 run cells" in text
         code, text = leukobench(
             *("predict", phantom_root, "--model-file", tmp_path / "my.py", "--train", "cvb"),
             *("--data", phantom_root, "--save", tmp_path / "kept.zip", "--out", tmp_path / "out.csv"),

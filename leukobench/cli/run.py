@@ -140,8 +140,7 @@ def plan(
     leukobench plan --suite cross-dataset --budget standard
     """
     from leukobench.running.estimate import preparation_seconds, summarise_plan
-    from leukobench.running.plan import level_notes
-    from leukobench.running.runner import prepare
+    from leukobench.running.prepare import prepare
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file, resample_source)
     with (
@@ -149,10 +148,9 @@ def plan(
         ProgressReport(console) as progress,
     ):
         progress.stage("index", None)
-        index, samples, cells = prepare(chosen, root, progress.count)
+        chosen, index, samples, cells, notes = prepare(chosen, root, progress.count)
     console.print(f"{chosen.name}: {chosen.description}; level {chosen.level}, seeds {list(chosen.seeds)}")
-    for note in level_notes(index, chosen):
-        console.say(note)
+    console.say(*notes)
     show(samples.groupby(["dataset", "class"]).size().unstack(fill_value=0), "images")
     table = summarise_plan(cells, samples)
     show(table.round(1), f"plan, budget {chosen.budget.name}")
@@ -218,23 +216,23 @@ def load_suite_from(suite, datasets, models, protocols, seeds, budget, level, mo
 @contextlib.contextmanager
 def data_or_phantom(data, folders, suite, narrowed):
     """The data root and the suite, with added folders in both; where there is neither, the phantoms."""
-    from leukobench.datasets import present_datasets
+    from leukobench.running.suite import ALL
 
     with data_with(data, folders, default=None) as (root, names):
-        if names:  # without a data root they are all that there is
-            known = suite.datasets if narrowed or set(present_datasets(root)) > set(names) else ()
-            suite = dataclasses.replace(suite, datasets=tuple(dict.fromkeys((*known, *names))))
+        if suite.datasets != ALL:  # which has them already
+            suite = dataclasses.replace(suite, datasets=tuple(dict.fromkeys((*suite.datasets, *names))))
         yield (root, suite) if root else phantom_of(suite, narrowed)
 
 
 def phantom_of(suite, narrowed):
     """The root of the phantom datasets, and the suite narrowed to them."""
     from leukobench.datasets.phantom import DOMAINS, ensure_phantom
+    from leukobench.running.suite import ALL
 
     console.say(
         "no real data root: running on SYNTHETIC phantom datasets (--data names a real one)", style="bold yellow"
     )
-    kept = tuple(name for name in suite.datasets if name in DOMAINS)
+    kept = suite.datasets if suite.datasets == ALL else tuple(name for name in suite.datasets if name in DOMAINS)
     if narrowed and len(kept) < len(suite.datasets):
         missing = ", ".join(sorted(set(suite.datasets) - set(kept)))
         raise UsageError(f"no phantom of {missing}", f"phantoms: {', '.join(DOMAINS)}; or name a data root with --data")

@@ -3,7 +3,7 @@
 from leukobench.errors import UsageError
 
 RESERVED = frozenset(  # names that tables of results have for themselves, as rows or columns beside the datasets
-    {"merged", "all others", "train", "test", "contaminated_targets", "developed_on_targets"}
+    {"merged", "all", "all others", "train", "test", "contaminated_targets", "developed_on_targets"}
     | {"synthetic", "protocol_line", "notes"}
 )
 LEAVE_ONE_OUT = "all-"  # begins the name of all datasets but one

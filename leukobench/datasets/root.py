@@ -5,11 +5,14 @@ from pathlib import Path
 
 import platformdirs
 
-from leukobench.datasets.registry import DATASETS, present_datasets
+from leukobench.datasets.folder import looks_like_one
+from leukobench.datasets.registry import DATASETS, load_others, present_datasets
+from leukobench.datasets.walk import subfolders
 from leukobench.errors import UsageError
 
 VARIABLE = "LEUKOBENCH_DATA"
 REQUIRED = object()
+DEPTH = 2  # folders of a release between its images and the folder of the dataset
 
 
 def find_data_root(arg=None, default=REQUIRED):
@@ -47,12 +50,42 @@ def find_data_root(arg=None, default=REQUIRED):
 
 
 def _check(root, origin):
-    """Refuse a named root that is absent or holds no dataset."""
+    """Refuse a named root that is absent or holds no dataset, and say what was meant where that can be seen."""
     if not root.is_dir():
         raise UsageError(f"no folder {root}", f"{origin} must name the folder that holds {', '.join(DATASETS)}")
-    if not present_datasets(root):
-        raise UsageError(
-            f"no dataset under {root}",
-            f"{origin} must name a folder that holds one of {', '.join(DATASETS)}, or <name>/<class>/<images>",
-        )
-    return root
+    if holder := _is_within(root.resolve()):
+        raise UsageError(f"{root} is a dataset or a part of one", f"{origin} names the folder that holds it: {holder}")
+    if present_datasets(root):
+        return root
+    if below := next(filter(_holds_some, subfolders(root)), None):
+        raise UsageError(f"no dataset under {root}, but under {below}", f"{origin} {below}")
+    raise UsageError(
+        f"no dataset under {root}",
+        f"{origin} must name a folder that holds one of {', '.join(DATASETS)}, or <name>/<class>/<images>",
+    )
+
+
+def _is_within(root):
+    """The folder that holds the dataset which a root is, or is a part of; None where the root is none."""
+    load_others()
+    if any((root / source.card.folder).is_dir() for source in DATASETS.values()):
+        return None
+    for place in (root, *root.parents[:DEPTH]):
+        if any(source.card.folder == place.name and _reads(source, place.parent) for source in DATASETS.values()):
+            return place.parent
+    return next((place.parent for place in (root, root.parent) if looks_like_one(place)), None)
+
+
+def _reads(source, root):
+    """Whether a registered dataset has images below a root; one whose files are damaged is there, too."""
+    try:
+        return bool(source.read(root))
+    except UsageError:
+        return True
+
+
+def _holds_some(folder):
+    try:
+        return bool(present_datasets(folder))
+    except UsageError:  # a folder that cannot be read is nobody's data root
+        return False

@@ -137,7 +137,7 @@ def select_samples(index, suite):
     empty = [name for name in suite.datasets if not (usable["dataset"] == name).any()]
     if empty:
         raise UsageError(
-            "; ".join(_why_empty(index[index["dataset"] == name], name, suite.level) for name in empty),
+            "; ".join(why_empty(index[index["dataset"] == name], name, suite.level) for name in empty),
             "see `leukobench data index` for what was found, and narrow the run with --datasets",
         )
     usable = usable[usable["dataset"].isin(suite.datasets)]
@@ -155,7 +155,7 @@ def _groups(usable):
     return group
 
 
-def _why_empty(rows, name, level):
+def why_empty(rows, name, level):
     """What became of the images of a dataset that has none to use."""
     unfit = rows[rows["status"] != "ok"]
     most = unfit["status"].mode().tolist()[:1]

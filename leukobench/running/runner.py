@@ -8,7 +8,7 @@ from pathlib import Path
 from rich.console import Console
 
 from leukobench.cache import TableCache
-from leukobench.datasets import build_index, index_hash
+from leukobench.datasets import index_hash
 from leukobench.datasets.opinions import count_opinions
 from leukobench.errors import UsageError
 from leukobench.features.backends import check_device
@@ -22,8 +22,8 @@ from leukobench.running.environment import describe_environment
 from leukobench.running.estimate import seconds_of
 from leukobench.running.executor import execute
 from leukobench.running.journal import open_database
-from leukobench.running.plan import build_plan, level_notes, select_samples
 from leukobench.running.pool import LocalPool, worker_count
+from leukobench.running.prepare import prepare
 from leukobench.running.records import SEAL, sealed
 from leukobench.running.representations import load_rows, names_in
 from leukobench.running.setting import PLAIN
@@ -33,30 +33,6 @@ from leukobench.running.worker import failure
 
 log = logging.getLogger(__name__)
 NAMED = 20  # changed cells that are named one by one at the start of a run; the rest is counted
-
-
-def prepare(suite, root, progress=None):
-    """Read the data and make the plan.
-
-    Parameters
-    ----------
-    suite : Suite
-        What is asked for.
-    root : path-like
-        The data root.
-    progress : callable, optional
-        Called as progress(done, total) in files.
-
-    Returns
-    -------
-    index, samples : pandas.DataFrame
-        Every file, and the images that take part.
-    cells : list of RunCell
-        The plan.
-    """
-    index = build_index(root, names=list(suite.datasets), progress=progress)
-    samples = select_samples(index, suite)
-    return index, samples, build_plan(suite, samples)
 
 
 def check_options(*, jobs=None, timeout=None, device="auto", scheduler=None):
@@ -135,13 +111,13 @@ def run(
     check_options(jobs=jobs, timeout=timeout, device=device, scheduler=scheduler)
     jobs, progress = worker_count(jobs), progress or ProgressReport(Console(quiet=True))
     progress.stage("index", None)
-    index, samples, cells = prepare(suite, root, progress.count)
+    suite, index, samples, cells, notes = prepare(suite, root, progress.count)
     facts = {"suite": suite.name, "suite_version": suite.version, "index_hash": index_hash(index), "threads": 1}
     if storage:
         open_database(storage)  # says now, and not in every worker, that it cannot be reached
     with contextlib.ExitStack() as held:
         store = RunFolder(out)
-        plan = _plan(suite, root, index, samples, cells, facts)
+        plan = _plan(suite, root, index, samples, cells, notes, facts)
         before = _claim(store, plan, samples, held)
         _tell(progress, plan["notes"])
         where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
@@ -186,7 +162,7 @@ def run(
     return [records[cell] for cell in cells]
 
 
-def _plan(suite, root, index, samples, cells, facts):
+def _plan(suite, root, index, samples, cells, notes, facts):
     datasets = samples.groupby("dataset")["group"]
     return {
         "suite": suite.as_dict(),
@@ -194,7 +170,7 @@ def _plan(suite, root, index, samples, cells, facts):
         # A few pictures of one cell are a group, too, and say nothing of patients or slides.
         "groups_unknown": [name for name, group in datasets if group.isna().mean() > 0.5],
         "images": {name: len(group) for name, group in datasets},
-        "notes": level_notes(index, suite),
+        "notes": notes,
         "index_hash": facts["index_hash"],
         "credits": credits(suite, root),
         "opinions": count_opinions(root, suite.datasets, suite.level),

@@ -16,15 +16,17 @@ from leukobench.datasets.taxonomy import CELL_TYPES, LEVELS, PRESETS
 from leukobench.errors import UsageError, unknown
 from leukobench.inputs import read_toml
 from leukobench.models import MODELS, get_model
+from leukobench.models.catalogue import describe
 from leukobench.running.protocols import known_protocols
 
 log = logging.getLogger(__name__)
+ALL = ("all",)  # in place of names: every dataset that is there, or every registered model
 
 
-def _dataset_name(name):
-    """A dataset's name; which there are is known when the data are read."""
+def _dataset_names(names):
+    """Names of datasets, or `ALL`; which there are is known when the data are read."""
     try:
-        return check_name(name)
+        return names if names == ALL else tuple(map(check_name, names))
     except UsageError as error:
         raise ValueError(error.message) from error
 
@@ -44,7 +46,6 @@ Folds = Annotated[int, Field(ge=2, le=1_000)]
 Cost = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]  # what NumPy takes
 SuiteName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._+-]*$", max_length=100)]
-DatasetName = Annotated[str, AfterValidator(_dataset_name)]
 
 
 def _several(kind):
@@ -95,7 +96,7 @@ class Suite:
     level : str
         Cut through the label tree, one of L5, L8, L11, L15.
     datasets, models, protocols : tuple of str
-        What takes part; protocols are among within, pairwise, lodo (leave one dataset out) and merged.
+        What takes part; "all" alone is every dataset that is there, or every registered model; protocols are among within, pairwise, lodo (leave one dataset out) and merged.
     seeds : tuple of int
         Repetitions, each in 0 .. 2**32 - 1.
     budget : Budget
@@ -123,7 +124,7 @@ class Suite:
     description: str
     version: Count
     level: str
-    datasets: _several(DatasetName)
+    datasets: Annotated[_several(str), AfterValidator(_dataset_names)]
     models: _several(str)
     protocols: _several(str)
     seeds: _several(Seed)
@@ -266,15 +267,25 @@ def load_suite(
     costly = dict.fromkeys(code for true, called in suite.costs.items() for code in (true, *called))
     choose("class in [costs]", list(costly), CELL_TYPES)
     choose("preset", [suite.preset] if suite.preset else [], PRESETS)
-    models = MODELS if suite.models == ("all",) else suite.models
+    recipes = [get_model(name) for name in (MODELS if suite.models == ALL else suite.models)]
+    if (
+        models is not None and suite.models != ALL
+    ):  # what the suite's file has is left out with a word where it cannot run
+        _check_runnable(recipes)
     return dataclasses.replace(
         suite,
         seeds=once("seed", suite.seeds),
-        models=once("model", [get_model(name).name for name in models]),
+        models=once("model", [recipe.name for recipe in recipes]),
         level=suite.level if suite.level in attribute_names() else choose("level", [suite.level], LEVELS)[0],
         protocols=choose("protocol", suite.protocols, known_protocols()),
         datasets=once("dataset", suite.datasets),
     )
+
+
+def _check_runnable(recipes):
+    for recipe in recipes:
+        if missing := describe(recipe)["missing"]:
+            raise UsageError(f"{recipe.name} cannot run here", missing)
 
 
 SEE = "see `leukobench suites ls` for examples"

@@ -64,7 +64,7 @@ def test_it_is_run_and_ranks(page, laboratories, command, tmp_path):
 
 def test_targets_half_inside_the_sources_are_refused(own):
     protocols.register(Protocol("odd", "odd", "odd", "Oddly", lambda names: [("x", names[:2], names[1:])]))
-    suite = dataclasses.replace(load_suite("cross-dataset"), protocols=("odd",))
+    suite = dataclasses.replace(load_suite("cross-dataset", datasets=["a", "b", "c"]), protocols=("odd",))
     with pytest.raises(UsageError, match="protocol odd: of the targets of 'x' some are among its sources"):
         list(combinations(suite))
 

@@ -21,9 +21,14 @@ def test_every_suite_of_the_package_loads(name):
 
 @pytest.mark.parametrize("name", ["cross-dataset", "merged-leukopy"])
 def test_a_suite_may_ask_for_all_models_and_the_seeds_its_budget_buys(name):
-    suite = load_suite(name)
+    suite = load_suite(name, budget="standard")
     assert suite.models == tuple(MODELS)
     assert len(suite.seeds) == get_budget("standard").seeds
+
+
+@pytest.mark.parametrize("name", list_suites())
+def test_a_bare_run_is_quick(name):
+    assert load_suite(name).budget.name == "quick"
 
 
 def test_narrowing_replaces_what_the_suite_says():
