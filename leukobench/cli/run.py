@@ -148,7 +148,7 @@ def plan(
         ProgressReport(console) as progress,
     ):
         progress.stage("index", None)
-        chosen, index, samples, cells, notes = prepare(chosen, root, progress.count)
+        chosen, _, samples, cells, notes = prepare(chosen, root, progress.count)
     console.print(f"{chosen.name}: {chosen.description}; level {chosen.level}, seeds {list(chosen.seeds)}")
     console.say(*notes)
     show(samples.groupby(["dataset", "class"]).size().unstack(fill_value=0), "images")

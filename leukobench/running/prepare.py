@@ -42,8 +42,8 @@ def prepare(suite, root, progress=None):
     Parameters
     ----------
     suite : Suite
-        What is asked for. Models that lack a library here are left out; so is, where it asks for all datasets, each that
-        is not there or has too few images to train on.
+        What is asked for. Models that lack a library here are left out, and of all datasets, where they are asked for,
+        those that are not there or have too few images to train on.
     root : path-like
         The data root.
     progress : callable, optional
