@@ -96,7 +96,8 @@ class Suite:
     level : str
         Cut through the label tree, one of L5, L8, L11, L15.
     datasets, models, protocols : tuple of str
-        What takes part; "all" alone is every dataset that is there, or every registered model; protocols are among within, pairwise, lodo (leave one dataset out) and merged.
+        What takes part; "all" alone is every dataset that is there, or every registered model. Protocols are among
+        within, pairwise, lodo (leave one dataset out) and merged.
     seeds : tuple of int
         Repetitions, each in 0 .. 2**32 - 1.
     budget : Budget

@@ -17,7 +17,7 @@ MISSING = "torch not installed: pip install leukobench[deep]"
 
 @pytest.fixture
 def root(tmp_path):
-    """Two wards of two classes, one of one class, one of whose images no level knows, and an empty folder of a release."""
+    """Two wards of two classes, one of one class, one that has no label, and an empty folder of a release."""
     for name in ("a/NE", "a/LY", "b/NE", "b/LY", "b/MO", "one/NE", "none/-"):
         for number in "12":
             path = tmp_path / name / f"{number}.png"
