@@ -9,6 +9,8 @@ from leukobench import __version__, plugins
 from leukobench.cli import main
 from leukobench.datasets.phantom import write_phantom
 from leukobench.models import MODELS, OWN, unregister
+from leukobench.running.protocols import PROTOCOLS
+from leukobench.running.suite import list_suites
 
 RUN = [
     "run",
@@ -51,9 +53,17 @@ def leukobench(monkeypatch, capsys, tmp_path):
 
 def test_version_and_help(leukobench):
     assert leukobench("--version") == (0, f"leukobench {__version__}\n")
-    code, text = leukobench("run", "--help")
+
+
+@pytest.mark.parametrize("command", ["run", "plan"])
+def test_the_help_has_every_suite_protocol_and_budget(leukobench, command):
+    code, text = leukobench(command, "--help")
     assert code == 0
-    assert "--budget quick" in text
+    assert f"Usage: leukobench {command}" in text
+    protocols = {re.sub(r"_\d+$", "_N", name) for name in PROTOCOLS}
+    for name in (*list_suites(), *protocols, "tiny", "quick", "standard", "full"):
+        assert f"{name}: " in text
+    assert "quick: 3 folds, 1 seed(s), up to 4 trials" in text
 
 
 def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_root, tmp_path):

@@ -10,6 +10,7 @@ from rich.text import Text
 
 from leukobench import __version__, plugins
 from leukobench.cli import data, features, listing, run, segment, store
+from leukobench.cli.choices import epilog
 from leukobench.cli.common import Use, console
 from leukobench.cli.diagnose import diagnose
 from leukobench.cli.explore import explore
@@ -24,7 +25,9 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
-for command in (run.run, run.plan, store.report, store.status, store.verify, store.publish, store.merge, store.compact):
+for command in (run.run, run.plan):
+    app.command(epilog=epilog())(command)
+for command in (store.report, store.status, store.verify, store.publish, store.merge, store.compact):
     app.command()(command)
 app.command()(diagnose)
 app.command()(explore)
@@ -43,7 +46,7 @@ def main():
             stream.reconfigure(errors="backslashreplace")
     warnings.formatwarning = lambda message, *rest, **options: f"note: {visible(str(message))}\n"
     try:
-        sys.exit(app(standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
+        sys.exit(app(prog_name="leukobench", standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
     except (KeyboardInterrupt, typer.Abort):
         Terminal(stderr=True).say("stopped; the same command goes on where it was left")
         sys.exit(130)

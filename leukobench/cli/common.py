@@ -31,15 +31,19 @@ AddFolder = Annotated[
         "given several times.",
     ),
 ]
-SuiteName = Annotated[str, typer.Option(help="A suite's name, or a TOML file.")]
+SuiteName = Annotated[str, typer.Option(help="A suite of those below, or a TOML file.")]
 Names = Annotated[str | None, typer.Option(help="Comma-separated names; default: the suite's.")]
+Datasets = Annotated[
+    str | None, typer.Option(help="Comma-separated names; default: the suite's, mostly all under the data root.")
+]
+Protocols = Annotated[str | None, typer.Option(help="Comma-separated, of those below; default: the suite's.")]
 Resamples = Annotated[
     int | None,
     typer.Option(help="Train on so many resamples of each source too, for the variance over training samples."),
 ]
 Seeds = Annotated[str | None, typer.Option(help="Comma-separated seeds; default: as many as the budget says.")]
 BudgetName = Annotated[
-    str | None, typer.Option(help="tiny, quick, standard or full: folds, trials, epochs; default: the suite's.")
+    str | None, typer.Option(help="tiny, quick, standard or full, see below; default: the suite's, which is quick.")
 ]
 LevelName = Annotated[
     str | None, typer.Option(help="L5, L8, L11, L15, or an attribute of cells; default: the suite's.")

@@ -269,9 +269,8 @@ def load_suite(
     choose("class in [costs]", list(costly), CELL_TYPES)
     choose("preset", [suite.preset] if suite.preset else [], PRESETS)
     recipes = [get_model(name) for name in (MODELS if suite.models == ALL else suite.models)]
-    if (
-        models is not None and suite.models != ALL
-    ):  # what the suite's file has is left out with a word where it cannot run
+    # What a suite's file asks for is left out with a word where it cannot run.
+    if models is not None and suite.models != ALL:
         _check_runnable(recipes)
     return dataclasses.replace(
         suite,
