@@ -46,7 +46,9 @@ def main():
             stream.reconfigure(errors="backslashreplace")
     warnings.formatwarning = lambda message, *rest, **options: f"note: {visible(str(message))}\n"
     try:
-        sys.exit(app(prog_name="leukobench", standalone_mode=False))  # commands return None; click hands over the code of a typer.Exit
+        sys.exit(
+            app(prog_name="leukobench", standalone_mode=False)
+        )  # commands return None; click hands over the code of a typer.Exit
     except (KeyboardInterrupt, typer.Abort):
         Terminal(stderr=True).say("stopped; the same command goes on where it was left")
         sys.exit(130)

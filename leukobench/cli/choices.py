@@ -1,4 +1,4 @@
-"""What there is to choose from, for `--help`: read from the package's own tables, without importing what reads images."""
+"""What there is to choose from, for `--help`: read from the package's tables without importing what reads images."""
 
 import tomllib
 from importlib import resources
@@ -32,8 +32,8 @@ def _read(path):
 def _bought(counts):
     """What a budget buys, in words; light models have most trials."""
     return (
-        f"{counts['outer_folds']} folds, {counts['seeds']} seed(s), up to {counts['trials']['light']} trials of a tuning"
-        f" on {counts['inner_folds']} inner folds, {counts['epochs']} epoch(s) of a network"
+        f"{counts['outer_folds']} folds, {counts['seeds']} seed(s), up to {counts['trials']['light']} trials"
+        f" of a tuning on {counts['inner_folds']} inner folds, {counts['epochs']} epoch(s) of a network"
     )
 
 

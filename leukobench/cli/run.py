@@ -141,7 +141,8 @@ def plan(
 
     leukobench plan --suite cross-dataset --budget standard
     """
-    from leukobench.running.estimate import preparation_seconds, summarise_plan
+    from leukobench.running.estimate import summarise_plan, whole_seconds
+    from leukobench.running.pool import worker_count
     from leukobench.running.prepare import prepare
 
     chosen = load_suite_from(suite, datasets, models, protocols, seeds, budget, level, model_file, resample_source)
@@ -150,16 +151,18 @@ def plan(
         ProgressReport(console) as progress,
     ):
         progress.stage("index", None)
-        chosen, _, samples, cells, notes = prepare(chosen, root, progress.count)
+        chosen, index, samples, cells, notes = prepare(chosen, root, progress.count)
     console.print(f"{chosen.name}: {chosen.description}; level {chosen.level}, seeds {list(chosen.seeds)}")
     console.say(*notes)
-    show(samples.groupby(["dataset", "class"]).size().unstack(fill_value=0), "images")
-    table = summarise_plan(cells, samples)
+    images = samples.groupby(["dataset", "class"]).size().unstack(fill_value=0)
+    usable = index.loc[index["status"] == "ok", "dataset"].value_counts()
+    show(images.assign(**{f"none at {chosen.level}": usable - images.sum(axis=1)}), "images by class")
+    table, jobs = summarise_plan(cells, samples), worker_count(tasks=len(cells))
     show(table.round(1), f"plan, budget {chosen.budget.name}")
+    counts, time = table.sum().astype(int), in_words(whole_seconds(cells, samples, jobs) / 60)
     console.print(
-        f"{int(table['run cells'].sum())} run cells, {int(table['scored cells'].sum())} scored cells, "
-        f"{int(table['fits'].sum())} fits, very roughly {in_words(table['core minutes'].sum())} on one core, and "
-        f"{in_words(preparation_seconds(cells, len(samples)) / 60)} for features and vectors that are not in the cache"
+        f"{counts['run cells']} run cells, {counts['scored cells']} scored cells, {counts['fits']} fits: roughly {time}"
+        f" on {jobs} core(s) that do nothing else, less where features and vectors are in the cache"
     )
 
 

@@ -10,6 +10,7 @@ from leukobench.models.recipe import COSTS
 from leukobench.models.spec import ModelSpec, parts_of
 from leukobench.preparation.views import get_view
 from leukobench.running.representations import names_in
+from leukobench.running.splits import shown_samples
 
 EPOCHS = 8  # of the networks that were measured
 
@@ -37,7 +38,7 @@ def seconds_of(cell, sizes):
     Returns
     -------
     float
-        Seconds.
+        Seconds, with the answers to all of its targets.
     """
     spec, rates = ModelSpec.parse(cell.model), _rates()
     words = [spec.base, *(f"+{step.name}" for step in spec.steps)]
@@ -51,14 +52,42 @@ def seconds_of(cell, sizes):
     seconds *= cell.inputs.get("epochs", EPOCHS) / EPOCHS
     outer, inner = cell.inputs["folds"]
     times = (outer - 1 if cell.held_out else 1) * (cell.inputs["trials"] * (inner - 1) + 1)
-    return seconds * times * sum(int(sizes[name]) for name in cell.sources) / 1000
+    fits = seconds * times * sum(int(sizes[name]) for name in cell.sources) / 1000
+    return fits + rates["run"]["answer"] * sum(int(sizes[name]) for name in cell.targets)
 
 
-def preparation_seconds(cells, n):
-    """Roughly how long the features, vectors and crops of `n` images take on one core where none is in the cache."""
-    parts = [parts_of(name)[0] for name in {name for cell in cells for name in names_in(cell.recipe.representation)}]
-    rates = _rates()["pictures"]
-    return n * sum(rates[part.base] * (1 + get_view(part.view).copies if part.view else 1) for part in parts)
+def preparation_seconds(cells, samples):
+    """Roughly how long the features, vectors and crops of images take on one core where none is in the cache."""
+    rates, total = _rates()["pictures"], 0.0
+    for name, setting in {(name, cell.setting) for cell in cells for name in names_in(cell.recipe.representation)}:
+        (part,) = parts_of(name)
+        copies = get_view(part.view).copies if part.view and not setting.conditions else 0
+        total += (
+            rates[part.base] * (1 + copies) * len(shown_samples(samples, setting) if setting.conditions else samples)
+        )
+    return total
+
+
+def whole_seconds(cells, samples, jobs):
+    """Roughly how long a run takes from the command to the page, where nothing of it is in the cache.
+
+    Parameters
+    ----------
+    cells : list of RunCell
+        Of `leukobench.running.plan.build_plan`.
+    samples : pandas.DataFrame
+        Of `leukobench.running.plan.select_samples`.
+    jobs : int
+        Worker processes, each on a core of its own.
+
+    Returns
+    -------
+    float
+        Seconds on a machine that does nothing else.
+    """
+    sizes, rates = samples["dataset"].value_counts(), _rates()["run"]
+    spread = sum(seconds_of(cell, sizes) for cell in cells) + preparation_seconds(cells, samples)
+    return rates["start"] + rates["cell"] * len(cells) + spread / jobs
 
 
 def summarise_plan(cells, samples):

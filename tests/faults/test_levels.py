@@ -1,5 +1,6 @@
 """Images that a level has no class for are left out with a word: on the terminal, in the plan and beside the tables."""
 
+import re
 import sys
 
 import pandas as pd
@@ -41,7 +42,11 @@ def test_plan_says_it_on_the_terminal(root, monkeypatch, capsys):
     with pytest.raises(SystemExit) as end:
         cli.main()
     assert not end.value.code
-    assert "L15 leaves out 12 of 60 images of cvb: 12 NE (neutrophil, stage not given)" in capsys.readouterr().out
+    text = capsys.readouterr().out
+    assert "L15 leaves out 12 of 60 images of cvb: 12 NE (neutrophil, stage not given)" in text
+    header, row = (next(line for line in text.splitlines() if word in line) for word in ("none at L15", "│ cvb"))
+    counted = [cell.strip() for cell in re.split("[┃│]", row)]
+    assert counted[[cell.strip() for cell in re.split("[┃│]", header)].index("none at L15")] == "12"
 
 
 def test_run_says_it_and_the_leaderboard_keeps_it(root, tmp_path, monkeypatch):

@@ -6,8 +6,11 @@ import pandas as pd
 import pytest
 
 from leukobench.models import get_model
-from leukobench.running.estimate import preparation_seconds, seconds_of
-from leukobench.running.suite import get_budget
+from leukobench.running.estimate import preparation_seconds, seconds_of, whole_seconds
+from leukobench.running.plan import build_plan
+from leukobench.running.protocols import PROTOCOLS
+from leukobench.running.setting import PLAIN
+from leukobench.running.suite import get_budget, load_suite
 
 # Microseconds; two whose leave-one-out cells took thirty times a single model, where merged ones took one and six; and
 # boosting on vectors, which was starved by other work when the committed run was made.
@@ -21,7 +24,8 @@ def planned(row):
     inputs["trials"] = budget.trials[recipe.cost] if recipe.space else 0
     if "epochs" in recipe.defaults:
         inputs["epochs"] = budget.epochs
-    return SimpleNamespace(model=recipe.name, recipe=recipe, inputs=inputs, sources=[row.train], held_out=held_out)
+    which = {"sources": [row.train], "targets": [], "held_out": held_out, "setting": PLAIN}
+    return SimpleNamespace(model=recipe.name, recipe=recipe, inputs=inputs, **which)
 
 
 @pytest.fixture(scope="module")
@@ -43,6 +47,7 @@ def test_it_is_within_a_factor_of_two_of_the_truth(reference):
 def test_members_copies_and_epochs_count():
     def seconds(model, **inputs):
         cell = {"model": model, "recipe": get_model(model), "sources": ["x"], "held_out": False}
+        cell |= {"targets": [], "setting": PLAIN}
         return seconds_of(SimpleNamespace(**cell, inputs={"folds": [3, 2], "trials": 0, **inputs}), {"x": 1000})
 
     assert seconds("lenet+ensemble", epochs=8) == 3 * seconds("lenet", epochs=8) == 6 * seconds("lenet", epochs=4)
@@ -52,9 +57,27 @@ def test_members_copies_and_epochs_count():
 
 
 def test_a_picture_is_measured_once_for_all_models():
-    cells = [SimpleNamespace(recipe=get_model(name)) for name in ("lda", "knn")]
-    once = preparation_seconds(cells[:1], 100)
-    assert preparation_seconds(cells, 100) == once > 0
-    assert preparation_seconds([*cells, SimpleNamespace(recipe=get_model("lda@augmented"))], 100) == pytest.approx(
-        10 * once
-    )
+    cells = [SimpleNamespace(recipe=get_model(name), setting=PLAIN) for name in ("lda", "knn")]
+    rows = [("x", str(number), "NE") for number in range(100)]
+    samples = pd.DataFrame(rows, columns=["dataset", "sha256", "class"])
+    once = preparation_seconds(cells[:1], samples)
+    assert preparation_seconds(cells, samples) == once > 0
+    augmented = SimpleNamespace(recipe=get_model("lda@augmented"), setting=PLAIN)
+    assert preparation_seconds([*cells, augmented], samples) == pytest.approx(10 * once)
+    corrupted = SimpleNamespace(recipe=get_model("lda"), setting=PROTOCOLS["corrupted"].setting)
+    shown = len(corrupted.setting.conditions) * corrupted.setting.shown
+    assert preparation_seconds([*cells, corrupted], samples) == pytest.approx((1 + shown / 100) * once)
+
+
+def test_a_whole_run_is_within_a_factor_of_two_of_the_truth():
+    """141 seconds of processor were measured, of all processes together, from the command to the figures."""
+    sizes = {"cvb": 100, "jiangxi": 299, "munich": 88, "raabin": 300}
+    names = [name for name, n in sizes.items() for _ in range(n)]
+    classes = [code for n in sizes.values() for code in ("BA", "EO", "LY", "MO", "NE") for _ in range(n)][::5]
+    samples = pd.DataFrame({"dataset": names, "class": classes, "group": None, "um_per_px": 0.1})
+    samples["sha256"] = samples["path"] = samples.index.astype(str)
+    models = ["prior", "lda", "extra_trees", "vote@augmented", "mobilenet_v2+knn"]
+    cells = build_plan(load_suite("cross-dataset", datasets=list(sizes), models=models), samples)
+    assert len(cells) == 65
+    assert 0.5 < whole_seconds(cells, samples, jobs=1) / 141 < 2
+    assert whole_seconds(cells, samples, jobs=2) < whole_seconds(cells, samples, jobs=1)
