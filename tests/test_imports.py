@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "running": RUNNING,
     "inference": RUNNING | {"running"},
     "report": BASE | {"metrics", "running"},
+    "submissions": BASE | {"metrics", "running", "report"},
     "page": PICTURES | {"metrics", "datasets", "running", "report"},
     "exploration": PICTURES | {"datasets", "features", "audit", "page"},
     "diagnosis": RUNNING | {"running", "report"},
@@ -28,6 +29,7 @@ MAY_IMPORT = {
 # The report reads the store and knows no runner; metrics know the label tree, and no data.
 MAY_KNOW = {
     ("report", "running"): {"archive", "changes", "environment", "protocols", "records", "setting", "store"},
+    ("submissions", "running"): {"changes", "protocols", "records", "setting", "store"},
     ("metrics", "datasets"): {"taxonomy"},
 }
 

@@ -9,7 +9,7 @@ import typer
 from rich.text import Text
 
 from leukobench import __version__, plugins
-from leukobench.cli import data, features, listing, run, segment, store
+from leukobench.cli import data, features, listing, run, segment, store, submissions
 from leukobench.cli.choices import epilog
 from leukobench.cli.common import Use, console
 from leukobench.cli.diagnose import diagnose
@@ -32,6 +32,8 @@ for command in (store.report, store.status, store.verify, store.publish, store.m
 app.command()(diagnose)
 app.command()(explore)
 app.command()(predict)
+app.command()(submissions.submit)
+app.command()(submissions.leaderboard)
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(segment.app, name="segment")
