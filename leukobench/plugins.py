@@ -9,6 +9,7 @@ import importlib
 import importlib.util
 import os
 import sys
+from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 from traceback import extract_tb
@@ -69,13 +70,19 @@ def load(group):
     for name in used():
         _import(name)
     found = {}
-    for point in entry_points(group=group):
+    for point in _points(entry_points, group, tuple(sys.path)):
         try:
             found[point.name] = point.load()
         except FAULTS as error:
             hint = f"mend or remove the package that has the entry point {point.name} of {group}"
             raise UsageError(f"cannot import {point.value}: {in_one_line(error)}", hint) from error
     return {name: one for name, one in found.items() if not isinstance(one, type(sys))}
+
+
+@cache
+def _points(finder, group, path):
+    """Entry points of a group; they are sought through everything that is installed, so once for each path."""
+    return tuple(finder(group=group))
 
 
 def _import(name):

@@ -161,7 +161,14 @@ METRICS = {
             shown=False,
         ),
         Metric(
-            "auroc", "AUROC", _auroc, over_classes=True, chance=lambda classes: 0.5, shown=False, probabilistic=True
+            "auroc",
+            "AUROC",
+            _auroc,
+            mean_of(lambda a: a.placements),
+            over_classes=True,
+            chance=lambda classes: 0.5,
+            shown=False,
+            probabilistic=True,
         ),
         Metric(
             "log_loss",

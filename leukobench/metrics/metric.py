@@ -46,7 +46,7 @@ def of_confusion(function: Callable[[np.ndarray], np.ndarray]) -> Sums:
 
 def called(answers: Answers) -> np.ndarray:
     """Which label was answered, one column for each, shape (n, m)."""
-    return answers.predicted[:, None] == np.arange(len(answers.labels))
+    return answers.one_hot
 
 
 def over_images(sums: np.ndarray, sizes: np.ndarray) -> np.ndarray:

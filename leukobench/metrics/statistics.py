@@ -7,13 +7,12 @@ two means is one product with a vector of weights, and models are compared image
 
 from dataclasses import dataclass
 from typing import NamedTuple
-from zlib import crc32
 
 import numpy as np
 import pandas as pd
 from scipy import special, stats
 
-from leukobench.metrics.drawing import REPLICATES, draw_counts
+from leukobench.metrics.drawing import REPLICATES, Draws
 
 LEVEL = 0.95
 ROUNDING = 1e-12
@@ -111,13 +110,15 @@ class Scores:
 
     def _freedom(self, weights):
         """Degrees of freedom of a weighted sum over targets (Satterthwaite)."""
-        shares = pd.Series(np.abs(weights)).groupby(self.keys.get_level_values("test")).sum()
-        variances, freedoms = np.array([self.precision[test] for test in shares.index]).T
-        variances = variances * shares.to_numpy() ** 2
+        place = self.keys.names.index("test")
+        shares = np.bincount(self.keys.codes[place], np.abs(weights))
+        used = np.flatnonzero(shares)
+        variances, freedoms = np.array([self.precision[self.keys.levels[place][k]] for k in used]).T
+        variances = variances * shares[used] ** 2
         return variances.sum() ** 2 / (variances**2 / freedoms).sum() if (variances / freedoms).any() else np.inf
 
 
-def bootstrap(targets, *, replicates=REPLICATES, seed=0):
+def bootstrap(targets, *, replicates=REPLICATES, seed=0, draws=None):
     """Resample every target's images, the same draw for all classifiers.
 
     Targets are strata: each is resampled on its own and keeps its number of clusters. A target's draws depend on its
@@ -128,18 +129,19 @@ def bootstrap(targets, *, replicates=REPLICATES, seed=0):
     targets : dict of str -> Target
     replicates : int, default 1000
     seed : int, default 0
+    draws : Draws, optional
+        Those of other bootstraps of the same images, instead of new ones.
 
     Returns
     -------
     Scores
     """
-    keys, point, drawn = [], [np.empty(0)], [np.empty((replicates, 0))]
+    draws = draws or Draws(replicates, seed)
+    keys, point, drawn = [], [np.empty(0)], [np.empty((draws.replicates, 0))]
     for name, target in targets.items():
         keys += [(train, name, model) for train, model in target.columns]
         point.append(target.replicates(np.ones((1, len(target.clusters)), np.uint16))[0])
-        drawn.append(
-            target.replicates(draw_counts(target.labels, target.clusters, replicates, [seed, crc32(name.encode())]))
-        )
+        drawn.append(target.replicates(draws.of(name, target)))
     index = pd.MultiIndex.from_frame(pd.DataFrame(keys, columns=["train", "test", "model"], dtype=str))
     precision = {name: target.precision for name, target in targets.items()}
     bounded = all(target.metric.bounded for target in targets.values())

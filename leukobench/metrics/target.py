@@ -172,8 +172,10 @@ def _combined(sums, question, values, runs, drawn):
     for c in np.flatnonzero(sizes):
         rows = question.true == c
         some = drawn[:, rows].astype(kind)
-        found = (some @ values[rows]).reshape(-1, j, s) / runs[:, None]
-        total[:, c] = found * sizes[c] / some.sum(axis=1, dtype=float)[:, None, None]
+        scale = sizes[c] / some.sum(axis=1, dtype=float)
+        np.multiply((some @ values[rows]).reshape(-1, j, s), scale[:, None, None], out=total[:, c])
+    if (runs != 1).any():
+        total /= runs[:, None]
     return sums.combine(total, sizes, question.averaged)
 
 

@@ -1,5 +1,7 @@
 """What the page says and draws, as plain values: the report's own objects, each figure once."""
 
+import numpy as np
+
 from leukobench.page.certainty import certainty
 from leukobench.page.counts import confusions, differential, people
 from leukobench.page.diagnosed import diagnosed
@@ -7,9 +9,9 @@ from leukobench.page.gallery import gallery
 from leukobench.page.provenance import provenance
 from leukobench.page.scores import models_sides, rounded, score_tables, switches
 from leukobench.page.steps import steps
+from leukobench.report import told
 from leukobench.report.conclusion import verdict
 from leukobench.report.cost import costs
-from leukobench.report.markdown import DESIGNED, design_tables
 from leukobench.text import visible
 
 FAMILY_ORDER = ("classical", "embedding", "fine-tuned", "fused", "control")
@@ -36,8 +38,13 @@ def content_of(report, root=None):
         "synthetic": report.synthetic,
         "verdict": said,
         "conclusion": visible(report.conclusion).replace(f"{said} " if said else "", "", 1),
-        "designs": [{"columns": list(table), "rows": table.to_numpy().tolist()} for table in design_tables(report)],
-        "designed": DESIGNED,
+        "told": {
+            "sides": _told(told.designs(report)),
+            "ranks": _told(told.variance(report)),
+            "confusion": _told(told.beyond(report)),
+            "people": _told(told.people(report)),
+        },
+        "seeds": len(suite["seeds"]),
         "protocol_line": visible(report.protocol_line),
         "notes": [visible(line) for line in report.notes],
         "suite": suite["name"],
@@ -56,14 +63,13 @@ def content_of(report, root=None):
             }
             for each in protocols
         ],
-        "ranking": {"metric": report.metric.name, "scoring": "shared", "protocol": report.headline.name},
+        "ranking": {"metric": report.metric.name, "scoring": "shared", "protocol": protocols[0].name},
         "rankingLine": f"{report.metric.title}, {report.headline.title}, shared classes",
         "rankedTitle": report.headline.title[0].upper() + report.headline.title[1:],
         "intervalLine": _interval_line(report),
         "protocolNames": [protocol.name for protocol in protocols],
         "models": _models(report),
         **score_tables(report),
-        "byTarget": _by_target(report),
         "costs": _costs(report),
         "confusions": confusions(report, protocols),
         "differential": differential(report),
@@ -76,13 +82,20 @@ def content_of(report, root=None):
     }
 
 
+def _told(section):
+    """A section of tables; text of a report is Markdown, in which names of files stand between backticks."""
+    rows = [[[visible(str(text)) for text in row] for row in table.to_numpy().tolist()] for table in section.tables]
+    tables = [{"columns": list(table), "rows": each} for table, each in zip(section.tables, rows, strict=True)]
+    return {"title": section.title, "text": section.text.replace("`", ""), "tables": tables}
+
+
 def _interval_line(report):
     """How the intervals arose: the last part of the protocol line."""
     return report.protocol_line.rsplit("; ", 1)[-1]
 
 
 def _models(report):
-    rows = report.board.to_dict("records")
+    rows, apart = report.board.to_dict("records"), report.components.set_index("model")["sd_seed"]
     families = [*FAMILY_ORDER, *sorted({row["family"] for row in rows} - {*FAMILY_ORDER})]
     return [
         {
@@ -93,25 +106,14 @@ def _models(report):
             "section": row["section"],
             "marks": row["marks"].split(),
             "seen": row["contaminated_targets"].split(),
-            "interval": rounded([row["ci_low"], row["ci_high"]]),
             "gap": rounded([row["gap"]])[0],
+            "seed": rounded([apart.get(row["model"], np.nan)])[0],
             "coverage": row["coverage"],
             "tune_s": rounded([row["tune_s"]], 2)[0],
             "fit_s": rounded([row["fit_s"]], 2)[0],
             "ms_per_image": rounded([row["ms_per_image"]], 3)[0],
         }
         for row, side in zip(rows, models_sides(report), strict=True)
-    ]
-
-
-def _by_target(report):
-    """Sides on each target with their intervals, by the metric and protocol that rank."""
-    numbers = ["score", "ci_low", "ci_high"]
-    rows = report.by_target.to_dict("records")
-    return [
-        {"test": row["test"], "way": row["way"], "side": row["side"], "models": row["models"]}
-        | {"interval": rounded([row[name] for name in numbers])}
-        for row in rows
     ]
 
 

@@ -2,20 +2,17 @@
 
 import numpy as np
 
-from leukobench.metrics import get_metric
 from leukobench.metrics.statistics import rank_tests
+from leukobench.report.intervals import choices, scored_as
 from leukobench.report.leaderboard import RANKED, combinations
-from leukobench.report.sides import SIDES
 
-METRICS = ("balanced_accuracy", "macro_f1", "mcc", "kappa", "auroc")
 SCORINGS = {"shared": "score", "deployed": "deployed"}
+PLACE = ["protocol", "metric", "scoring"]
 DIGITS = 4  # of the scores in the page: they are shown with three
 
 
 def switches(report):
-    """What can be chosen: metrics and protocols of a run, the one that ranks first, and the targets that they have.
-
-    Protocols that show images under many conditions have a section of their own, unless there are no others.
+    """What can be chosen: metrics and protocols of a run, those that rank first, and the targets that they have.
 
     Parameters
     ----------
@@ -27,12 +24,10 @@ def switches(report):
     protocols : list of Protocol
     tests : list of str
     """
-    others = [get_metric(name) for name in METRICS if name != report.metric.name and name in report.cells]
-    protocols = sorted(report.protocols, key=lambda protocol: protocol.order)
-    protocols = [protocol for protocol in protocols if not protocol.setting.conditions] or protocols
+    protocols, metrics = choices(report.run, report.metric)
     there = report.cells["test"][report.cells["protocol"].isin([protocol.name for protocol in protocols])]
     datasets = report.run.suite["datasets"]
-    return [report.metric, *others], protocols, [*datasets, *sorted(set(there) - set(datasets))]
+    return metrics, protocols, [*datasets, *sorted(set(there) - set(datasets))]
 
 
 def score_tables(report):
@@ -52,7 +47,7 @@ def score_tables(report):
     models, names = list(report.board["model"]), [protocol.name for protocol in protocols]
     cells = report.cells[report.cells["protocol"].isin(names)]
     tables = {metric.name: combinations(cells, metric) for metric in metrics}
-    board = report.board.assign(side=models_sides(report))
+    board = report.board
     index = tables[report.metric.name].index
     trains = list(dict.fromkeys(index.get_level_values("train")))
     order = {
@@ -63,13 +58,21 @@ def score_tables(report):
     }
     keys = {name: [values.index(each) for each in index.get_level_values(name)] for name, values in order.items()}
     scores, means = {}, {}
+    intervals = dict([*report.intervals.groupby(PLACE)])
+    sides = dict([*report.by_target.groupby(PLACE)])
     for metric in metrics:
         table = tables[metric.name]
         scores[metric.name] = {scoring: rounded(table[column]) for scoring, column in SCORINGS.items()}
-        means[metric.name] = {
-            scoring: {name: _means(table.xs(name, level="protocol"), column, board, metric) for name in names}
-            for scoring, column in SCORINGS.items()
-        }
+        means[metric.name] = {scoring: {} for scoring in SCORINGS}
+        for scoring, column in SCORINGS.items():
+            drawn = "deployed" if scored_as(metric, scoring).deployed else "shared"
+            for name in names:
+                place = name, metric.name, drawn
+                means[metric.name][scoring][name] = (
+                    _means(table.xs(name, level="protocol"), column, board, metric)
+                    | _intervals(intervals.get(place), models)
+                    | {"sides": _sides(sides.get(place))}
+                )
     contaminated = np.flatnonzero(tables[report.metric.name]["contaminated"]).tolist()
     return {"keys": keys, "trains": trains, "contaminated": contaminated, "scores": scores, "means": means}
 
@@ -85,7 +88,8 @@ def models_sides(report):
     -------
     list of str
     """
-    return [report.run.sides.get(model, "") for model in report.board["model"]]
+    sides = report.run.sides
+    return [sides.get(model, "") for model in report.board["model"]]
 
 
 def rounded(values, digits=DIGITS):
@@ -108,8 +112,21 @@ def rounded(values, digits=DIGITS):
     return [None if value != value else value for value in np.asarray(values, float).round(digits).tolist()]
 
 
-def _sides(board):
-    return dict(zip(board["model"], board["side"], strict=True))
+def _intervals(table, models):
+    """Ends of the interval of each model, and how often its images were drawn."""
+    if table is None:
+        return {"intervals": [[None, None]] * len(models), "replicates": None}
+    ends = table.set_index("model")[["ci_low", "ci_high"]].reindex(models)
+    return {"intervals": [rounded(each) for each in ends.to_numpy()], "replicates": int(table["replicates"].iloc[0])}
+
+
+def _sides(table):
+    """Sides on each target with their intervals."""
+    return [
+        {"test": row.test, "way": row.way, "side": row.side, "models": row.models}
+        | {"interval": rounded([row.score, row.ci_low, row.ci_high])}
+        for row in (() if table is None else table.itertuples())
+    ]
 
 
 def _means(table, column, board, metric):
@@ -123,14 +140,11 @@ def _means(table, column, board, metric):
     by_target = (metric.sign * clean.groupby(["model", "test"])[column].mean()).dropna()
     worst = by_target.loc[by_target.groupby("model").idxmin()].reset_index().set_index("model")
     places = clean[column].unstack("model")
-    fit = sections.eq("inductive") & ~board["marks"].str.contains("incomplete")
-    of_side = clean[column].groupby([clean.index.get_level_values("model").map(_sides(board[fit])), "test"]).mean()
     compared = [name for name in models[whole & sections.eq("inductive")] if name in places]
     return {
         "mean": rounded(mean),
         "rank": [None if each != each else int(each) for each in rank],
         "worst": [worst["test"].get(name) for name in models],
         "worst_score": rounded([metric.sign * worst[column].get(name, np.nan) for name in models]),
-        "sides": {side: of_side[side].round(DIGITS).to_dict() for side in SIDES if side in of_side.index},
         "ranks": rank_tests(metric.sign * places[compared]),
     }

@@ -52,6 +52,8 @@ class Cells:
         As `table`, of fits on resamples of the source, which are in nothing else but `runs`.
     runs : dict of str -> Target
         As `targets`, of every run on its own: its columns are (train, (model, seed, resample)).
+    others : dict of (protocol, column) -> dict of str -> Target
+        As `targets`, of the other protocols and metrics that were asked for.
     """
 
     table: pd.DataFrame
@@ -65,6 +67,7 @@ class Cells:
     mistakes: Mistakes
     resampled: pd.DataFrame
     runs: dict
+    others: dict
 
 
 def cells_table(run):
@@ -83,7 +86,7 @@ def cells_table(run):
     return score_cells(run).table
 
 
-def score_cells(run, protocol="pairwise", metric=DEFAULT):
+def score_cells(run, protocol="pairwise", metric=DEFAULT, others=()):
     """Score every run cell, and keep what a bootstrap of one protocol and metric needs.
 
     Parameters
@@ -93,6 +96,8 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
         Protocol of the bootstrap.
     metric : Metric or str, default balanced accuracy
         Metric of the bootstrap, and of the source's own score on the classes of each target.
+    others : iterable of (protocol, Metric), default none
+        Other protocols and metrics that are to be drawn from.
 
     Returns
     -------
@@ -102,9 +107,14 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
     jobs = min(joblib.cpu_count(), len(run.records) // WORTH_A_PROCESS) or 1
     by, metrics = get_metric(metric), metrics_of(run.suite)
     by = metrics.setdefault(by.name, by)
+    wanted = defaultdict(dict)
+    for each, other in [*others, (protocol, by), (OWN, by)]:
+        wanted[each][other.column] = other
     # The metrics go along: a process that was just started knows none that was registered here.
     shares = joblib.Parallel(n_jobs=jobs)(
-        joblib.delayed(_score_sources)(replace(run, records=[]), sources[i::jobs], protocol, by, [*metrics.values()])
+        joblib.delayed(_score_sources)(
+            replace(run, records=[]), sources[i::jobs], protocol, by, wanted, [*metrics.values()]
+        )
         for i in range(jobs)
     )
     rows, targets, *joined = shares[0]
@@ -113,18 +123,28 @@ def score_cells(run, protocol="pairwise", metric=DEFAULT):
         for one, other in zip(joined, others, strict=True):
             one.join(other)
         for place, target in more_targets.items():
-            targets.setdefault(place, Target(target.labels, target.clusters, by)).join(target)
-    kept = [{test: targets[each, test] for each, test in sorted(targets) if each == of} for of in (protocol, OWN, RUNS)]
+            targets.setdefault(place, Target(target.labels, target.clusters, target.metric)).join(target)
+    kept = defaultdict(dict)
+    for each, column, test in sorted(targets):
+        kept[each, column][test] = targets[each, column, test]
+    drawn = [kept[each, by.column] for each in (protocol, OWN, RUNS)]
     table, judged = as_table(rows, run, metrics.values())
     judged = judged[judged["resample"] == 0].reset_index(drop=True)
     own = table["resample"] == 0
     resampled = table[~own].reset_index(drop=True)
-    return Cells(table[own].reset_index(drop=True), judged, *kept[:2], *joined, resampled, kept[2])
+    return Cells(table[own].reset_index(drop=True), judged, *drawn[:2], *joined, resampled, drawn[2], kept)
 
 
-def _score_sources(run, sources, protocol, by, metrics):
+def _score_sources(run, sources, protocol, by, wanted, metrics):
     """What a share of the records gives, which come as one list for each source, model and seed."""
     images, layouts, rows, targets = Images(), {}, [], {}
+
+    def take(place, key, view, metric):
+        kept, answers = view.asked(metric)
+        if metric.defined(answers):
+            place = place, metric.column, view.row["test"]
+            targets.setdefault(place, Target(view.part.true, view.part.clusters, metric)).add(key, kept, answers)
+
     confusions, counts, reliability, mistakes = Confusions(), DifferentialCounts(), Reliability(), Mistakes()
     for records in sources:
         views = defaultdict(list)
@@ -137,15 +157,9 @@ def _score_sources(run, sources, protocol, by, metrics):
             for view in _views(run, record, layouts, images, metrics):
                 rows.append(view.row)
                 views[record["protocol"]].append(view)
-                kept, answers = view.asked(by)
-                known = by.defined(answers)
-                if known and record["protocol"] == protocol:
-                    number = record.get("resample", 0)
-                    key = record["train"], (record["model"], record["seed"], number)
-                    target = targets.setdefault(
-                        (RUNS, view.row["test"]), Target(view.part.true, view.part.clusters, by)
-                    )
-                    target.add(key, kept, answers)
+                if record["protocol"] == protocol:
+                    run_of = record["model"], record["seed"], record.get("resample", 0)
+                    take(RUNS, (record["train"], run_of), view, by)
                 if record.get("resample"):
                     continue
                 confusions.add(view.row, {"shared": view.answers, "deployed": view.deployed})
@@ -154,12 +168,8 @@ def _score_sources(run, sources, protocol, by, metrics):
                 if record["protocol"] == protocol:
                     counts.add(view.row, view.part, view.deployed)
                     mistakes.add(view.row, view.deployed)
-                if record["protocol"] not in (protocol, OWN):
-                    continue
-                if known:
-                    place = record["protocol"], view.row["test"]
-                    target = targets.setdefault(place, Target(view.part.true, view.part.clusters, by))
-                    target.add((record["train"], record["model"]), kept, answers)
+                for metric in wanted.get(record["protocol"], {}).values():
+                    take(record["protocol"], (record["train"], record["model"]), view, metric)
         _judge_by_the_source(next(iter(views["within"]), None), views["pairwise"], by)
     return rows, targets, images, confusions, counts, reliability, mistakes
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from leukobench.metrics.components import components, rank_intervals
-from leukobench.metrics.drawing import draw_counts
+from leukobench.metrics.drawing import ENOUGH, draw_counts
 from leukobench.report.leaderboard import RANKED, combinations
 from leukobench.running.setting import dataset_of
 
@@ -18,7 +18,6 @@ COMPONENTS = {  # column: title
     "sd_same_laboratories": "total, these laboratories",
     "sd_total": "total",
 }
-ENOUGH = 200  # replicates: a standard deviation within 5 %, and every run is scored in each
 
 
 def components_table(scored, board, protocol, metric, *, replicates, seed):

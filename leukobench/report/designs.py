@@ -6,12 +6,12 @@ cells of a design; of each kind the member counts that is best within its source
 images, too, it is made anew in every replicate of the bootstrap.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.statistics import Interval, Scores
@@ -69,19 +69,20 @@ class Field:
         -------
         Outcome
         """
-        point, drawn, shares, choices = 0.0, 0.0, pd.Series(0.0, index=self.models), []
+        point, drawn, shares, choices = 0.0, 0.0, np.zeros(len(self.models)), []
         for members in kinds:
             at = [self.models.index(model) for model in members]
             if self.own is None:
                 point, drawn = point + self.away[:, at].mean(axis=1), drawn + self.drawn[:, :, at].mean(axis=2)
-                shares.iloc[at] += 1 / len(at)
+                shares[at] += 1 / len(at)
                 continue
             first, each = self.own[:, at].argmax(axis=1), self.own_drawn[:, :, at].argmax(axis=2)
             point = point + np.take_along_axis(self.away[:, at], first[:, None], axis=1)[:, 0]
             drawn = drawn + np.take_along_axis(self.drawn[:, :, at], each[:, :, None], axis=2)[:, :, 0]
-            shares.iloc[at] += np.bincount(each.ravel(), minlength=len(at)) / each.size
+            shares[at] += np.bincount(each.ravel(), minlength=len(at)) / each.size
             choices.append({source: members[k] for source, k in zip(self.sources, first, strict=True)})
-        scale, picked = len(kinds) * self.pairs, shares[shares > 0].to_dict()
+        scale = len(kinds) * self.pairs
+        picked = {self.models[k]: float(shares[k]) for k in np.flatnonzero(shares > 0)}
         return Outcome(point.sum() / scale, drawn.sum(axis=1) / scale, self._weights(kinds), picked, choices)
 
     def interval(self, first, second=None):
@@ -137,12 +138,13 @@ def make_field(models, cells, scores, own=None, metric=DEFAULT, *, target=None, 
         point, drawn = (point - chance) / (1 - chance), (drawn - chance) / (1 - chance)
         scores = replace(scores, bounded=False)  # Below chance it is negative.
     asked = np.array([target in (None, test) for test in scores.keys.get_level_values("test")])
-    trains, names = (scores.keys.get_level_values(name) for name in ("train", "model"))
+    trains, names = (np.asarray(scores.keys.get_level_values(name)) for name in ("train", "model"))
     sources = sorted(set(trains[asked]))
-    places = [[asked & (trains == source) & (names == model) for model in models] for source in sources]
+    of_model = [np.flatnonzero(asked & (names == model)) for model in models]
+    places = [[rows[trains[rows] == source] for rows in of_model] for source in sources]
     away = np.array([[point[place].sum() for place in row] for row in places])
     sums = np.array([[drawn[:, place].sum(axis=1) for place in row] for row in places])
-    pairs = int((asked & (names == models[0])).sum())
+    pairs = len(of_model[0])
     within = _within(models, sources, own, metric)
     return Field(models, sources, away, np.moveaxis(sums, 2, 0), *within, pairs, asked, scores)
 
@@ -160,8 +162,10 @@ def _within(models, sources, own, metric):
 
 def kinds_of(models, designs):
     """Models by what they count as; each by itself where that is not known."""
-    names = pd.Series({name: designs[name].counts_as if name in designs else name for name in models}, dtype=object)
-    return [list(group.index) for _, group in names.groupby(names, sort=True)]
+    kinds = defaultdict(list)
+    for name in models:
+        kinds[designs[name].counts_as if name in designs else name].append(name)
+    return [kinds[name] for name in sorted(kinds)]
 
 
 def compare_designs(models, designs, cells, scores, own=None, metric=DEFAULT):

@@ -28,13 +28,15 @@ def compare_by_target(board, cells, scores, own, run, metric=DEFAULT):
         mean how many kinds), `score`, `ci_low`, `ci_high`.
     """
     fit = board["model"][(board["section"] == "inductive") & ~board["marks"].str.contains("incomplete")]
-    members = {side: [model for model in fit if run.sides.get(model) == side] for side in SIDES}
+    known, designs = run.sides, run.designs
+    members = {side: [model for model in fit if known.get(model) == side] for side in SIDES}
     members = {side: models for side, models in members.items() if models}
     models = sorted(model for each in members.values() for model in each)
+    kinds_of_sides = {side: kinds_of(each, designs) for side, each in members.items()}
     rows = []
     for target in scores.keys.unique("test") if models else ():
         field = make_field(models, cells, scores, own, metric, target=target)
-        ways = {"mean": {side: kinds_of(each, run.designs) for side, each in members.items()}}
+        ways = {"mean": kinds_of_sides}
         if field.own is not None:
             ways["chosen"] = {side: [each] for side, each in members.items()}
         for way, kinds in ways.items():

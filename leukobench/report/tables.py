@@ -11,7 +11,7 @@ import pandas as pd
 from leukobench.files import atomic_write, check_writable, fitting_name
 from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT, metrics_of
-from leukobench.metrics.drawing import REPLICATES
+from leukobench.metrics.drawing import REPLICATES, Draws
 from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
 from leukobench.report import citation, manifest
 from leukobench.report.calibration import calibration_means
@@ -20,11 +20,11 @@ from leukobench.report.cells import score_cells
 from leukobench.report.components import components_table
 from leukobench.report.conclusion import compare_sides, conclusion, notes
 from leukobench.report.curves import curves
+from leukobench.report.intervals import every_choice, intervals_of
 from leukobench.report.latex import as_latex
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
 from leukobench.report.markdown import as_markdown
 from leukobench.report.reader import Run, ranked_by, read_run
-from leukobench.report.sides import compare_by_target
 from leukobench.running.protocols import Protocol, protocols_of
 from leukobench.text import to_csv
 
@@ -73,8 +73,8 @@ class Report:
         See `curves.curves`.
     reliability : DataFrame
         See `reliability.Reliability.table`.
-    by_target : DataFrame
-        See `sides.compare_by_target`.
+    intervals, by_target : DataFrame
+        See `intervals.intervals_of`: models, and sides on each target, by everything that can be chosen.
     mistakes, suspects : DataFrame
         See `mistakes.Mistakes.tables`; of the protocol that ranks.
     components, resampled : DataFrame
@@ -102,6 +102,7 @@ class Report:
     ceiling: pd.DataFrame
     curves: dict
     reliability: pd.DataFrame
+    intervals: pd.DataFrame
     by_target: pd.DataFrame
     mistakes: pd.DataFrame
     suspects: pd.DataFrame
@@ -113,6 +114,12 @@ class Report:
     def synthetic(self):
         """Whether the images are phantoms."""
         return bool(self.run.plan["synthetic"])
+
+    @property
+    def ranking(self):
+        """Protocol, metric and scoring that rank, as columns of long tables name them."""
+        scoring = "deployed" if self.metric.deployed else "shared"
+        return {"protocol": self.headline.name, "metric": self.metric.name, "scoring": scoring}
 
     @property
     def protocols(self):
@@ -149,13 +156,14 @@ def build_report(folder, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
 def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     """As `build_report`, of a `Run` that was read already."""
     metric = get_metric(rank_by)
-    drawn = {"replicates": replicates, "seed": seed}
+    drawn, draws = {"replicates": replicates, "seed": seed}, Draws(replicates, seed)
     metric = metrics_of(run.suite).get(metric.name, metric)
     headline = headline_protocol({record["protocol"] for record in run.records})
-    scored = score_cells(run, headline.name, metric)
-    scores = bootstrap(scored.targets, **drawn)
+    others = [(protocol, each) for protocol, _, each in every_choice(run, metric)]
+    scored = score_cells(run, headline.name, metric, others)
+    scores = bootstrap(scored.targets, draws=draws)
     # Only a model of one source can be judged within it.
-    own = bootstrap(scored.own, **drawn) if headline.name == "pairwise" else None
+    own = bootstrap(scored.own, draws=draws) if headline.name == "pairwise" else None
     cells, board = scored.table, leaderboard(scored.table, scores, metric)
     families = compare_sides(board, cells, scores, own, run, metric)
     whole = board["model"][board["rank"].notna() & (board["section"] == "inductive")]
@@ -166,6 +174,7 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     counts = scored.counts.table(set(ranked.index[ranked["complete"]]), **drawn)
     mistakes, suspects = scored.mistakes.tables(scored.images.hashes)
     ceiling = human_ceiling(run, metric, **drawn)
+    intervals, by_target = intervals_of(scored, board, run, metric, draws)
     return Report(
         run=run,
         cells=cells,
@@ -190,7 +199,8 @@ def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
         suspects=suspects,
         components=components_table(scored, board, headline.name, metric, **drawn),
         resampled=scored.resampled,
-        by_target=compare_by_target(board, cells, scores, own, run, metric),
+        intervals=intervals,
+        by_target=by_target,
     )
 
 
@@ -198,7 +208,7 @@ def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `reliability.csv`,
-    `sides.csv`, `components.csv`, `leaderboard.csv`, `leaderboard.md`, `leaderboard.tex`, `leaderboard.json`, one
+    `intervals.csv`, `sides.csv`, `components.csv`, `leaderboard.csv`, `.md`, `.tex` and `.json`, one
     `matrix_<model>.csv` per model, `ceiling.csv` where people labelled a dataset more than once, `curve_<protocol>.csv`
     where others of the run are steps away from it, what to cite, `CITATION.bib` and `CITATION.md`, and `manifest.json`,
     which seals them and all that they were computed from.
@@ -246,6 +256,7 @@ def render(report):
         "classes.csv": _csv(_told(report.classes, report)),
         "differential.csv": _csv(_told(report.differential, report)),
         "reliability.csv": _csv(_told(report.reliability, report)),
+        "intervals.csv": _csv(_told(report.intervals, report)),
         "sides.csv": _csv(_told(report.by_target, report)),
         "components.csv": _csv(_told(report.components, report)),
         "leaderboard.csv": _csv(_stamped(report.board, report)),

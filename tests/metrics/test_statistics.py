@@ -98,6 +98,28 @@ def test_joined_targets_are_as_one():
     np.testing.assert_array_equal(whole.replicates(counts), halves[0].replicates(counts))
 
 
+def test_what_images_add_to_the_auroc_has_delongs_variance():
+    """Of two classes the textbook's: the variances of the placement values over their numbers."""
+    answers = make_answers(80, right=0.6, labels=("LY", "MO"))
+    p, own = answers.probabilities[:, 1], answers.true == 1
+    above = (p[own][:, None] > p[~own]) + 0.5 * (p[own][:, None] == p[~own])
+    known = above.mean(axis=1).var() / own.sum() + above.mean(axis=0).var() / (~own).sum()
+    parts = [answers.placements[rows] * rows.mean() for rows in (own, ~own)]
+    assert sum(part.var() / len(part) for part in parts) == pytest.approx(known, rel=1e-10)
+    assert answers.placements.mean() == pytest.approx(sklearn.metrics.roc_auc_score(own, p), abs=1e-10)
+
+
+def test_auroc_varies_as_where_the_images_are_drawn_anew():
+    answers = make_answers(300, right=0.3)
+    counts = draw_counts(np.array(CLASSES)[answers.true], np.arange(300), replicates=300)
+    target = Target(np.array(CLASSES)[answers.true], np.arange(300), METRICS["auroc"])
+    target.add(("s", "m"), np.arange(300), answers)
+    exact = [METRICS["auroc"].of(answers.of(np.repeat(np.arange(300), drawn))) for drawn in counts]
+    found = target.replicates(counts)[:, 0]
+    assert np.corrcoef(found, exact)[0, 1] > 0.995
+    assert found.std() == pytest.approx(np.std(exact), rel=0.05)
+
+
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 4)), min_size=1, max_size=30), st.integers(0, 9))
 def test_clusters_are_drawn_whole_within_their_class_and_one_fewer(images, seed):
     labels, clusters = np.array([label for label, _ in images]), np.array([cluster for _, cluster in images])

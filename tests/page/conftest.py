@@ -137,7 +137,11 @@ def large(report):
     def of(table):
         return table[table["protocol"] == "pairwise"]
 
-    records = [{"model": name, "side": ("classical", "deep", "both")[i % 3]} for i, name in enumerate(models)]
+    metrics, scorings = report.intervals["metric"].unique(), ["shared", "deployed"]
+    records = [
+        {"protocol": "pairwise", "model": name, "side": ("classical", "deep", "both")[i % 3]}
+        for i, name in enumerate(models)
+    ]
     pairs = {"train": laboratories, "test": laboratories, "model": models}
     plan = report.run.plan | {"suite": report.run.suite | {"datasets": laboratories}}
     return render_page(
@@ -158,6 +162,14 @@ def large(report):
             mistakes=grown(report.mistakes, test=laboratories, model=models, sha256=[f"{i:064d}" for i in range(6)]),
             differential=report.differential.iloc[:0],
             suspects=grown(report.suspects, test=laboratories, sha256=[f"{i:064d}" for i in range(6)]),
-            by_target=grown(report.by_target, test=laboratories, side=["classical", "deep", "difference"]),
+            intervals=grown(of(report.intervals), metric=metrics, scoring=scorings, model=models),
+            by_target=grown(
+                of(report.by_target),
+                metric=metrics,
+                scoring=scorings,
+                way=["mean", "chosen"],
+                test=laboratories,
+                side=["classical", "deep", "difference"],
+            ),
         )
     )

@@ -4,7 +4,7 @@ import pytest
 
 from leukobench.page import render_page, write_page
 from leukobench.report import build_report
-from leukobench.report.markdown import design_tables
+from leukobench.report.told import designs
 from tests.page.conftest import MARKUP, QUOTED, TRUTH, answer
 from tests.report.conftest import RunMaker
 
@@ -121,17 +121,33 @@ def test_every_figure_is_drawn_with_its_numbers_and_protocol(visit, page_file, w
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_intervals_stand_only_where_they_were_worked_out(visit, page_file, report):
+def test_intervals_follow_every_switch(visit, page_file, report):
     page = visit(page_file)
     come_near(page, "sides")
-    known = report.by_target.query("way == 'mean' and side == 'difference' and test == 'alpha'").iloc[0]
     numbers = page.locator("#sides-numbers tbody tr").first
-    assert f"{known['ci_low']:.3f}".replace("-", "−") in numbers.text_content()
-    assert page.locator("#board .reach").count()
-    page.select_option("#metric", "kappa")
-    assert "[" not in numbers.text_content()
-    assert not page.locator("#board .reach").count()
-    assert "alone" in page.locator("#sides-caption").inner_text()
+    for protocol, metric, scoring in (
+        ("pairwise", "balanced_accuracy", "shared"),
+        ("pairwise", "kappa", "deployed"),
+        ("within", "auroc", "shared"),
+    ):
+        for name, value in (("protocol", protocol), ("metric", metric), ("scoring", scoring)):
+            page.select_option(f"#{name}", value)
+        place = f"protocol == '{protocol}' and metric == '{metric}' and scoring == '{scoring}'"
+        apart = report.by_target.query(f"{place} and way == 'mean' and side == 'difference' and test == 'alpha'")
+        assert f"{apart['ci_low'].iloc[0]:.3f}".replace("-", "−") in numbers.text_content()
+        known = report.intervals.query(f"{place} and model == 'half'").iloc[0]
+        bar = page.locator("#board tr[data-model]").filter(has_text="half").locator("svg.interval")
+        assert f"interval {known['ci_low']:.3f} to {known['ci_high']:.3f}" in bar.get_attribute("aria-label")
+        assert "B = 50" in page.locator("#board-caption").inner_text()
+
+
+def test_variance_and_a_single_seed_are_told(visit, page_file, report):
+    page = visit(page_file)
+    assert report.run.suite["seeds"] == [0]
+    assert page.locator("#ranks .loud").is_visible()
+    known = report.components.set_index("model").loc["half", "sd_images"]
+    row = page.locator("table.variance tbody tr").filter(has_text="half")
+    assert f"{known:.3f}" in row.inner_text()
 
 
 def test_confusion_counts_are_those_of_the_run(visit, page_file, report):
@@ -151,7 +167,7 @@ def test_confusion_counts_are_those_of_the_run(visit, page_file, report):
 
 def test_design_is_told_as_the_markdown_tells_it(visit, page_file, report):
     page = visit(page_file)
-    for table, known in zip(page.locator("table.design").all(), design_tables(report), strict=True):
+    for table, known in zip(page.locator("table.design").all(), designs(report).tables, strict=True):
         assert table.locator("thead th").all_text_contents() == list(known)
         assert table.locator("tbody tr").first.locator("th, td").all_text_contents() == known.iloc[0].tolist()
 

@@ -20,7 +20,7 @@ def report(make_run):
 
 def test_every_csv_is_without_formulas_and_reads_back(report):
     files = list(report.run.folder.glob("*.csv"))
-    assert len(files) == 11
+    assert len(files) == 12
     for path in files:
         assert not [line for line in path.read_text().splitlines() if line.startswith(("=", '"=')) or ",=" in line]
     cells = from_csv(pd.read_csv(report.run.folder / "cells.csv"))

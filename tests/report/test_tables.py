@@ -36,6 +36,7 @@ def test_files(folder, report):
     tables = {"cells.csv", "calibration.csv", "confusion.csv", "classes.csv", "differential.csv", "leaderboard.csv"}
     tables |= {
         "reliability.csv",
+        "intervals.csv",
         "sides.csv",
         "components.csv",
         "leaderboard.md",
@@ -55,7 +56,7 @@ def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):
         assert (
             table["notes"].str.contains("left out of the head (fewer than 10 source images): c EO:1", regex=False).all()
         )
-    for name in ("cells", "confusion", "classes", "differential", "reliability", "sides"):
+    for name in ("cells", "confusion", "classes", "differential", "reliability", "intervals", "sides"):
         assert pd.read_csv(folder / f"{name}.csv")["synthetic"].all()
     text = (folder / "leaderboard.md").read_text()
     assert text.startswith(

@@ -9,11 +9,12 @@ const COLUMNS = [
   {id: "name", title: "model", left: true, value: (i) => data.models[i].name, cell: (i) => modelCell(i), fixed: true},
   {id: "family", title: "family", left: true, value: (i) => data.models[i].family, cell: (i) => familyCell(data.models[i])},
   {id: "mean", title: () => protocol().title, value: (i) => means().mean[i], fixed: true, strong: true},
-  {id: "interval", title: () => intervalHead(), value: (i) => means().mean[i], cell: (i) => intervalCell(i)},
+  {id: "interval", title: "95% interval", value: (i) => means().mean[i], cell: (i) => intervalCell(i)},
   ...data.protocols.map((each) => ({id: `p-${each.name}`, title: each.title, other: each.name,
     value: (i) => data.means[state.metric][state.scoring][each.name].mean[i]})),
   {id: "other", title: () => state.scoring === "shared" ? "as deployed" : "shared",
     value: (i) => data.means[state.metric][state.scoring === "shared" ? "deployed" : "shared"][state.protocol].mean[i]},
+  {id: "seed", title: "seed SD", value: (i) => data.models[i].seed},
   {id: "gap", title: "gap", value: (i) => data.models[i].gap},
   {id: "worst", title: "worst target", left: true, value: (i) => means().worst_score[i],
     cell: (i) => [number(means().worst_score[i]), " ", el("span", {class: "quiet"}, means().worst[i] ?? "")]},
@@ -37,27 +38,25 @@ function modelCell(i) {
 }
 
 function scale() {
-  const values = data.models.flatMap((model, i) => [means().mean[i], ...(isRanking() ? model.interval : [])]).filter((value) => value != null);
+  const values = [...readers().map(([, value]) => value), ...data.models.flatMap((model, i) => [means().mean[i], ...means().intervals[i]])].filter((value) => value != null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const edge = Math.max(0.02, (high - low) * 0.05);
   return {low: low - edge, high: high + edge, at: (value) => 120 * (value - low + edge) / (high - low + 2 * edge)};
 }
 
-function intervalHead() {
-  return isRanking() ? "95% interval" : "mean";
+function intervalCell(i) {
+  return intervalBar(means().mean[i], means().intervals[i], familyColour(data.models[i]));
 }
 
-function intervalCell(i) {
-  const mean = means().mean[i];
+function intervalBar(mean, [low, high], colour) {
   if (mean == null) return "\u2013";
   const {at} = axis;
-  const [low, high] = isRanking() ? data.models[i].interval : [null, null];
   const known = low != null;
   const label = known ? `${number(mean)}, interval ${number(low)} to ${number(high)}` : `${number(mean)}, no interval`;
   const marks = [svg("line", {x1: 0, x2: 120, y1: 9, y2: 9, class: "track"})];
   if (known) marks.push(svg("line", {x1: at(low), x2: at(high), y1: 9, y2: 9, class: "reach"}));
-  marks.push(svg("circle", {cx: at(mean), cy: 9, r: 4, fill: familyColour(data.models[i])}));
-  return svg("svg", {viewBox: "0 0 120 18", class: "interval", role: "img", "aria-label": label}, ...marks);
+  marks.push(svg("circle", {cx: at(mean), cy: 9, r: 4, fill: colour}));
+  return svg("svg", {viewBox: "0 0 120 18", class: "interval", role: "img", "aria-label": label}, svg("title", {}, label), ...marks);
 }
 
 function headCell(column) {
@@ -84,6 +83,15 @@ function ordered(rows) {
   });
 }
 
+// How far people agree, on the datasets that were labelled more than once: no mean over pairs, so in no rank.
+function peopleBody(columns) {
+  const rows = readers().map(([test, value]) => el("tr", {class: "people"}, columns.map(({id}) => {
+    if (id === "name") return el("th", {scope: "row", class: "left"}, `people on ${test}`);
+    return el("td", {class: id === "mean" ? "strong" : null}, id === "mean" ? number(value) : id === "interval" ? intervalBar(value, [null, null], ink("ink")) : "");
+  })));
+  return rows.length ? el("tbody", {"data-section": "people"}, el("tr", {class: "section"}, el("th", {scope: "rowgroup", colspan: columns.length}, "People: a second reader against the labels, on that dataset alone")), rows) : null;
+}
+
 let axis = scale();
 
 function drawBoard() {
@@ -102,11 +110,12 @@ function drawBoard() {
           class: [column.left ? "left" : "", column.strong ? "strong" : ""].join(" ").trim() || null}, content);
       }))));
   }).filter(Boolean);
+  if (bodies.length) bodies.push(peopleBody(columns) ?? []);
   fill("board", el("caption", {class: "hidden"}, `Leaderboard: ${shown()}`), el("thead", {}, el("tr", {}, columns.map(headCell))),
-    bodies.length ? bodies : el("tbody", {}, el("tr", {}, el("td", {class: "left", colspan: columns.length}, "No model is called that."))));
+    bodies.length ? bodies.flat() : el("tbody", {}, el("tr", {}, el("td", {class: "left", colspan: columns.length}, "No model is called that."))));
   fill("board-caption", `Means over train \u00d7 test: ${shown()}. Ranked within a section; a model with a missing run cell has no rank. ` +
-    (isRanking() ? `Bars: ${data.intervalLine}. ` : `Intervals are worked out for ${data.rankingLine} alone; leukobench report --rank-by takes another metric. `) +
-    `Gap: what is lost against the source's own score on the same classes, out of domain, by ${data.metrics[0].title}.`);
+    `Bars: ${intervalLine()}. ` +
+    `Gap: what is lost against the source's own score on the same classes, out of domain; seed SD: how far runs of one seed lie apart, of the mean of ${data.rankingLine}: both whatever the switches say.`);
 }
 
 function boardTools() {

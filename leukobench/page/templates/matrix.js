@@ -31,8 +31,8 @@ const modelMatrix = (model, title) => matrixTable(title, [...matrixValues(model)
 
 // How far people agree on the datasets that were labelled more than once: a model can hardly be asked for more.
 function peopleRow() {
-  const found = data.people[state.metric]?.[state.scoring];
-  if (!found || Object.values(found).every((value) => value == null)) return [];
+  const found = Object.fromEntries(readers());
+  if (!Object.keys(found).length) return [];
   return [{name: "people", cells: data.datasets.map((name) => found[name] == null ? null : {value: found[name]})}];
 }
 

@@ -1,12 +1,14 @@
-// Classical against deep on each target: with intervals where they were worked out, else the means alone.
+// Classical against deep on each target, by what the switches say.
 const SIDE_LOOK = {classical: ["classical", FAMILIES[0], "circle"], deep: ["deep", FAMILIES[1], "diamond"], both: ["fused", FAMILIES[3], "square"]};
-const WAYS = {mean: "mean over all models of a side", chosen: "on each source the model that is best within it"};
+const WAYS = {mean: "mean over the kinds of model of a side (out of domain of each kind the member that is best within the source, else the mean of its members)", chosen: "on each source the model that is best within it"};
 
+// Only where models were judged within their sources can one be chosen there.
 function sideRows() {
-  const way = byId("way").value;
-  if (isRanking() && data.byTarget.length) return data.byTarget.filter((row) => row.way === way);
-  return Object.entries(means().sides).flatMap(([side, tests]) => Object.entries(tests).map(([test, value]) =>
-    ({test, side, interval: [value, null, null]})));
+  const {sides} = means();
+  const chosen = sides.some((row) => row.way === "chosen");
+  byId("way").disabled = !chosen;
+  const way = chosen ? byId("way").value : "mean";
+  return [way, sides.filter((row) => row.way === way)];
 }
 
 function dots(rows, side, shift, [title, colour, symbol]) {
@@ -18,10 +20,8 @@ function dots(rows, side, shift, [title, colour, symbol]) {
 }
 
 drawLater("sides", () => {
-  const rows = sideRows();
-  const agreed = data.people[state.metric]?.[state.scoring] ?? {};
-  const readers = Object.entries(agreed).filter(([, value]) => value != null).map(([test, value]) => ({test, side: "people", interval: [value, null, null]}));
-  byId("way").disabled = !isRanking();
+  const [way, rows] = sideRows();
+  const people = readers().map(([test, value]) => ({test, side: "people", interval: [value, null, null]}));
   const there = Object.keys(SIDE_LOOK).filter((side) => rows.some((row) => row.side === side));
   const both = there.includes("classical") && there.includes("deep");
   byId("sides-figures").hidden = !there.length;
@@ -31,23 +31,12 @@ drawLater("sides", () => {
   const margin = {l: 8, r: 12, t: 44, b: 8};
   const height = 110 + 46 * data.datasets.length;
   plot("sides-scores", [...there.map((side, i) => dots(rows, side, 0.2 * (i - (there.length - 1) / 2), SIDE_LOOK[side])),
-    ...(readers.length ? [dots(readers, "people", 0, ["people", ink("ink"), "cross-thin-open"])] : [])],
+    ...(people.length ? [dots(people, "people", 0, ["people", ink("ink"), "cross-thin-open"])] : [])],
     {yaxis: axis, xaxis: {title: {text: metric().title}, zeroline: false}, margin, ...LEGEND}, height);
-  const apart = differences(rows);
   byId("sides-difference").hidden = !both;
-  if (both) plot("sides-difference", [dots(apart, "difference", 0, ["deep minus classical", ink("ink"), "circle"])],
+  if (both) plot("sides-difference", [dots(rows, "difference", 0, ["deep minus classical", ink("ink"), "circle"])],
     {yaxis: axis, xaxis: {title: {text: "deep minus classical"}, zeroline: true, zerolinewidth: 2}, margin}, height);
   numbers("sides-numbers", ["target", ...there.map((side) => SIDE_LOOK[side][0]), both ? "deep minus classical" : null].filter(Boolean), data.datasets.map((test) =>
-    [test, ...[...there, both ? "difference" : null].filter(Boolean).map((side) => reach(([...rows, ...apart].find((row) => row.test === test && row.side === side) ?? {interval: [null]}).interval))]));
-  fill("sides-caption", `${sentence(shown())}; mean over sources of each target, ${isRanking() ? WAYS[byId("way").value] : WAYS.mean}. ` + (isRanking()
-    ? `Bars: ${data.intervalLine}; the differences are paired image by image. They say nothing about other laboratories.`
-    : `Intervals are worked out for ${data.rankingLine} alone.`));
+    [test, ...[...there, both ? "difference" : null].filter(Boolean).map((side) => reach((rows.find((row) => row.test === test && row.side === side) ?? {interval: [null]}).interval))]));
+  fill("sides-caption", `${sentence(shown())}; mean over sources of each target, ${WAYS[way]}. Bars: ${intervalLine()}; the differences are paired image by image. They say nothing about other laboratories.`);
 });
-
-function differences(rows) {
-  const known = rows.filter((row) => row.side === "difference");
-  if (known.length) return known;
-  const of = (test, side) => rows.find((row) => row.test === test && row.side === side)?.interval[0];
-  return data.datasets.map((test) => [test, of(test, "deep"), of(test, "classical")]).filter(([, deep, classical]) => deep != null && classical != null)
-    .map(([test, deep, classical]) => ({test, side: "difference", interval: [deep - classical, null, null]}));
-}

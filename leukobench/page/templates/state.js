@@ -28,9 +28,12 @@ function drawAll() {
 const metric = () => data.metrics.find((each) => each.name === state.metric);
 const protocol = () => data.protocols.find((each) => each.name === state.protocol);
 const means = () => data.means[state.metric][state.scoring][state.protocol];
-const isRanking = () => Object.entries(data.ranking).every(([name, value]) => state[name] === value);
+const intervalLine = () => means().replicates == null ? "none, as this metric was not drawn for" : data.intervalLine.replace(/B = \d+/, `B = ${means().replicates}`);
 const scoringTitle = () => state.scoring === "shared" ? "shared classes" : "as deployed";
 const shown = () => `${metric().title}, ${protocol().title}, ${scoringTitle()}`;
+
+// How far people agree on the datasets that were labelled more than once.
+const readers = () => Object.entries(data.people[state.metric]?.[state.scoring] ?? {}).filter(([, value]) => value != null);
 
 const rowsOf = data.models.map(() => []);
 data.keys.model.forEach((model, row) => rowsOf[model].push(row));

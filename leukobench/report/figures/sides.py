@@ -23,6 +23,7 @@ def draw(report):
     Figure or None
     """
     table = report.by_target
+    table = table[(table[[*report.ranking]] == [*report.ranking.values()]).all(axis=1)]
     ways = [way for way in WAYS if (table["way"] == way).any()]
     if not ways or not (table["side"] == "difference").any():
         return None
