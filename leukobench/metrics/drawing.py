@@ -1,6 +1,6 @@
 """How often a bootstrap draws each image: within the class, whole slides or patients where they are known."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -9,7 +9,7 @@ REPLICATES = 1000
 ENOUGH = 200  # for a standard deviation within 5 %, where very much is drawn for
 
 
-@dataclass(frozen=True)
+@dataclass
 class Draws:
     """The draws of a bootstrap, made once for each target, whatever is asked of them.
 
@@ -21,7 +21,9 @@ class Draws:
 
     replicates: int = REPLICATES
     seed: int = 0
-    _made: dict = field(default_factory=dict, repr=False)
+
+    def __post_init__(self):
+        self._made = {}
 
     def of(self, name, target):
         """How often each image of a target is drawn; that depends on its name and the seed, not on other targets.
