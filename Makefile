@@ -9,7 +9,7 @@ endif
 # Drawn images show that all goes through; a larger budget would not make their figures say more.
 BUDGET ?= $(if $(LEUKOBENCH_DATA),quick,tiny)
 
-.PHONY: run test soak lint clean
+.PHONY: run test soak lint docs clean
 
 run: $(STAMP)
 	$(VENV)/bin/python -m leukobench run --suite cross-dataset --budget $(BUDGET)
@@ -28,10 +28,14 @@ lint: $(STAMP)
 	$(VENV)/bin/mypy
 	$(VENV)/bin/numpydoc lint $$(git ls-files 'leukobench/*.py')
 
+# The site, into build/site; a warning is an error.
+docs: $(STAMP)
+	$(VENV)/bin/mkdocs build --quiet
+
 $(STAMP): setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check torch==2.13.0 --constraint constraints.txt
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[deep,gpu-cuda12,cluster,report,test,dev]' --constraint constraints.txt
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[deep,gpu-cuda12,cluster,report,test,docs,dev]' --constraint constraints.txt
 	touch $@
 
 clean:
