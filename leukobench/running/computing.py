@@ -14,7 +14,7 @@ from leukobench.cache import TableCache
 from leukobench.errors import UsageError, in_one_line
 from leukobench.imaging.io import ImageError, read_image
 from leukobench.inputs import locate
-from leukobench.preparation.corruptions import corrupt
+from leukobench.preparation.conditions import show_under
 from leukobench.running.pool import LocalPool, how_it_ended, is_the_users
 from leukobench.running.representations import conditions_of, get_representation, image_ids, names_in
 
@@ -174,31 +174,32 @@ def _compute_batch(folder, root, device, batch):
     """
     spent, failed, unread = dict.fromkeys(batch.names, (0, 0.0)), {}, {}
     cache = TableCache(folder)
-    for at, images, read in _read_images(root, batch, unread):
+    for at, images, um_per_px, read in _read_images(root, batch, unread):
         ids = [batch.ids[number] for number in at]
         names = [name for name in batch.names if name not in failed]
         open_one = functools.partial(get_representation, device=device, bare=batch.conditions is not None)
-        for name, seconds in _compute(cache, open_one, names, ids, images, batch.um_per_px[at], failed):
+        for name, seconds in _compute(cache, open_one, names, ids, images, um_per_px, failed):
             spent[name] = spent[name][0] + len(images), spent[name][1] + read + seconds
     return {name: counts for name, counts in spent.items() if counts[0]}, failed, unread
 
 
 def _read_images(root, batch, unread):
-    """Read the images of a batch, no more at a time than may be held: their places, themselves, and the seconds."""
-    at, images, start = [], [], time.perf_counter()
+    """Read the images of a batch, no more at a time than may be held: their places, themselves, scales, and seconds."""
+    at, images, scales, start = [], [], [], time.perf_counter()
     for number, (path, sha256) in enumerate(zip(batch.paths, batch.sha256, strict=True)):
         try:
             image = read_image(locate(root, path), sha256)
-            images.append(corrupt(image, batch.conditions[number]) if batch.conditions else image)
-            at.append(number)
+            scale = batch.um_per_px[number]
+            image, scale = show_under(image, scale, batch.conditions[number]) if batch.conditions else (image, scale)
+            images.append(image), scales.append(scale), at.append(number)
         except ImageError as error:
             unread[path] = error.reason
         if sum(image.shape[0] * image.shape[1] for image in images) >= BATCH_PIXELS:
-            yield at, images, time.perf_counter() - start
-            at.clear(), images.clear()  # emptied for the taker too, who would hold them while the next are read
+            yield at, images, np.array(scales), time.perf_counter() - start
+            at.clear(), images.clear(), scales.clear()  # emptied for the taker too, who would hold them while the next are read
             start = time.perf_counter()
     if images:
-        yield at, images, time.perf_counter() - start
+        yield at, images, np.array(scales), time.perf_counter() - start
 
 
 def _compute(cache, open_one, names, ids, images, um_per_px, failed):

@@ -11,7 +11,7 @@ from leukobench.cache import TableCache
 from leukobench.errors import UsageError
 from leukobench.features.viewed import view_features
 from leukobench.models.spec import ModelSpec, parts_of
-from leukobench.preparation.corruptions import VERSION as CORRUPTIONS_VERSION
+from leukobench.preparation.conditions import versions
 from leukobench.preparation.views import get_view, view_key
 from leukobench.segmentation import segmentation_key
 
@@ -172,9 +172,13 @@ def image_ids(samples):
     """
     pairs = zip(samples["sha256"], samples["um_per_px"], conditions_of(samples), strict=True)
     return [
-        f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}" + f"/{condition}.{CORRUPTIONS_VERSION}" * bool(condition)
+        "/".join([f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}", *_with_version(condition)])
         for sha, um, condition in pairs
     ]
+
+
+def _with_version(condition):
+    return [f"{condition}.{''.join(versions([condition]).values())}"] if condition else []
 
 
 def conditions_of(samples):

@@ -3,7 +3,7 @@
 import dataclasses
 from dataclasses import dataclass
 
-from leukobench.preparation.corruptions import VERSION, check_condition
+from leukobench.preparation.conditions import check_condition, versions
 
 SHOWN = "/"  # between a dataset and the condition that its images are shown under; no dataset has one in its name
 
@@ -27,8 +27,8 @@ class Setting:
         Whether folds ignore slides, patients and pictures of one cell, so that what is held out leaks into training: to
         tell what the usual care is worth.
     conditions : tuple of str, default ()
-        Ways that images of the targets are shown (`leukobench.preparation.corruptions`), each scored on its own;
-        nothing shows them as they are. What trains is never corrupted.
+        Ways that images of the targets are shown (`leukobench.preparation.conditions`), each scored on its own;
+        nothing shows them as they are. What trains never is.
     shown : int, default 15
         Images of each class and target that are shown so.
     """
@@ -49,7 +49,7 @@ class Setting:
         """What a record depends on, as plain values: nothing of what is not used."""
         inputs = {name: value for name, value in dataclasses.asdict(self).items() if value and name != "shown"}
         if self.conditions:
-            inputs |= {"conditions": list(self.conditions), "shown": self.shown, "corruptions": VERSION}
+            inputs |= {"conditions": list(self.conditions), "shown": self.shown, **versions(self.conditions)}
         return inputs
 
     def names(self, targets):

@@ -1,8 +1,10 @@
 """What becomes of a crop before a network sees it: other laboratories' stains in training, white glass always."""
 
+import cv2
 import numpy as np
 
-from leukobench.imaging.stain import Augmentation, augment, white_balance
+from leukobench.imaging.stain import Augmentation, augment, background_colour, white_balance
+from leukobench.preparation.worlds import TRAINING, draw_world, said, show
 
 COLOURS = {
     "stain": Augmentation(),
@@ -10,6 +12,10 @@ COLOURS = {
     "strong": Augmentation(mixing=0.24, gain=0.5, gamma=0.3, noise=6.0),
 }
 """How far colours are changed in training; "none" leaves geometry and focus."""
+
+WORLDS = "worlds"  # in place of these: each crop from a simulated laboratory of its own
+UM_PER_PX = 0.2  # of a crop
+MISJUDGED = 0.18  # spread of the logarithm of a scale that nobody told, as a typical cell's size gives it
 
 JITTER = 5  # px that the middle of a crop is moved by at most
 
@@ -30,7 +36,7 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0):
     strength : float, default 1.0
         Factor on the ranges of `colour`.
     colour : str, default "stain"
-        A key of `COLOURS`.
+        A key of `COLOURS`, or "worlds" (`leukobench.preparation.worlds`), which has no strength.
     grey : float, default 0.0
         Probability that the crop loses its colour.
 
@@ -45,10 +51,25 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0):
     """
     top = left = (image.shape[0] - size) // 2
     if rng is not None:
-        image, _ = augment(image, rng, strength, COLOURS[colour])
+        image = _in_a_world(image, rng) if colour == WORLDS else augment(image, rng, strength, COLOURS[colour])[0]
         reach = min(top, JITTER)
         top, left = (top + int(step) for step in rng.integers(-reach, reach + 1, 2))
     image = white_balance(image)[top : top + size, left : left + size]
     if rng is not None and rng.random() < grey:
         image = np.broadcast_to(image.mean(2, keepdims=True).astype(np.uint8), image.shape)
     return np.ascontiguousarray(image)
+
+
+def _in_a_world(image, rng):
+    """A crop as another laboratory would have taken the picture, and as that would have been prepared."""
+    world = draw_world(TRAINING, int(rng.integers(2**31)))
+    picture, scale = show(image, UM_PER_PX, world, rng)
+    scale = said(scale, world) if world.known else scale * np.exp(MISJUDGED * rng.standard_normal())
+    factor = scale / UM_PER_PX
+    side, (height, width) = image.shape[0], picture.shape[:2]
+    middle = (side - 1) / 2 - factor * (np.array([width, height]) - 1) / 2
+    affine = np.column_stack([factor * np.eye(2), middle])
+    if factor < 0.7:
+        picture = cv2.GaussianBlur(picture, (0, 0), 0.45 * (1 / factor - 1))
+    glass = background_colour(picture).tolist()
+    return cv2.warpAffine(picture, affine, (side, side), borderMode=cv2.BORDER_CONSTANT, borderValue=glass)

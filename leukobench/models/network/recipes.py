@@ -74,6 +74,11 @@ _TRAININGS = (
         source="Tellez 2019, doi 10.1016/j.media.2019.101544",
     ),
     Training(
+        name="worlds",
+        settings={"colour": "worlds"},
+        description="in simulated laboratories",
+    ),
+    Training(
         name="mixup",
         settings={"mixup": 0.2},
         description="with blended pairs of images",
