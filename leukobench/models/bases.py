@@ -2,6 +2,7 @@
 
 from leukobench.models import classical, controls
 from leukobench.models.backbones import BACKBONES, SOURCES
+from leukobench.models.ensemble import ensemble
 from leukobench.models.fused import fused
 from leukobench.models.heads import HEADS
 from leukobench.models.network import LENET
@@ -11,6 +12,7 @@ from leukobench.models.recipe import Recipe
 from leukobench.models.spec import ModelSpec
 from leukobench.models.variants import VARIANTS, frozen
 from leukobench.models.words import Base, Step
+from leukobench.text import split_outside
 
 STEPS: dict[str, Step] = VARIANTS | HEADS | OPTIONS | TRAININGS
 """Every step by its name, in the order in which those stand that could stand in any."""
@@ -35,6 +37,12 @@ def _source(name, source):
     return Base(name, lambda argument: frozen(str(ModelSpec(name, argument))), **facts)
 
 
+def _ensemble(argument):
+    from leukobench.models.registry import get_model  # which looks up these bases
+
+    return ensemble([get_model(name) for name in split_outside(argument[0], ",")])
+
+
 def _on_backbone(name, make, **facts):
     return Base(name, lambda argument: make(str(ModelSpec(argument[0], argument[1:]))), form="<backbone>", **facts)
 
@@ -51,6 +59,12 @@ BASES = {
             fused,
             view="augmented",
             description="hand-crafted features and the vectors of a frozen network together",
+        ),
+        Base(
+            "ensemble",
+            _ensemble,
+            form='"<model>,<model>"',
+            description="the mean of the probabilities of any of these models",
         ),
         Base(LENET, lambda argument: lenet(), view=VIEW),
     )

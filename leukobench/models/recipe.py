@@ -35,6 +35,7 @@ KINDS = {
     "joined": "one that tells features and vectors apart by their place, with a step behind it",
     "table": "a classifier of a table",
     "network": "a network in training",
+    "several": "models that answer together",
     "pictures": "a classifier of pictures",
 }
 """What a recipe is, for the steps that may follow."""

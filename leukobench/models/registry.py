@@ -143,6 +143,8 @@ def _place(pair):
 
 def _seen_through(recipe, name):
     """The recipe, trained and tested through a view of the images."""
+    if recipe.kind == "several":
+        raise UsageError(f"{recipe.name} has no view of its own", "ask for a view of its members")
     view, parts = get_view(name), parts_of(recipe.representation)
     if any(part.base == PIXELS for part in parts):
         crop_view(name)

@@ -19,11 +19,12 @@ from leukobench.text import split_outside
 LONGEST = 1000  # characters of a name
 FILES = "onnx"  # the base whose argument is one path, whatever signs that holds
 JOINT = "&"  # between representations whose columns a model reads side by side
+APART = "|"  # between the tables that members of an ensemble read, each its own
 HINT = 'it is base:argument[key=value]@view+step, as in mobilenet_v2@augmented+flips+knn or onnx:"a+b.bin"+knn'
 
 _QUOTED = r'"(?:[^"]|"")*"'
 WORD, KEY = r"[^\W\d][\w.-]*", r"[^\W\d]\w*"
-_PLAIN = r'[^\[\]@+~,=&":\s]+'
+_PLAIN = r'[^\[\]@+~,=&|":\s]+'
 _NUMBER = r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
 _PAIR = rf'\s*(?P<key>{KEY})\s*=\s*(?P<value>{_QUOTED}|[^\[\]",=\s]+)\s*'
 _UNNAMED = re.sub(r"\?P<\w+>", "?:", _PAIR)
@@ -159,8 +160,27 @@ def tell_renamed(old, new):
     warnings.warn(f"'{old}' is now '{new}'; the next version reads the new name only", FutureWarning, stacklevel=3)
 
 
+def tables_of(representation):
+    """The tables that a text stands for: one, or one of each member of an ensemble.
+
+    Parameters
+    ----------
+    representation : str
+
+    Returns
+    -------
+    list of str
+
+    Examples
+    --------
+    >>> tables_of("pixels:scale|features:core@augmented&embedding:mobilenet_v2@augmented")
+    ['pixels:scale', 'features:core@augmented&embedding:mobilenet_v2@augmented']
+    """
+    return split_outside(representation, APART)
+
+
 def parts_of(representation):
-    """The representations that a text stands for, one or several with "&" between them.
+    """The representations that a text stands for, one or several with "&" or "|" between them.
 
     Parameters
     ----------
@@ -175,7 +195,8 @@ def parts_of(representation):
     >>> [part.base for part in parts_of("features:core@augmented&embedding:mobilenet_v2@augmented+flips")]
     ['features', 'embedding']
     """
-    return [ModelSpec.parse(part) for part in split_outside(representation, JOINT)]
+    tables = tables_of(representation)
+    return [ModelSpec.parse(part) for table in tables for part in split_outside(table, JOINT)]
 
 
 def _pairs(text, name):

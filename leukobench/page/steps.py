@@ -4,7 +4,7 @@ import re
 
 from leukobench.page.scores import rounded
 
-SEVERITY = re.compile(r"-\d$")  # of a single severity, which the CSV alone has
+SEVERITY = re.compile(r"-\d+$")  # of a single severity or world, which the CSV alone has
 
 
 def steps(report):

@@ -16,7 +16,7 @@ from leukobench.errors import unknown
 from leukobench.imaging.check import check_images
 from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
 from leukobench.imaging.stain import Augmentation, augment, get_stain_normaliser
-from leukobench.preparation import in_view
+from leukobench.preparation import in_view, worlds
 from leukobench.segmentation import centred_ellipses, segment, segmentation_key
 
 VIEW_VERSION = "2"
@@ -50,6 +50,9 @@ class View:
         A key of `leukobench.imaging.stain.STAIN_NORMALISERS`.
     copies : int, default 0
         Augmented copies of each image for training. Every second one hides its scale.
+    worlds : bool, default False
+        Whether each copy is of a simulated laboratory of its own (`leukobench.preparation.worlds`), with its crop and
+        what it says of its scale, in place of a change within `Augmentation`'s ranges.
     segmented : bool, default True
         Find the cell; else ellipses in the middle of the image stand for it, to tell what segmentation is worth.
     description : str, default ""
@@ -61,6 +64,7 @@ class View:
     um_per_px: float | None = None
     stain: str = "none"
     copies: int = 0
+    worlds: bool = False
     segmented: bool = True
     description: str = ""
     developed_on: tuple = ()
@@ -77,6 +81,11 @@ VIEWS = {
     "augmented": View(
         *(0.2, "white_balance", 8),
         description="0.2 um per px on white glass, with 8 augmented copies in training",
+        developed_on=in_view.IN_VIEW,
+    ),
+    "worlds": View(
+        *(0.2, "white_balance", 8, True),
+        description="0.2 um per px on white glass, with copies of 8 simulated laboratories in training",
         developed_on=in_view.IN_VIEW,
     ),
     "unsegmented": View(
@@ -117,9 +126,11 @@ def get_view(name):
 
 def view_key(view):
     """What the pixels and masks of a view depend on, as plain values: nothing of features."""
-    parameters = {name: value for name, value in asdict(view).items() if name not in ("description", "developed_on")}
+    unused = {"description", "developed_on"} | ({"worlds"} if not view.worlds else set())
+    parameters = {name: value for name, value in asdict(view).items() if name not in unused}
     parts = {"view": VIEW_VERSION, "settings": settings(*DECIDING), "segmentation": segmentation_key()}
-    return parameters | parts | ({"ranges": asdict(Augmentation())} if view.copies else {})
+    copies = {"worlds": worlds.VERSION} if view.worlds else {"ranges": asdict(Augmentation())}
+    return parameters | parts | (copies if view.copies else {})
 
 
 def apply_view(images, view, um_per_px=None):
@@ -160,10 +171,22 @@ def _apply(image, um_per_px, view):
     seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
     for number in range(1, view.copies + 1):
         rng = np.random.default_rng((seed, number))
-        copy, magnified = augment(image, rng)
-        scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
-        cells.append(rescale(copy, scale if number % 2 else np.nan, view))
+        cells.append(rescale(*(_in_a_world if view.worlds else _altered)(image, um_per_px, number, rng), view))
     return cells
+
+
+def _altered(image, um_per_px, number, rng):
+    """A copy of an image, and its scale, which every second one hides."""
+    copy, magnified = augment(image, rng)
+    scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
+    return copy, scale if number % 2 else np.nan
+
+
+def _in_a_world(image, um_per_px, number, rng):
+    """A copy as a simulated laboratory would have taken it, and what that says of its scale."""
+    world = worlds.draw_world(worlds.TRAINING, int(rng.integers(2**31)))
+    copy, scale = worlds.show(image, um_per_px, world, rng)
+    return copy, np.nan if np.isnan(um_per_px) else worlds.said(scale, world)
 
 
 def at_most(image, um_per_px, target):

@@ -1,8 +1,8 @@
 """Simulated laboratories: a picture as a laboratory that nobody has seen might have taken it, from stain to file.
 
 A world is a fixed draw of stain, camera, optics and crop (`worlds.toml` has the ranges with their units). Its number
-settles it, so that it is a laboratory: all pictures that are shown in it share what it does and differ by a little of their
-own. Those that models train in and those that models are chosen in come from two seeds and never meet.
+settles it, so that it is a laboratory: all pictures that are shown in it share what it does and differ by a little of
+their own. Those that models train in and those that models are chosen in come from two seeds and never meet.
 """
 
 import functools
@@ -24,6 +24,7 @@ VERSION = f"1.{content_hash(TABLE, 8)}"
 TRAINING, CHOOSING = 1, 2  # seeds of the two kinds of worlds
 NUMBER = 40  # of worlds that models are chosen in
 UNKNOWN_FIELD_UM = 25.0  # shorter side that a picture of unknown scale is taken to have
+SPECK = (0.3, 0.5), (1.2, 2.0)  # least and most of a speck of precipitate: um across, and optical density
 GAMMA = 2.2  # of encoded pictures
 LONGEST = 400  # px of a side of a picture, and the field grows coarser beyond
 WAVELENGTHS = np.arange(380, 721, 4.0)  # nm
@@ -35,7 +36,7 @@ def draw(table, rng):
     """One draw of every range of a table, as a namespace."""
     values = {}
     for name, r in table.items():
-        low, high = (np.log((r["low"], r["high"])) if r.get("log") else (r["low"], r["high"]))
+        low, high = np.log((r["low"], r["high"])) if r.get("log") else (r["low"], r["high"])
         value, there = rng.uniform(low, high), rng.uniform() < r.get("share", 1.0)
         values[name] = float(np.exp(value) if r.get("log") else value) if there else r.get("off", 0.0)
     return SimpleNamespace(**values)
@@ -69,6 +70,7 @@ def draw_world(*key):
     exchange[giver, giver] -= abs(world.exchange)
     exchange[giver, taker] += abs(world.exchange)
     world.stain = (np.linalg.inv(_dyes(0.2, 0.3, 0.0)) @ exchange @ (strengths[:, None] * dyes)).T
+    world.dye = (dyes[0] + dyes[1]).astype(np.float32)
     world.film = world.haze * dyes.T @ rng.dirichlet(np.ones(3))
     angle = np.deg2rad(world.turn)
     grey = np.outer(np.ones(3), LUMA)
@@ -133,7 +135,7 @@ def show(image, um_per_px, world, rng):
     own = draw(TABLE["picture"], rng)
     there = um_per_px if um_per_px == um_per_px else UNKNOWN_FIELD_UM / min(image.shape[:2])
     picture, px = _through_objective(image, there, world, own, rng)
-    light = _stained(picture, world, own)
+    light = _stained(picture, px, world, own, rng)
     light = _lit(light, world, own)
     picture = _taken(light, px, world, rng)
     if world.stored != 1:
@@ -175,12 +177,18 @@ def _through_objective(image, um_per_px, world, own, rng):
     return cv2.warpAffine(image, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101), px
 
 
-def _stained(picture, world, own):
+def _stained(picture, px, world, own, rng):
     """Light through the picture in the world's stain, before its lamp: 1 is empty glass."""
     glass = np.log((background_colour(picture) + 1) / 256)
     tables = (GAMMA * (glass - np.log((np.arange(256)[:, None] + 1) / 256))).astype(np.float32)
     affine = np.column_stack([-own.thickness * world.stain, -own.thickness * world.film]).astype(np.float32)
     light = cv2.transform(cv2.LUT(picture, tables[None]), affine)
+    if world.precipitate:
+        specks = np.zeros(light.shape[:2], np.float32)
+        number = rng.poisson(world.precipitate / 1000 * specks.size * px**2)
+        for x, y, size, dark in rng.uniform((0, 0, *SPECK[0]), (*specks.shape[::-1], *SPECK[1]), (number, 4)):
+            cv2.circle(specks, (int(x), int(y)), max(1, round(size / px / 2)), dark, -1)
+        light -= cv2.GaussianBlur(specks, (0, 0), 0.7)[..., None] * world.dye
     return cv2.exp(light, light)
 
 
@@ -200,7 +208,7 @@ def _lit(light, world, own):
 
 def _taken(light, px, world, rng):
     """Bytes of a sensor and of the camera's own processing."""
-    values = 255 * cv2.pow(np.minimum(light, 1, light), world.gamma / GAMMA)
+    values = 255 * cv2.pow(np.minimum(light, 1, out=light), world.gamma / GAMMA)
     if world.noise:
         drawn = rng.integers(0, 256, values.shape, np.uint8)
         values += cv2.LUT(drawn, (world.noise * NORMAL).astype(np.float32))
@@ -212,12 +220,11 @@ def _taken(light, px, world, rng):
     if world.aberration:
         step = world.aberration / px / 2
         for channel, side in ((0, step), (2, -step)):
-            moved = np.array([[1, 0, side], [0, 1, -side]])
-            picture[..., channel] = cv2.warpAffine(
-                np.ascontiguousarray(picture[..., channel]), moved, picture.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
-            )
+            affine, plane = np.array([[1, 0, side], [0, 1, -side]]), np.ascontiguousarray(picture[..., channel])
+            picture[..., channel] = cv2.warpAffine(plane, affine, plane.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
     if world.sharpened:
-        picture = cv2.addWeighted(picture, 1 + world.sharpened, cv2.GaussianBlur(picture, (0, 0), 1.2), -world.sharpened, 0)
+        soft = cv2.GaussianBlur(picture, (0, 0), 1.2)
+        picture = cv2.addWeighted(picture, 1 + world.sharpened, soft, -world.sharpened, 0)
     return picture
 
 

@@ -16,10 +16,11 @@ from leukobench.metrics.statistics import bootstrap
 from leukobench.metrics.target import Target
 from leukobench.report.layout import Images, Layout
 from leukobench.running.protocols import protocols_of
-from leukobench.running.setting import condition_of, dataset_of
+from leukobench.running.setting import WORLD, condition_of, dataset_of
 
 BETWEEN = "\x1f"  # model and step in one key of the bootstrap
 ALL = "all conditions"
+WORST = "worst tenth of worlds"
 COLUMNS = ["model", "train", "step", "n_train", "pairs", "score", "low", "high"]
 CHANGES = ["change", "change_low", "change_high", "error_ratio", "of_gap"]
 
@@ -44,7 +45,8 @@ def curves(run, gaps, metric=DEFAULT, *, replicates=REPLICATES, seed=0):
         Name of a protocol that others of the run are like to a table; one row per model, source ("" for the mean of
         all) and step, the protocol itself first:
 
-        - `step`: a protocol, or a condition; of conditions also each corruption over all severities, and all of them;
+        - `step`: a protocol, or a condition; of corruptions also each over all severities, and all of them; of
+          simulated laboratories also all of them, and the tenth in which the model does worst;
         - `n_train`: mean number of training images; `pairs`: train x test combinations in the mean, those that every
           step of the model has with all planned seeds, without targets that its weights have seen;
         - `score`, `low`, `high`: mean over these and its 95 % interval;
@@ -81,7 +83,8 @@ def _curve(run, base, steps, gaps, metric, replicates, seed):
         whole = {step: [step] for step in taken.steps}
         for train in ["", *sorted(own["train"].unique())]:
             some = own if not train else own[own["train"] == train]
-            for step, members in _aggregated(whole, base).items():
+            alone = {step: scores.interval(_weights(len(keys), some, [step]))[0] for step in whole}
+            for step, members in _aggregated(whole, base, alone).items():
                 mean, start = (_weights(len(keys), some, which) for which in (members, [base]))
                 row = {"model": model, "train": train, "step": step, "pairs": some["pair"].nunique()}
                 row |= {"n_train": taken.trained(model, members, some["train"])}
@@ -93,14 +96,17 @@ def _curve(run, base, steps, gaps, metric, replicates, seed):
     return pd.DataFrame(rows, columns=[*COLUMNS, *CHANGES])
 
 
-def _aggregated(steps, base):
-    """Steps, the protocol itself first; of conditions also each corruption, and all."""
+def _aggregated(steps, base, scores):
+    """Steps, the protocol itself first; of conditions also each corruption, all, all worlds, and the worst of them."""
     groups = defaultdict(list)
     for step in steps:
         if step.rpartition("-")[2].isdigit():
             groups[step.rpartition("-")[0]].append(step)
-    every = {ALL: [step for group in groups.values() for step in group]} if groups else {}
-    return {base: [base]} | steps | groups | every
+    worlds = sorted(groups.get(WORLD, ()), key=scores.get)
+    worst = {WORST: worlds[: -(-len(worlds) // 10)]} if worlds else {}
+    corrupted = [step for name, group in groups.items() if name != WORLD for step in group]
+    every = {ALL: corrupted} if corrupted else {}
+    return {base: [base]} | steps | groups | worst | every
 
 
 def _weights(n, some, steps):
@@ -167,7 +173,7 @@ def as_pivot(table):
     -------
     DataFrame of str
     """
-    rows = table[(table["train"] == "") & ~table["step"].str.contains(r"-\d$")]
+    rows = table[(table["train"] == "") & ~table["step"].str.contains(r"-\d+$")]
     text = [_cell(row) for row in rows.to_dict("records")]
     pivot = rows.assign(text=text).pivot_table(
         index="step", columns="model", values="text", aggfunc="first", sort=False

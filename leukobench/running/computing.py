@@ -196,7 +196,11 @@ def _read_images(root, batch, unread):
             unread[path] = error.reason
         if sum(image.shape[0] * image.shape[1] for image in images) >= BATCH_PIXELS:
             yield at, images, np.array(scales), time.perf_counter() - start
-            at.clear(), images.clear(), scales.clear()  # emptied for the taker too, who would hold them while the next are read
+            (
+                at.clear(),
+                images.clear(),
+                scales.clear(),
+            )  # emptied for the taker too, who would hold them while the next are read
             start = time.perf_counter()
     if images:
         yield at, images, np.array(scales), time.perf_counter() - start

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from leukobench import plugins
 from leukobench.errors import UsageError
+from leukobench.preparation.conditions import WORLDS
 from leukobench.preparation.corruptions import conditions
 from leukobench.running.setting import PLAIN, Setting
 
@@ -126,6 +127,16 @@ PROTOCOLS = {
             needs=1,
             order=5,
             setting=Setting(like="within", conditions=conditions()),
+        ),
+        Protocol(
+            "worlds",
+            "worlds",
+            "in worlds",
+            "Within a dataset, on copies from simulated laboratories",
+            _within,
+            needs=1,
+            order=7,
+            setting=Setting(like="within", conditions=WORLDS),
         ),
         Protocol(
             "leaky",

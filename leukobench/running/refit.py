@@ -10,6 +10,7 @@ import numpy as np
 from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
+from leukobench.models.spec import tables_of
 from leukobench.running.changes import differences, identity_of
 from leukobench.running.computing import compute_missing
 from leukobench.running.executor import execute
@@ -123,7 +124,7 @@ def refit(folder, root, *, number=3, seed=0, cache=None, device="auto", jobs=1):
     with tempfile.TemporaryDirectory() as scratch:
         again, tables = RunFolder(Path(scratch) / "run"), TableCache(cache)
         again.write_samples(samples)
-        names = sorted({cell.recipe.representation for cell in todo})
+        names = sorted({table for cell in todo for table in tables_of(cell.recipe.representation)})
         compute_missing(names, samples, root, cache=tables, jobs=jobs, device=device)
         for name in names:
             again.write_rows(name, load_rows(name, samples, tables))

@@ -10,7 +10,8 @@ from leukobench import features
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError
 from leukobench.features.viewed import view_features
-from leukobench.models.spec import ModelSpec, parts_of
+from leukobench.models.spec import ModelSpec, parts_of, tables_of
+from leukobench.models.tables import Tables
 from leukobench.preparation.conditions import versions
 from leukobench.preparation.views import get_view, view_key
 from leukobench.segmentation import segmentation_key
@@ -141,7 +142,7 @@ def columns_of(name):
     list or None
         Features in column order, of the image itself; None where the columns are no features.
     """
-    if not name.startswith("features:"):
+    if not name.startswith("features:") or len(tables_of(name)) > 1:
         return None
     return features.features_of(ModelSpec.parse(name).argument[0])
 
@@ -200,16 +201,39 @@ def load_rows(name, samples, cache=None):
 
     Returns
     -------
-    numpy.ndarray of shape (n, p), or (n, 1 + copies, p) where the representation has copies
-        The rows in the order of `samples`; of an image and its copies, the image itself comes first.
+    numpy.ndarray of shape (n, p), or (n, 1 + copies, p) where the representation has copies, or Tables
+        The rows in the order of `samples`; of an image and its copies, the image itself comes first. Of an ensemble,
+        one table for each member.
 
     Raises
     ------
     RuntimeError
         Where rows are missing: `compute_missing` was not run, or a shard was found corrupt since.
     """
-    parts = [_load_part(part, samples, cache or TableCache()) for part in names_in(name)]
-    return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+    cache = cache or TableCache()
+
+    def load(table):
+        parts = [_load_part(part, samples, cache) for part in names_in(table)]
+        return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=-1)
+
+    return side_by_side(name, load)
+
+
+def side_by_side(name, load):
+    """The tables of a representation, by a function that loads one by its name: one array, or several of an ensemble.
+
+    Parameters
+    ----------
+    name : str
+    load : callable
+
+    Returns
+    -------
+    numpy.ndarray or Tables
+    """
+    names = tables_of(name)
+    loaded = {table: load(table) for table in dict.fromkeys(names)}
+    return loaded[name] if len(names) == 1 else Tables([loaded[table] for table in names])
 
 
 def _load_part(name, samples, cache):

@@ -13,6 +13,7 @@ from leukobench.datasets.opinions import count_opinions
 from leukobench.errors import UsageError
 from leukobench.features.backends import check_device
 from leukobench.files import locked
+from leukobench.models.spec import tables_of
 from leukobench.progress import ProgressReport
 from leukobench.readback import DamagedFile
 from leukobench.running.changes import changes, mixed_software
@@ -226,7 +227,7 @@ def _represent(cells, samples, root, store, tables, jobs, device, progress):
         for setting, names in _read_by(cells).items():
             shown = shown_samples(samples, setting) if setting.conditions else samples
             measured = compute_missing(names, shown, root, cache=tables, failed=failed, **options)
-            for name in names:
+            for name in sorted({table for each in names for table in tables_of(each)}):
                 if not failed.keys() & set(names_in(name)):
                     store.write_rows(rows_name(name, setting), load_rows(name, shown, tables))
             known |= {rows_name(k, setting): v for k, v in measured.items() if v["images"]}

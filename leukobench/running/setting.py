@@ -3,7 +3,9 @@
 import dataclasses
 from dataclasses import dataclass
 
-from leukobench.preparation.conditions import check_condition, versions
+from leukobench.preparation.conditions import WORLD, check_condition, versions
+
+__all__ = ["PLAIN", "SHOWN", "WORLD", "Setting", "condition_of", "dataset_of"]
 
 SHOWN = "/"  # between a dataset and the condition that its images are shown under; no dataset has one in its name
 

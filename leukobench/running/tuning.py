@@ -5,12 +5,12 @@ import functools
 import numpy as np
 import optuna
 from optuna.trial import TrialState, create_trial
-from sklearn.utils.validation import has_fit_parameter
 
 from leukobench.metrics import Answers
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.scoring import check_probabilities
 from leukobench.models.recipe import COSTS
+from leukobench.models.tables import fit_rows, themselves
 from leukobench.running.folds import derive_seed, inner_folds
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -46,17 +46,8 @@ class Fitted:
         self.classes, codes = np.unique(y, return_inverse=True)
         if len(self.classes) < 2:
             raise ValueError(f"only the class {self.classes[0]} is left in this fold: two are needed")
-        facts = {"laboratories": laboratories, "original": np.ones(len(X), bool), "groups": groups}
-        if X.ndim == 3:
-            n, copies, _ = X.shape
-            codes = np.repeat(codes, copies)
-            facts = {name: None if each is None else np.repeat(each, copies) for name, each in facts.items()}
-            facts["original"] = np.arange(n * copies) % copies == 0
-            X = X.reshape(n * copies, -1)
-        estimator = recipe.build(params, seed)
-        facts["checkpoint"] = checkpoint
-        told = {name: values for name, values in facts.items() if has_fit_parameter(estimator, name)}
-        self.estimator = estimator.fit(X, codes, **told)
+        told = {"laboratories": laboratories, "groups": groups, "checkpoint": checkpoint}
+        self.estimator = fit_rows(recipe.build(params, seed), X, codes, **told)
 
     @classmethod
     def restore(cls, estimator, classes):
@@ -67,7 +58,7 @@ class Fitted:
 
     def predict(self, X):
         """Classes of rows of shape (n, p) or (n, 1 + copies, p)."""
-        return self.classes[np.asarray(self.estimator.predict(_themselves(X)), dtype=int)]
+        return self.classes[np.asarray(self.estimator.predict(themselves(X)), dtype=int)]
 
     def predict_proba(self, X, head):
         """Probabilities of shape (n, len(head)); zero for a class of the head that the training rows lacked.
@@ -77,7 +68,7 @@ class Fitted:
         ValueError
             Where the model returns something that is no probability.
         """
-        given = np.asarray(self.estimator.predict_proba(_themselves(X)), dtype=float)
+        given = np.asarray(self.estimator.predict_proba(themselves(X)), dtype=float)
         if given.shape != (len(X), len(self.classes)):
             raise ValueError(f"the model gave {given.shape} for {len(X)} images and {len(self.classes)} classes")
         check_probabilities(given)
@@ -89,11 +80,6 @@ class Fitted:
         probabilities = np.zeros((len(X), len(head)))
         probabilities[:, [list(head).index(name) for name in self.classes]] = given
         return probabilities
-
-
-def _themselves(X):
-    """Rows of the images themselves, without copies."""
-    return X[:, 0] if X.ndim == 3 else X
 
 
 def tune(recipe, X, y, groups, *, laboratories, strata, trials, n_folds, seed, storage, study="tuning", metric=DEFAULT):

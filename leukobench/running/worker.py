@@ -20,6 +20,8 @@ from leukobench.running.journal import StorageLost, open_storage
 from leukobench.running.plan import head_of
 from leukobench.running.pool import is_the_users, is_worker
 from leukobench.running.records import without_places
+from leukobench.running.representations import side_by_side
+from leukobench.running.setting import PLAIN
 from leukobench.running.splits import rows_name
 
 BUSY = "busy"  # what `work` returns for a cell that another process holds
@@ -67,8 +69,8 @@ def work(cell, *, suite, store, keep_trials=True, storage=None, facts=None):
             with _captured(store.log_path(cell.fingerprint)), gpu_turn(cell):
                 samples = _samples(store)
                 name = cell.recipe.representation
-                rows = _rows(store, name)
-                shown = _rows(store, rows_name(name, cell.setting)) if cell.setting.conditions else None
+                rows = _rows(store, name, PLAIN)
+                shown = _rows(store, name, cell.setting) if cell.setting.conditions else None
                 head, left_out = head_of(samples, cell.sources, suite)
                 found, predictions = run_cell(
                     cell,
@@ -193,6 +195,10 @@ def _samples(store):
     return store.read_samples()
 
 
+def _rows(store, representation, setting):
+    return side_by_side(representation, lambda table: _table(store, rows_name(table, setting)))
+
+
 @functools.lru_cache(maxsize=4)
-def _rows(store, representation):
-    return store.read_rows(representation)
+def _table(store, name):
+    return store.read_rows(name)

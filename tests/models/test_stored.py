@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 
 from leukobench.models import get_model
+from leukobench.models.ensemble import Ensemble
 from leukobench.models.estimators import BalancedLDA
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.options import OPTIONS
 from leukobench.models.stored import dump_estimator, load_estimator
 from leukobench.models.stored.schema import KINDS
+from leukobench.models.tables import Tables
 
 NAMES = ("prior", "shuffled_labels", "knn", "svm_rbf", "random_forest", "hist_gradient_boosting", "xgboost")
 NAMES += ("fused:mobilenet_v2", "mobilenet_v2+svm_linear", "mobilenet_v2+logistic_regression")
@@ -46,6 +48,8 @@ def test_the_list_holds_what_models_are_made_of_and_nothing_else(monkeypatch):
         for model in models:
             made_of |= kinds_in(schema_of(model.fit(X, y)))
     X = np.repeat([[30], [220]], 20, 0) + np.zeros((1, 3 * 32 * 32))
+    together = Ensemble([BalancedLDA(solver="lsqr", shrinkage=0.1)] * 2)
+    made_of |= kinds_in(schema_of(together.fit(Tables([np.array([[0.0], [1.0]] * 4)] * 2), [0, 1] * 4)))
     network = NetworkEnsemble(NetworkClassifier("lenet", epochs=1, device="cpu"), members=1)
     made_of |= kinds_in(schema_of(network.fit(X, np.repeat([0, 1], 20))))
     assert made_of == {(kind, *name) for kind, names in KINDS.items() for name in names}

@@ -8,7 +8,7 @@ import pytest
 
 from leukobench.page.scores import score_tables
 from leukobench.report import write_report
-from leukobench.report.curves import ALL, as_pivot, curves
+from leukobench.report.curves import ALL, WORST, _aggregated, as_pivot, curves
 from leukobench.report.reader import read_run
 from leukobench.running.setting import SHOWN
 
@@ -178,3 +178,14 @@ def test_a_page_says_where_labels_of_the_target_were_seen(write):
 
 def test_a_run_without_settings_has_none(write):
     assert curves(read_run(write(["within"])), {}) == {}
+
+
+def test_of_worlds_the_mean_and_the_worst_tenth_are_told():
+    steps = {name: [name] for name in ("within", *(f"world-{k}" for k in range(12)), "jpeg-1")}
+    scores = {name: 1 - k / 100 for k, name in enumerate(steps)}
+    found = _aggregated(steps, "within", scores)
+    assert found["world"] == [f"world-{k}" for k in range(12)]
+    assert found[WORST] == ["world-11", "world-10"]
+    assert found[ALL] == ["jpeg-1"]
+    table = pd.DataFrame({"model": "lda", "train": "", "step": ["within", "world-11", "world", WORST], "score": 0.5})
+    assert as_pivot(table.assign(low=0.4, high=0.6, change=np.nan))["step"].to_list() == ["within", "world", WORST]

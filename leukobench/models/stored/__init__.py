@@ -10,6 +10,7 @@ import numpy as np
 import skops.io
 from sklearn.base import BaseEstimator
 
+from leukobench.models.ensemble import Ensemble
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.soundness import MOST_COLUMNS, check_sound, ensure, parts_of, whole
 from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, open_archive, read_member
@@ -86,13 +87,22 @@ def load_estimator(content, like):
         estimator = skops.io.load(_checked(archive, _networks(like), most_unpacked(len(content))), trusted=TRUSTED)
         check_sound(estimator)
         ensure(_alike(estimator, like), "another estimator, or one with other parameters, than its card says")
-        classes = np.arange(len(estimator.classes_))
-        ensure(np.array_equal(estimator.classes_, classes) and len(classes) > 1, "strange classes")
-        rows = np.zeros((LEAST_IMAGES, whole(estimator.n_features_in_, 1, MOST_COLUMNS)))
-        given = estimator.predict_proba(rows)
-    fits = given.shape == (len(rows), len(classes)) and np.allclose(given.sum(axis=1), 1)
-    ensure(fits, "a model that gives no probabilities")
+        _try(estimator, len(estimator.classes_))
     return estimator
+
+
+def _try(estimator, classes):
+    """Let a model predict some rows of zeros; of an ensemble, each member those of its own table."""
+    ensure(np.array_equal(estimator.classes_, np.arange(classes)) and classes > 1, "strange classes")
+    if isinstance(estimator, Ensemble):
+        ensure(len(estimator.estimators_) == len(estimator.estimators), "another number of members")
+        for member in estimator.estimators_:
+            _try(member, classes)
+        return
+    rows = np.zeros((LEAST_IMAGES, whole(estimator.n_features_in_, 1, MOST_COLUMNS)))
+    given = estimator.predict_proba(rows)
+    fits = given.shape == (len(rows), classes) and np.allclose(given.sum(axis=1), 1)
+    ensure(fits, "a model that gives no probabilities")
 
 
 def _networks(estimator):

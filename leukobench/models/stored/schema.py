@@ -29,6 +29,7 @@ from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from leukobench.models.boosting import BoostedTrees
+from leukobench.models.ensemble import Ensemble
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
@@ -39,7 +40,8 @@ from leukobench.models.svm import PairwiseSVC
 from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 
 CLASSES = (
-    *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Coral, NetworkClassifier, NetworkEnsemble),
+    *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Coral, Ensemble),
+    *(NetworkClassifier, NetworkEnsemble),
     *(PairwiseSVC, SelfTraining, ShuffledLabels, SourceExperts, StableFeatures, StandardisedPerLaboratory),
     *(ColumnTransformer, DecisionTreeClassifier, DummyClassifier, ExtraTreeClassifier, ExtraTreesClassifier),
     *(FunctionTransformer, HalfBinomialLoss, HalfMultinomialLoss, HistGradientBoostingClassifier, Interval),
