@@ -12,6 +12,7 @@ from leukobench import __version__, plugins
 from leukobench.cli import data, features, listing, run, segment, store, submissions
 from leukobench.cli.choices import epilog
 from leukobench.cli.common import Use, console
+from leukobench.cli.compare import compare
 from leukobench.cli.diagnose import diagnose
 from leukobench.cli.explore import explore
 from leukobench.cli.predict import predict
@@ -29,6 +30,7 @@ for command in (run.run, run.plan):
     app.command(epilog=epilog())(command)
 for command in (store.report, store.status, store.verify, store.publish, store.merge, store.compact):
     app.command()(command)
+app.command()(compare)
 app.command()(diagnose)
 app.command()(explore)
 app.command()(predict)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import Data, Device, Figures, ModelFiles, RankBy, console, draw, named_path, show
+from leukobench.cli.common import Data, Device, Figures, ModelFiles, RankBy, console, draw, named_path
 from leukobench.errors import UsageError
 
 Folder = Annotated[Path, typer.Argument(help="A run folder.")]
@@ -18,20 +18,13 @@ def report(
     rank_by: RankBy = None,
     figures: Figures = True,
     data: Data = None,
-    compare: Annotated[
-        Path | None, typer.Option(help="Another run folder, or its tables: compare, and no more.")
-    ] = None,
 ):
     """Compute the tables, the figures and the page of a run folder again, from its records and predictions alone.
 
     The page has pictures of the cells that were mistaken where the data root is at hand.
 
     leukobench report results/runs/cross-dataset --rank-by macro_f1
-
-    leukobench report results/runs/cross-dataset --compare results/reference
     """
-    if compare:
-        return compare_with(folder, compare, rank_by)
     from leukobench.datasets import find_data_root
     from leukobench.page import write_page
     from leukobench.report import print_leaderboard, write_report
@@ -43,21 +36,6 @@ def report(
     if figures:
         draw(written)
     console.say(f"page: {page}")
-
-
-def compare_with(folder, other, rank_by):
-    """Print and write what lies between two runs."""
-    from leukobench.report.compare import compare
-    from leukobench.report.comparison import interval_texts, write_comparison
-    from leukobench.report.reader import ranked_by
-
-    found = compare(folder, other, rank_by=rank_by or ranked_by(folder))
-    path = write_comparison(found)
-    table = found.models[found.models["protocol"] == found.protocol]
-    shown = table[["model", "pairs", "one", "other", "difference"]].round(3).set_index("model")
-    shown["95% interval"] = interval_texts(table)
-    show(shown, f"{found.metric.title}, {found.protocol}: {folder} (one) minus {other} (other)")
-    console.say(*found.changes, "", f"comparison: {path}")
 
 
 def status(folder: Folder):

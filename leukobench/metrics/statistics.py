@@ -1,4 +1,4 @@
-"""Error bars and comparisons: a paired bootstrap over test images, and rank tests over train x test combinations.
+"""Error bars and comparisons: a paired bootstrap over test images.
 
 Every figure of the leaderboard is a weighted mean of one metric, which has a value per (train, test, model).
 `bootstrap` gives the replicates of all of them from the same draws of images, so that any mean and any difference of
@@ -86,6 +86,30 @@ class Scores:
         estimate = float(self.point[used] @ weights[used])
         return self.around(estimate, float((self.replicates[:, used] @ weights[used]).std()), weights, level)
 
+    def p_value(self, weights):
+        """Two-sided p value of the hypothesis that a weighted sum is zero, such as a difference of two means.
+
+        Of Student's t as the interval has it: below 0.05 where the interval of 95 % leaves zero out. Like the interval
+        it is about other test images, and holds the trained models fixed.
+
+        Parameters
+        ----------
+        weights : ndarray of float, shape (k,)
+
+        Returns
+        -------
+        float
+            NaN where all weights are zero; 1 or 0 where rounding alone makes the replicates differ.
+        """
+        used = np.flatnonzero(weights)
+        if not len(used):
+            return np.nan
+        estimate = float(self.point[used] @ weights[used])
+        spread = float((self.replicates[:, used] @ weights[used]).std())
+        if spread <= ROUNDING:
+            return float(abs(estimate) <= ROUNDING)
+        return float(2 * stats.t.sf(abs(estimate) / spread, self._freedom(weights)))
+
     def around(self, estimate, spread, weights, level=LEVEL):
         """Interval around an estimate whose spread over the replicates is known.
 
@@ -146,50 +170,3 @@ def bootstrap(targets, *, replicates=REPLICATES, seed=0, draws=None):
     precision = {name: target.precision for name, target in targets.items()}
     bounded = all(target.metric.bounded for target in targets.values())
     return Scores(index, np.concatenate(point), np.concatenate(drawn, axis=1), precision, bounded)
-
-
-def rank_tests(scores, alpha=0.05):
-    """Friedman test and Nemenyi's critical difference of models over train x test combinations.
-
-    Combinations that share a dataset are not independent, so the p value is too small: read it as a description.
-
-    Parameters
-    ----------
-    scores : DataFrame, combinations in rows, models in columns
-        Higher is better; rows with a missing score are dropped.
-    alpha : float, default 0.05
-
-    Returns
-    -------
-    dict or None
-        `statistic`, `p`, `n` (combinations), `average_ranks` (dict model -> rank, 1 is best), `critical_difference`:
-        average ranks farther apart than that differ at `alpha`. None with fewer than three models or two combinations.
-
-    References
-    ----------
-    Demsar, Statistical comparisons of classifiers over multiple data sets, JMLR 7 (2006).
-
-    Examples
-    --------
-    >>> table = pd.DataFrame({"a": [.9, .8, .7], "b": [.6, .5, .6], "c": [.1, .2, .3]})
-    >>> result = rank_tests(table)
-    >>> result["average_ranks"], round(result["p"], 3), round(result["critical_difference"], 2)
-    ({'a': 1.0, 'b': 2.0, 'c': 3.0}, 0.05, 1.91)
-    """
-    scores = scores.dropna()
-    n, k = scores.shape
-    if k < 3 or n < 2:
-        return None
-    ranks = stats.rankdata(-scores.to_numpy(), axis=1)
-    if (ranks == ranks[:, :1]).all():
-        statistic, p = 0.0, 1.0  # every model equal everywhere: SciPy divides by zero
-    else:
-        statistic, p = stats.friedmanchisquare(*scores.to_numpy().T)
-    spread = stats.studentized_range.ppf(1 - alpha, k, np.inf) / np.sqrt(2)
-    return {
-        "statistic": float(statistic),
-        "p": float(p),
-        "n": n,
-        "average_ranks": dict(zip(scores.columns, ranks.mean(axis=0).tolist(), strict=True)),
-        "critical_difference": float(spread * np.sqrt(k * (k + 1) / (6 * n))),
-    }

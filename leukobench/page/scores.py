@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from leukobench.metrics.statistics import rank_tests
+from leukobench.metrics.significance import rank_tests
 from leukobench.report.intervals import choices, scored_as
 from leukobench.report.leaderboard import RANKED, combinations
 

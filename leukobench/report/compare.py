@@ -1,19 +1,20 @@
-"""Two runs beside each other: two versions, two machines or two budgets, and what changed between them."""
+"""Two runs, or two models, beside each other: how far they are apart, how sure that is, and what changed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from leukobench.errors import UsageError, in_one_line
+from leukobench.errors import UsageError, in_one_line, unknown
 from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.drawing import REPLICATES
+from leukobench.metrics.significance import flip_test
 from leukobench.metrics.statistics import Scores, bootstrap
 from leukobench.report.cells import score_cells
 from leukobench.report.columns import SAME_CLASSES, TIMES
 from leukobench.report.layout import Images
 from leukobench.report.leaderboard import COMBINATION, combinations, headline_protocol
+from leukobench.report.pairing import means_of, paired_intervals
 from leukobench.report.reader import read_run
 from leukobench.running.changes import differences
 from leukobench.running.environment import software_changes
@@ -32,8 +33,10 @@ class Side:
     Parameters
     ----------
     folder : Path
+    label : str
+        What tables call it.
     cells : DataFrame
-        `cells.csv`.
+        `cells.csv`; of the one model that is compared, where two models are.
     environment, suite : dict
         Empty where the folder does not say.
     scores : Scores or None
@@ -43,6 +46,7 @@ class Side:
     """
 
     folder: Path
+    label: str
     cells: pd.DataFrame
     environment: dict
     suite: dict
@@ -52,7 +56,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What two runs say of the models that both have.
+    """What two runs say of the models that both have, or what lies between two models.
 
     Parameters
     ----------
@@ -63,12 +67,16 @@ class Comparison:
         That ranks.
     models : DataFrame
         Per model and protocol: `pairs` (train x test that both completed), `one`, `other`, `difference`, `ci_low`,
-        `ci_high` (paired, in the protocol that ranks, where both kept predictions of the same images), and the same of
-        times.
+        `ci_high` and `p` (paired, in the protocol that ranks, where both kept predictions of the same images), `p_holm`
+        (adjusted for the number of models), `ahead` (targets on which the first is ahead, of how many), `p_targets`
+        (see `significance.flip_test`: each target is one difference), and the same of times. Of two models there is one
+        row a protocol, under both their names.
+    targets : DataFrame
+        The same of each model and target, in the protocol that ranks; `p_holm` is adjusted for all of its rows.
     pairs : DataFrame
         The same differences of each protocol, train, test and model.
     changes : list of str
-        What differs in suite, data, software and machine, one line each.
+        What differs in suite, data, software and machine, one line each; none within one folder.
     """
 
     one: Side
@@ -76,16 +84,19 @@ class Comparison:
     metric: Metric
     protocol: str
     models: pd.DataFrame
+    targets: pd.DataFrame
     pairs: pd.DataFrame
     changes: list
 
 
-def compare(folder, other, *, rank_by="balanced_accuracy", replicates=REPLICATES, seed=0):
-    """Compare two run folders, or a run folder with one that holds the tables alone.
+def compare(folder, other, *, models=None, rank_by="balanced_accuracy", replicates=REPLICATES, seed=0):
+    """Compare two run folders, or a run folder with one that holds the tables alone, or two models.
 
     Parameters
     ----------
     folder, other : path-like
+    models : (str, str), optional
+        A model of either folder, which may be the same: these two are compared, and no others.
     rank_by : str or Metric, default "balanced_accuracy"
     replicates : int, default 1000
     seed : int, default 0
@@ -97,23 +108,37 @@ def compare(folder, other, *, rank_by="balanced_accuracy", replicates=REPLICATES
     Raises
     ------
     UsageError
-        A folder holds neither a run nor `cells.csv`, or the two have no model and pair in common.
+        A folder holds neither a run nor `cells.csv`, or the two have no model and pair in common; there is no such
+        model in it, or both are the same of one folder.
     """
     metric = get_metric(rank_by)
     folder, other = Path(folder), Path(other)
+    if folder == other and (not models or models[0] == models[1]):
+        raise UsageError("there is nothing to compare: both are the same", "name two models, or two run folders")
     protocol = headline_protocol(_protocols(folder)).name
-    one, two = (_side(each, protocol, metric, replicates, seed) for each in (folder, other))
+    called = models or (folder.name, other.name)
+    labels = called if called[0] != called[1] else (str(folder), str(other))
+    name, chosen = f"{labels[0]} - {labels[1]}" if models else None, models or (None, None)
+    one, two = (
+        _side(each, label, model, name, protocol, metric, replicates, seed)
+        for each, label, model in zip((folder, other), labels, chosen, strict=True)
+    )
     pairs = _pairs(one, two, metric)
     if pairs.empty:
-        raise UsageError(f"{folder} and {other} have no model, source and target in common", "compare alike suites")
+        raise UsageError(
+            f"{labels[0]} and {labels[1]} have no model, source and target in common", "compare alike suites"
+        )
     ranking = pairs[pairs.index.get_level_values("protocol") == protocol].droplevel("protocol")
-    intervals = _intervals(one, two, ranking) if one.scores and two.scores else {}
-    models = pairs.groupby(level=["model", "protocol"]).mean()
-    models.insert(0, "pairs", pairs.groupby(level=["model", "protocol"]).size())
-    none = np.nan, np.nan
-    ends = [intervals.get(model, none) if name == protocol else none for model, name in models.index]
-    models[["ci_low", "ci_high"]] = np.array(ends).reshape(-1, 2)
-    return Comparison(one, two, metric, protocol, models.reset_index(), pairs.reset_index(), _changes(one, two))
+    sure = paired_intervals(one, two, ranking, ["model"]).assign(protocol=protocol).set_index("protocol", append=True)
+    by_target = ranking.groupby(["model", "test"])["difference"].mean()
+    won = by_target.groupby("model").agg(ahead=lambda each: f"{(each > 0).sum()}/{len(each)}", p_targets=flip_test)
+    table = means_of(pairs, ["model", "protocol"]).join(sure)
+    table = table.join(won.assign(protocol=protocol).set_index("protocol", append=True))
+    targets = means_of(ranking, ["model", "test"]).join(paired_intervals(one, two, ranking, ["model", "test"]))
+    changes = _changes(one, two) if folder != other else []
+    return Comparison(
+        one, two, metric, protocol, table.reset_index(), targets.reset_index(), pairs.reset_index(), changes
+    )
 
 
 def _is_bare(folder):
@@ -128,14 +153,29 @@ def _protocols(folder):
     return {record["protocol"] for record in read_run(folder).records}
 
 
-def _side(folder, protocol, metric, replicates, seed):
+def _side(folder, label, model, name, protocol, metric, replicates, seed):
+    """One side; where a model of it is chosen, that alone, and called by the name that both sides have."""
     environment = RunFolder(folder).read_json("environment.json") or {}
     if _is_bare(folder):
-        return Side(folder, _cells(folder), environment, {})
+        return Side(folder, label, _called(_cells(folder), model, name, folder), environment, {})
     run = read_run(folder)
+    if model:
+        run = replace(run, records=[record for record in run.records if record["model"] == model] or run.records)
     scored = score_cells(run, protocol, metric)
     scores = bootstrap(scored.targets, replicates=replicates, seed=seed)
-    return Side(folder, scored.table, environment, run.suite, scores, scored.images)
+    cells = _called(scored.table, model, name, folder)
+    if model:
+        scores = replace(scores, keys=pd.MultiIndex.from_frame(scores.keys.to_frame(index=False).assign(model=name)))
+    return Side(folder, label, cells, environment, run.suite, scores, scored.images)
+
+
+def _called(cells, model, name, folder):
+    """The rows of one model under another name; all of them as they are where none is chosen."""
+    if not model:
+        return cells
+    if model not in {*cells["model"]}:
+        raise unknown(f"model of {folder}", model, sorted({*cells["model"]}))
+    return cells[cells["model"] == model].assign(model=name)
 
 
 def _cells(folder):
@@ -166,31 +206,12 @@ def _pairs(one, two, metric):
     return pairs[[*first, *pairs.columns.drop(first)]]
 
 
-def _intervals(one, two, pairs):
-    """Paired intervals of the models whose pairs are all about the same images in both runs."""
-    both = Scores(
-        one.scores.keys.append(two.scores.keys),
-        np.concatenate([one.scores.point, two.scores.point]),
-        np.concatenate([one.scores.replicates, two.scores.replicates], axis=1),
-        two.scores.precision | one.scores.precision,
-        one.scores.bounded,
-    )
-    same = {test for test in one.images.truth if one.images.same(two.images, test)}
-    found = {}
-    for model, rows in pairs.groupby(level="model"):
-        if not {*rows.index.get_level_values("test")} <= same:
-            continue
-        chosen = [side.scores.weights(side.scores.keys.isin(rows.index)) for side in (one, two)]
-        found[model] = both.interval(np.concatenate([chosen[0], -chosen[1]]))[1:]
-    return found
-
-
 def _changes(one, two):
     lines = [f"suite: {line}" for line in differences(two.suite, one.suite)] if one.suite and two.suite else []
     models = [set(side.cells["model"]) for side in (one, two)]
     for side, alone in ((one, models[0] - models[1]), (two, models[1] - models[0])):
         if alone:
-            lines.append(f"only in {side.folder.name}: {', '.join(sorted(alone))}")
+            lines.append(f"only in {side.label}: {', '.join(sorted(alone))}")
     prints = [set(side.cells["fingerprint"].dropna()) for side in (one, two)]
     shared = len(prints[0] & prints[1])
     lines.append(f"run cells of the same inputs: {shared} of {len(prints[0])} and of {len(prints[1])}")

@@ -12,7 +12,8 @@ from leukobench.files import atomic_write, check_writable, fitting_name
 from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT, metrics_of
 from leukobench.metrics.drawing import REPLICATES, Draws
-from leukobench.metrics.statistics import LEVEL, bootstrap, rank_tests
+from leukobench.metrics.significance import rank_tests
+from leukobench.metrics.statistics import LEVEL, bootstrap
 from leukobench.report import citation, manifest
 from leukobench.report.calibration import calibration_means
 from leukobench.report.ceiling import human_ceiling, notes_of
@@ -52,7 +53,7 @@ class Report:
     families : dict
         See `conclusion.compare_sides`.
     ranks : dict or None
-        See `statistics.rank_tests`: complete inductive models, over the combinations of the protocol that ranks.
+        See `significance.rank_tests`: complete inductive models, over the combinations of the protocol that ranks.
     headline : Protocol
         That ranks.
     metric : Metric

@@ -11,7 +11,7 @@ from leukobench.metrics.statistics import bootstrap
 from leukobench.report import write_report
 from leukobench.report.cells import score_cells
 from leukobench.report.compare import compare
-from leukobench.report.comparison import write_comparison
+from leukobench.report.comparison import as_markdown, write_comparison
 from leukobench.report.reader import read_run
 from tests.report.conftest import RunMaker
 
@@ -95,14 +95,15 @@ def test_tables_alone_are_compared_without_intervals(folders, found, tmp_path):
     )
 
 
-def test_what_changed_is_named(found, folders):
+def test_what_changed_is_named(found, tmp_path):
+    out = tmp_path / "new folder"
     assert "only in old: perfect" in found.changes
     assert "run cells of the same inputs: 12 of 12 and of 18" in found.changes
     assert "suite: models ['half', 'fragile', 'perfect'] -> ['half', 'fragile']" in found.changes
-    text = write_comparison(found).read_text()
+    text = write_comparison(found, out).read_text()
     assert text.startswith("# Two runs of SYNTHETIC (phantom) images")
     assert "| half | pairwise | 6 |" in text
-    assert pd.read_csv(folders["new"] / "comparison.csv")["difference"].tolist() == pytest.approx(
+    assert pd.read_csv(out / "comparison.csv")["difference"].tolist() == pytest.approx(
         found.models["difference"].tolist(), abs=1e-6
     )
 
@@ -124,11 +125,64 @@ def test_runs_with_nothing_in_common_are_refused(folders, tmp_path):
         compare(folders["new"], folder, replicates=5)
 
 
-def test_the_command_prints_and_writes_it(folders, capsys):
-    from leukobench.cli.store import report
+def test_p_and_interval_say_the_same(found):
+    table = found.targets.dropna(subset="p")
+    assert len(table) == 6
+    outside = (table["ci_low"] > 0) | (table["ci_high"] < 0)
+    assert ((table["p"] < 0.05) == outside).all()
+    assert (table["p_holm"] >= table["p"]).all()
+    assert row(found, "fragile")["p"] == 1.0
+    assert np.isnan(row(found, "half", "within")["p"])
 
-    report(folders["new"], rank_by="macro_f1", compare=folders["old"])
+
+def test_two_models_of_one_run_are_paired(folders):
+    found = compare(folders["old"], folders["old"], models=("perfect", "half"), replicates=200)
+    scores = bootstrap(score_cells(read_run(folders["old"])).targets, replicates=200)
+    models, tests = (scores.keys.get_level_values(name) for name in ("model", "test"))
+    expected = scores.interval(scores.weights(models == "perfect") - scores.weights(models == "half"))
+    only = row(found, "perfect - half")
+    assert only[["difference", "ci_low", "ci_high"]].tolist() == pytest.approx(list(expected))
+    for line in found.targets.to_dict("records"):
+        here = tests == line["test"]
+        weights = scores.weights(here & (models == "perfect")) - scores.weights(here & (models == "half"))
+        assert [line[name] for name in ("difference", "ci_low", "ci_high")] == pytest.approx(scores.interval(weights))
+        assert line["p"] == pytest.approx(scores.p_value(weights))
+    assert (only["ahead"], only["p_targets"]) == ("3/3", 0.25)
+    assert found.changes == []
+    assert as_markdown(found).startswith("# Two models of SYNTHETIC")
+
+
+def test_a_model_of_one_run_and_one_of_another(folders):
+    found = compare(folders["new"], folders["old"], models=("half", "perfect"), replicates=20)
+    swapped = compare(folders["old"], folders["new"], models=("perfect", "half"), replicates=20)
+    assert found.models["difference"].tolist() == pytest.approx((-swapped.models["difference"]).tolist())
+    assert row(found, "half - perfect")["ci_low"] == pytest.approx(-row(swapped, "perfect - half")["ci_high"])
+
+
+def test_one_model_of_two_runs_is_called_by_its_run(folders):
+    found = compare(folders["new"], folders["old"], models=("half", "half"), replicates=20)
+    assert [found.one.label, found.other.label] == [str(folders["new"]), str(folders["old"])]
+
+
+@pytest.mark.parametrize(
+    ("models", "words"),
+    [(("half", "perfekt"), "did you mean 'perfect'"), (("half", "half"), "nothing to compare"), (None, "nothing to")],
+)
+def test_what_cannot_be_compared_is_a_sentence(folders, models, words):
+    with pytest.raises(UsageError, match=words):
+        compare(folders["old"], folders["old"], models=models, replicates=5)
+
+
+def test_the_command_prints_and_writes_it(folders, capsys, tmp_path):
+    from leukobench.cli.compare import compare as command
+
+    command(str(folders["new"]), str(folders["old"]), rank_by="macro_f1", out=tmp_path)
     printed = capsys.readouterr().out
-    assert "macro-F1, pairwise" in printed
+    assert "macro-F1: new minus old" in printed
     assert "only in old: perfect" in printed
-    assert (folders["new"] / "comparison.md").read_text().count("macro-F1") == 1
+    assert (tmp_path / "comparison.md").read_text().count("macro-F1") == 1
+    assert len(pd.read_csv(tmp_path / "comparison_targets.csv")) == 6
+    command("perfect", "half", run=[folders["old"]])
+    printed = capsys.readouterr().out
+    assert "perfect minus half, pairwise, by target" in printed
+    assert not (folders["old"] / "comparison.md").exists()
