@@ -9,7 +9,10 @@ endif
 # Drawn images show that all goes through; a larger budget would not make their figures say more.
 BUDGET ?= $(if $(LEUKOBENCH_DATA),quick,tiny)
 
-.PHONY: run test soak lint docs clean
+# The release file of the model that `predict` takes where none is named; about 20 minutes on two cores.
+SOURCES ?= barcelona,munich,raabin,cvb,jiangxi
+
+.PHONY: run test soak model lint docs clean
 
 run: $(STAMP)
 	$(VENV)/bin/python -m leukobench run --suite cross-dataset --budget $(BUDGET)
@@ -21,6 +24,10 @@ test: $(STAMP)
 # The long part of tests/soak: twenty killed runs, full disks, a cluster. Writes its figures under results/soak.
 soak: $(STAMP)
 	SOAK_RESULTS=results/soak $(VENV)/bin/python -m pytest tests/soak -m "soak or not soak"
+
+model: $(STAMP)
+	mkdir -p build
+	$(VENV)/bin/python -m leukobench predict --train $(SOURCES) --save build/default.zip
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

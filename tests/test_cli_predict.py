@@ -43,7 +43,8 @@ def predict(root, tmp_path, monkeypatch):
 def test_a_folder_is_predicted_and_the_model_kept(predict, root, tmp_path):
     code, text = predict("cells", "--model", "lda", "--train", "barcelona", "--data", root, "--save", "lda.zip")
     assert code == 0, text
-    assert "4 of 5 files are predicted, 1 cannot be read" in text
+    assert "4 of 5 files are predicted, " in text
+    assert "1 cannot be read" in text
     assert "[bold].png: truncated: the file is empty" in text
     assert "note: 4 of the files were trained on" in text
     table = pd.read_csv(tmp_path / "predictions.csv")
@@ -62,7 +63,7 @@ def test_a_network_is_explained(predict, root, tmp_path, monkeypatch):
     how = ("--model", "lenet", "--epochs", "1", "--train", "barcelona", "--data", root)
     code, text = predict("cells", *how, "--explain", "cams")
     assert code == 0, text
-    assert "Grad-CAM pictures of lenet in cams" in text
+    assert "pictures of why in cams" in text
     assert len(list((tmp_path / "cams").iterdir())) == 4
 
 
@@ -72,13 +73,15 @@ TRAIN = ("--model", "lda", "--train", "barcelona", "--data", "DATA")
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["cells"], "no --model and --train; for example"),
+        (["cells"], "no model is there"),
+        (["cells", "--model", "lda"], "no --train; for example"),
+        ([*TRAIN], "no images are named"),
         (["cells", "--model", "ldaa", "--train", "barcelona"], "did you mean 'lda'"),
         (["cells", "--model", "lda", "--train", "barcelona"], "no images found; give --data"),
         (["cells", "--model", "lda", "--train", "barcelone", "--data", "DATA"], "did you mean 'barcelona'"),
         (["cells", *TRAIN, "--level", "L7"], "unknown level"),
         (["empty", *TRAIN], "no images in empty"),
-        (["nowhere", *TRAIN], "no folder nowhere"),
+        (["nowhere", *TRAIN], "no file or folder nowhere"),
         (["cells", *TRAIN, "--um-per-px", "-1"], "is no pixel size"),
         (["cells", *TRAIN, "--explain", "cams"], "lda is no network"),
         (["cells", "--model", "lenet", *TRAIN[2:], "--explain", "cells/cams"], "lies in cells"),

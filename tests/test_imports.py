@@ -19,7 +19,7 @@ MAY_IMPORT = {
     "features": PICTURES,
     "models": PICTURES | {"features"},
     "running": RUNNING,
-    "inference": RUNNING | {"running"},
+    "inference": RUNNING | {"running", "report", "page"},
     "report": BASE | {"metrics", "running"},
     "submissions": BASE | {"metrics", "running", "report"},
     "page": PICTURES | {"metrics", "datasets", "running", "report"},

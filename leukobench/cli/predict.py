@@ -19,12 +19,15 @@ from leukobench.cli.common import (
     split_names,
 )
 from leukobench.errors import UsageError
+from leukobench.inputs import spell
 from leukobench.progress import ProgressReport
 
 
 def predict(
-    folder: Annotated[Path, typer.Argument(help="Images to predict, in whatever folders below.")],
-    model: Annotated[str | None, typer.Option(help="A model, as `models ls` names it.")] = None,
+    paths: Annotated[
+        list[Path] | None, typer.Argument(help="Images, folders of images, tables (.csv) with a column path.")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="A model, as `models ls` names it; default: the best one.")] = None,
     model_file: ModelFiles = None,
     train: Annotated[str | None, typer.Option(help="Comma-separated datasets to train on.")] = None,
     data: Data = None,
@@ -34,9 +37,12 @@ def predict(
     out: Annotated[Path, typer.Option(parser=named_path, metavar="PATH", help="CSV file to write.")] = Path(
         "predictions.csv"
     ),
+    page: Annotated[bool, typer.Option(help="Write a page with every cell beside the table.")] = True,
     explain: Annotated[
         Path | None,
-        typer.Option(parser=named_path, metavar="PATH", help="Folder for Grad-CAM pictures; networks only."),
+        typer.Option(
+            parser=named_path, metavar="PATH", help="Folder for pictures of why: where a network looks, what weighs."
+        ),
     ] = None,
     tune: Annotated[int, typer.Option(help="Optuna trials on the datasets; 0 takes the defaults.", min=0)] = 0,
     epochs: Annotated[int | None, typer.Option(help="Of a fine-tuned network; default: the model's.", min=1)] = None,
@@ -54,21 +60,25 @@ def predict(
         ),
     ] = None,
 ):
-    """Predict the images of a folder with one model, trained on one or several datasets.
+    """Predict images with one model, and say of each whether to trust it.
 
-    The table has one row per file: class, its probability, the entropy, and the probability of every class. A file that
-    cannot be read has an error in place of a class.
+    The table has one row per file: class, or unsure and why; probabilities, calibrated on the source; what was measured
+    of the cell. A page beside it shows every cell. Where labels are given, by folders or in a table, they score it.
 
-        leukobench predict cells/ --model vote@augmented --train barcelona --data ../shared/data --um-per-px 0.1
+        leukobench predict cells/ --um-per-px 0.1
 
-        leukobench predict cells/ --model finetune:mobilenet_v2 --train barcelona,munich --explain cams/ --save net.zip
+        leukobench predict cells/ --train barcelona,munich --data ../shared/data --save model.zip
 
-        leukobench predict more/ --load net.zip --out more.csv
+        leukobench predict more/ labels.csv --load model.zip --out more.csv
     """
+    from leukobench.datasets import find_data_root
     from leukobench.features.backends import check_device
     from leukobench.files import check_writable, file_digest, keep_result
-    from leukobench.inference.model_file import check_keepable, load_model, save_model
-    from leukobench.inference.predict import check_explainable, explain_images, notes, predict_images, read_folder
+    from leukobench.inference.explain import check_explainable, explain_images
+    from leukobench.inference.model_file import check_keepable, load_model, release_file, save_model
+    from leukobench.inference.page import write_page
+    from leukobench.inference.predict import notes, predict_images
+    from leukobench.inference.reading import read_images
     from leukobench.inference.trained import train_model
     from leukobench.models import register_file
     from leukobench.running.pool import worker_count
@@ -77,17 +87,20 @@ def predict(
     check_device(device)
     own = [name for text in model_file or () for name in register_file(text)]
     model = model or (own[0] if len(own) == 1 and not load else None)
-    check_way(
-        load, {"--model": model, "--train": train or add_folder}, {"--level": level, "--tune": tune, "--epochs": epochs}
-    )
-    for path in filter(None, (out, save)):
+    sources = train or add_folder
+    load = load or (None if model or sources else release_file())
+    model = check_way(load, model, sources, {"--level": level, "--tune": tune, "--epochs": epochs})
+    if not paths and (load or not save):
+        raise UsageError("no images are named", "name images, folders or tables; or only --train and --save")
+    for path in filter(None, (out, save, out.with_suffix(".html") if page else None)):
         check_writable(path)
     if explain:
         check_writable(explain, folder=True)
-    if explain and explain.resolve().is_relative_to(folder.resolve()):
-        raise UsageError(
-            f"{explain} lies in {folder}", "its pictures would be predicted next time: name another folder"
-        )
+    for path in paths or ():
+        if explain and explain.resolve().is_relative_to(path.resolve()):
+            raise UsageError(
+                f"{explain} lies in {path}", "its pictures would be predicted next time: name another folder"
+            )
     trained = load_model(load) if load else None
     if explain:
         check_explainable(trained.model if load else model)
@@ -96,48 +109,72 @@ def predict(
     place = contextlib.nullcontext((None, [])) if load else data_with(data, add_folder)
     options = {"jobs": worker_count(jobs), "device": device}
     with place as (root, names), ProgressReport(console) as progress:
-        progress.stage(f"images of {folder}", None)
-        images = read_folder(folder, um_per_px, progress.count)
+        if paths:
+            progress.stage(f"images of {', '.join(map(spell, paths))}", None)
+            images, folder = read_images(paths, um_per_px, progress.count)
         options["progress"] = progress
         if not load:
             chosen = {"level": level or "L5", "trials": tune, "epochs": epochs, "seed": seed}
             trained = train_model(model, [*(split_names(train) or []), *names], root, **chosen, **options)
         if save:
             save_model(trained, save)
-        table = predict_images(trained, images, folder, **options)
-        keep_result(out, to_csv(table, float_format="%.6g"))
-        if explain:
-            explain_images(trained, images, table, explain, progress=progress)
-    summarise(table, [f"note: {note}" for note in notes(trained, images)])
-    console.say(f"predicted by {trained.model}, trained on {', '.join(trained.sources)}: {out}")
+        if paths:
+            table = predict_images(trained, images, folder, **options)
+            keep_result(out, to_csv(table, float_format="%.6g"))
+            if explain:
+                explain_images(trained, images, table, explain, progress=progress)
+            if page:
+                root = root or find_data_root(data, default=None)
+                write_page(out.with_suffix(".html"), trained, images, table, folder, root=root, progress=progress)
+    if paths:
+        summarise(trained, images, table)
+        console.say(*(f"note: {note}" for note in notes(trained, images, table)))
+        console.say(f"predicted by {trained.model}, trained on {', '.join(trained.sources)}: {out}")
     if kept := save or load:
         console.say(f"the model is {kept}, sha256 {file_digest(kept)}")
     if explain:
-        console.say(f"Grad-CAM pictures of {trained.model} in {explain}")
+        console.say(f"pictures of why in {explain}")
+    if paths and page:
+        console.say(f"every cell: {out.with_suffix('.html')}")
 
 
-def check_way(load, needed, training):
-    """Refuse a model that is both trained and loaded, or neither; and a model that is not known, before any reading."""
-    from leukobench.models import get_model
+def check_way(load, model, sources, training):
+    """The model to train; refuses one that is both trained and loaded, or neither, before any reading."""
+    from leukobench.inference.model_file import release_file
+    from leukobench.models import DEFAULT, get_model
 
-    given = [name for name, value in (needed | training).items() if value]
-    if load and given:
-        raise UsageError(f"--load and {', '.join(given)} do not go together", "the file says how it was trained")
-    missing = [name for name, value in needed.items() if not value]
-    if missing and not load:
+    release = release_file()
+    if load and load != release:
+        given = {"--model": model, "--train": sources} | training
+        if given := [name for name, value in given.items() if value]:
+            raise UsageError(f"--load and {', '.join(given)} do not go together", "the file says how it was trained")
+    if load == release and not release.is_file():
         raise UsageError(
-            f"no {' and '.join(missing)}", "for example --model vote@augmented --train barcelona; or --load"
+            f"no model is there: none in {release}", "train one, for example --train barcelona; or --load a file"
         )
-    if not load:
-        get_model(needed["--model"])
+    if load:
+        return None
+    if not sources:
+        raise UsageError("no --train", "for example --train barcelona; or --load")
+    return get_model(model or DEFAULT).name
 
 
-def summarise(table, lines):
-    """Print what was predicted how often, what could not be read, and lines."""
-    wrong = table[table["error"] != ""]
-    chosen = table[table["error"] == ""].groupby("class")["probability"]
-    show(chosen.agg(["size", "mean"]).round(2).set_axis(["images", "mean probability"], axis=1), "predictions")
+def summarise(trained, images, table):
+    """Print the differential count, what labels and all answers together say, and what could not be read."""
+    from leukobench.inference.laboratory import count_errors, differential_count, scores, warnings_of
+    from leukobench.inference.predict import UNSURE
+
+    wrong, unsure = table[table["error"] != ""], table[table["class"] == UNSURE]
+    counts = differential_count(table, trained.head).round(1)
+    show(counts.set_axis(["sure", "percent", "95% from", "to"], axis=1), "differential count")
     for row in wrong.itertuples():
         console.say(f"{row.file}: {row.error}")
-    console.say(*lines)
-    console.say(f"{len(table) - len(wrong)} of {len(table)} files are predicted, {len(wrong)} cannot be read")
+    why = unsure["why"].str.split("; ").explode().str.replace(r"[\d.]+ um across", "of a size", regex=True)
+    for reason, number in why.value_counts().items():
+        console.say(f"unsure: {number} times {reason}")
+    if (errors := count_errors(trained, images, table)) is not None:
+        show(errors.round(1), "differential count against the labels, in percent and points")
+    console.say(*scores(trained, images, table))
+    console.say(*(f"warning: {each}" for each in warnings_of(trained, table)))
+    said = f"{len(table) - len(wrong)} of {len(table)} files are predicted, {len(unsure)} of them unsure"
+    console.say(f"{said}, {len(wrong)} cannot be read")

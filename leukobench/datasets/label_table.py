@@ -1,4 +1,4 @@
-"""A laboratory's own table of labels, `path,label[,group,um_per_px]`, beside its images."""
+"""A laboratory's own table of labels, `path,label[,group,um_per_px,mask]`, beside its images."""
 
 from leukobench.datasets.card import Record, check_pixel_size
 from leukobench.datasets.terms import find_column
@@ -7,7 +7,7 @@ from leukobench.errors import UsageError
 from leukobench.inputs import as_words, read_table, spell
 
 SUFFIXES = (".csv", ".tsv")
-NEEDED, OPTIONAL = ("path", "label"), ("group", "um_per_px")
+NEEDED, OPTIONAL = ("path", "label"), ("group", "um_per_px", "mask")
 
 
 def find_tables(folder):
@@ -15,7 +15,7 @@ def find_tables(folder):
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
-def read_labels(folder, table):
+def read_labels(folder, table, needed=NEEDED):
     """Read what a table says of the images in a folder.
 
     Parameters
@@ -24,8 +24,10 @@ def read_labels(folder, table):
         Where the images lie, in whatever folders below. A table may have been written on another machine: with slashes
         or backslashes, in another case, from a drive or a share, whose leading folders are then left out of all paths.
     table : Path
-        Text in any encoding of `leukobench.inputs.read_table`, with the columns path and label, and group and um_per_px
-        if they are known. Heads may be words of other languages (`terms.toml`).
+        Text in any encoding of `leukobench.inputs.read_table`, with the columns path and label, and group, um_per_px
+        and mask if they are known. Heads may be words of other languages (`terms.toml`).
+    needed : sequence of str, default ("path", "label")
+        Columns without which it is an error.
 
     Returns
     -------
@@ -40,15 +42,20 @@ def read_labels(folder, table):
     """
     (_, heads), *rows = read_table(table) or [(1, [])]
     columns = {name: find_column(name, heads) for name in NEEDED + OPTIONAL}
-    for name in NEEDED:
+    for name in needed:
         if columns[name] is None:
             there = ", ".join(heads) or "no column at all"
             raise UsageError(f"{spell(table)}, line 1: no column {name!r}", f"there is {there}")
     files, found = _Files(folder), {}
     lines = [_read_line(f"{spell(table)}, line {line}", line, cells, columns) for line, cells in rows]
     above = files.folders_above([_parts(path) for _, path, _, _ in lines])
+
+    def found_as(text):
+        return files.find(_parts(text)[above:]) or files.place(_parts(text))
+
     for line, path, where, facts in lines:
-        record = Record(files.find(_parts(path)[above:]) or files.place(_parts(path)), **facts)
+        facts |= {"mask": found_as(facts["mask"]) if facts["mask"] else None}
+        record = Record(found_as(path), **facts)
         if record.path in found and found[record.path][0] != record:
             other = found[record.path][1]
             raise UsageError(f"{where}: {path} is in line {other} too, and not the same", "take one of them out")
@@ -64,12 +71,12 @@ def read_labels(folder, table):
 
 def _read_line(where, line, cells, columns):
     """What one line says: its number, the path, where it stands for a message, and facts of a record."""
-    path, label, group, um_per_px = (_cell(cells, columns[name], where) for name in NEEDED + OPTIONAL)
+    path, label, group, um_per_px, mask = (_cell(cells, columns[name], where) for name in NEEDED + OPTIONAL)
     if not path:
         raise UsageError(f"{where}: no path", "complete the line")
     doubt = "" if label else f"{where}, gives no label"
-    facts = {"native_label": label, "group": group, "doubt": doubt, "um_per_px": _pixel_size(um_per_px, where)}
-    return line, path, where, facts
+    facts = {"native_label": label, "group": group, "doubt": doubt, "mask": mask}
+    return line, path, where, facts | {"um_per_px": _pixel_size(um_per_px, where)}
 
 
 class _Files:

@@ -93,7 +93,7 @@ def find_column(name, heads):
 
     Parameters
     ----------
-    name : {"path", "label", "group", "um_per_px"}
+    name : {"path", "label", "group", "um_per_px", "mask"}
     heads : list of str
         The first line.
 

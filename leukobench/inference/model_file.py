@@ -3,15 +3,18 @@
 import hashlib
 import io
 import zipfile
+from pathlib import Path
 from typing import Annotated
 
+import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from leukobench.datasets.registry import attribute_names
 from leukobench.datasets.taxonomy import LEVELS
 from leukobench.errors import UsageError
 from leukobench.files import content_hash, keep_result
-from leukobench.inference.trained import TrainedModel, own_seed
+from leukobench.inference.trained import LOOKS, TrainedModel, own_seed
+from leukobench.inference.trust import Trust
 from leukobench.inputs import read_bytes
 from leukobench.models import get_model
 from leukobench.models.soundness import parts_of
@@ -38,7 +41,7 @@ class Card(BaseModel):
 
     Parameters
     ----------
-    model, sources, level, head, left_out, params, images, seed, synthetic
+    model, sources, level, head, left_out, params, images, seed, synthetic, trust
         As of `TrainedModel`.
     estimator : str
         sha256 of the estimator's bytes.
@@ -59,6 +62,7 @@ class Card(BaseModel):
     left_out: dict[Name, Count]
     images: Annotated[tuple[Digest, ...], Field(min_length=2, max_length=MOST_IMAGES)]
     synthetic: bool
+    trust: Trust
     estimator: Digest
     made_with: dict[Name, Name | None]
     seal: str = ""
@@ -74,11 +78,18 @@ class Card(BaseModel):
             raise ValueError("classes are there twice, or not in their order")
         if len(set(self.sources)) < len(self.sources) or len(set(self.images)) < len(self.images):
             raise ValueError("a dataset or an image is there twice")
+        if strange := {each.label for each in self.trust.references} - set(self.head):
+            raise ValueError(f"a reference of {min(strange)}, no class of the head")
         return self
 
     def hashed(self):
         """Hash of the card without its seal."""
         return content_hash(self.model_dump(mode="json", exclude={"seal"}), length=64)
+
+
+def release_file():
+    """Where the release file of the default model lies, if it was put there: in the user's data directory."""
+    return Path(platformdirs.user_data_dir("leukobench")) / "models" / "default.zip"
 
 
 def check_keepable(model):
@@ -115,8 +126,9 @@ def save_model(trained, path):
     content = io.BytesIO()
     # packed inside, not outside: a damaged byte is then found by the outer checksum and never unpacked
     with zipfile.ZipFile(content, "w") as file:
-        file.writestr(CARD, card.model_dump_json(indent=1))
-        file.writestr(ESTIMATOR, estimator)
+        for name, member in ((CARD, card.model_dump_json()), (ESTIMATOR, estimator)):
+            # without the time of the day: the same model gives the same file
+            file.writestr(zipfile.ZipInfo(name), member)
     if content.tell() > MOST_BYTES:
         raise UsageError(f"{trained.model} takes {content.tell():,} bytes", "keep a smaller model: the limit is 2 GiB")
     keep_result(path, content.getvalue())
@@ -181,7 +193,7 @@ def _restore(card, estimator):
     fitted = Fitted.restore(load_estimator(estimator, like), card.head)
     if len(fitted.classes) != len(fitted.estimator.classes_):
         raise ValueError("another number of classes than its estimator has")
-    facts = card.model_dump(exclude={"estimator", "made_with", "seal"})
+    facts = {name: getattr(card, name) for name in Card.model_fields if name not in ("estimator", "made_with", "seal")}
     return TrainedModel(**facts | {"images": frozenset(card.images)}, fitted=fitted)
 
 
@@ -189,5 +201,5 @@ def _versions(model):
     """What the file of a model depends on."""
     recipe, facts = get_model(model), describe_environment()
     packages = {name: facts["packages"].get(name) for name in MADE_OF}
-    key = content_hash(representation_key(recipe.representation))
-    return {"leukobench": facts["leukobench"], **packages, model: recipe.version, recipe.representation: key}
+    keys = {name: content_hash(representation_key(name)) for name in (recipe.representation, LOOKS)}
+    return {"leukobench": facts["leukobench"], **packages, model: recipe.version, **keys}

@@ -1,177 +1,105 @@
-"""A laboratory's own images, predicted by a trained model, with pictures of where a network looked."""
+"""A laboratory's own images, predicted by a trained model that says where it is not to be trusted."""
 
-from pathlib import Path
-
-import cv2
 import numpy as np
 import pandas as pd
 from scipy.stats import entropy
 from threadpoolctl import threadpool_limits
 
-from leukobench.cache import TableCache
-from leukobench.datasets.card import check_pixel_size
-from leukobench.datasets.examine import examine
-from leukobench.datasets.index import PHANTOM_FILE
-from leukobench.datasets.walk import IMAGE_SUFFIXES, image_tree
 from leukobench.errors import UsageError
-from leukobench.files import atomic_write, fitting_name
-from leukobench.inference.trained import represent
-from leukobench.inputs import spell
-from leukobench.models import MODELS, get_model
-from leukobench.models.network.explain import grad_cam, overlay
-from leukobench.running.representations import load_rows
+from leukobench.features.looks import SCALES
+from leukobench.inference.trained import LOOKS, represent
+from leukobench.inference.trust import COLUMNS
+from leukobench.models import get_model
 
-
-def read_folder(folder, um_per_px=None, progress=None):
-    """Look at every image file below a folder, in whatever folders they lie; `datasets.walk` says which are found.
-
-    Parameters
-    ----------
-    folder : path-like
-    um_per_px : float or None, default None
-        Micrometres per pixel of all images; None is unknown.
-    progress : callable, optional
-        Called as progress(done, total) in files.
-
-    Returns
-    -------
-    pandas.DataFrame
-        One row per file that is named like an image, sorted by path: path (below the folder, with forward slashes,
-        spelled so that `leukobench.inputs.locate` finds the file again), sha256, um_per_px, synthetic, and error, which
-        is empty for an image that can be read.
-
-    Raises
-    ------
-    UsageError
-        Where there is no such folder, no image that can be read in it, or the pixel size is none.
-    """
-    folder = Path(folder)
-    if not folder.is_dir():
-        raise UsageError(f"no folder {folder}", "name a folder with images")
-    check_pixel_size(um_per_px, spell(folder))
-    paths = image_tree(folder)
-    if not paths:
-        raise UsageError(
-            f"no images in {folder}", f"files that end in {', '.join(sorted(IMAGE_SUFFIXES))} are looked for"
-        )
-    synthetic = any((each / PHANTOM_FILE).is_file() for each in (folder.resolve(), *folder.resolve().parents))
-    rows = []
-    for done, path in enumerate(paths, start=1):
-        facts = examine(path)
-        error = "" if facts["status"] == "ok" else f"{facts['status']}: {facts['reason']}"
-        shown = spell(path.relative_to(folder).as_posix())
-        rows.append((shown, facts["sha256"], np.nan if um_per_px is None else um_per_px, synthetic, error))
-        if progress:
-            progress(done, len(paths))
-    images = pd.DataFrame(rows, columns=["path", "sha256", "um_per_px", "synthetic", "error"])
-    if images["error"].ne("").all():
-        first = images.iloc[0]
-        raise UsageError(
-            f"none of the {len(images)} files in {folder} can be read", f"{first['path']}: {first['error']}"
-        )
-    return images
+UNSURE = "unsure"
 
 
 def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None, progress):
-    """Predict the images of a folder; a transductive model looks at all of them together.
+    """Predict images; a transductive model looks at all of them together.
 
     Parameters
     ----------
     trained : TrainedModel
     images : pandas.DataFrame
-        Of `read_folder`.
     folder : path-like
-        The same folder.
+        Both of `leukobench.inference.reading.read_images`.
     jobs, device, cache, progress
         As in `train_model`.
 
     Returns
     -------
     pandas.DataFrame
-        One row per file: file, class, probability, entropy (natural logarithm, 0 to log k), one column `p_<class>` for
-        each of the k classes of the head, synthetic (whether the model or the image is) and error. A file that cannot
-        be read, or has changed since `read_folder`, has an error and no class.
+        One row per file: file; class, which is `unsure` where the answer is not to be trusted, and then `why`;
+        likeliest (the class of the highest probability, whether sure or not); probability, entropy (natural logarithm,
+        0 to log k) and one column `p_<class>` for each of the k classes of the head, calibrated on held-out cells of
+        the sources; quality (of the segmentation, 0 to 1), brightness (mean grey value, 0 to 1), distance (from the
+        cells that were trained on, as a share of what is usual there), sharpness, diameter_um and how the scale is
+        known; synthetic (whether the model or the image is) and error. A file that cannot be read, or has changed since
+        `read_images`, has an error and no class.
 
     Raises
     ------
     UsageError
         Where no file is left, the model reads another number of columns, or gives something that is no probability.
     """
-    representation, lost = get_model(trained.model).representation, {}
-    rows = represent(representation, images[images["error"] == ""], folder, jobs, device, cache, progress, lost)
+    lost = {}
+    asked = images[images["error"] == ""].assign(condition="")
+    names = [get_model(trained.model).representation, LOOKS]
+    told = {"jobs": jobs, "device": device, "cache": cache, "progress": progress, "lost": lost}
+    rows, looks = represent(names, asked, folder, **told)
     gone = images["path"].isin(lost)
     errors = images["error"].where(~gone, images["path"].map(lambda path: f"changed: {lost.get(path)}"))
-    readable = (errors == "").to_numpy()
     progress.stage("prediction", 1)
     try:
         with threadpool_limits(1):
-            probabilities = trained.fitted.predict_proba(rows, trained.head)
+            said = trained.fitted.predict_proba(rows, trained.head)
     except ValueError as error:  # of a model from a file, whose numbers are those of whoever made it
         raise UsageError(f"{trained.model} cannot predict these images: {error}", "train it again") from error
+    answers = _answers(trained, said, pd.DataFrame(looks, columns=COLUMNS))
     progress.advance(1)
-    table = pd.DataFrame({"file": images["path"], "class": "", "probability": np.nan, "entropy": np.nan})
-    table[[f"p_{name}" for name in trained.head]] = np.nan
-    table["synthetic"] = images["synthetic"] | trained.synthetic
-    table["error"] = errors
-    table.loc[readable, [f"p_{name}" for name in trained.head]] = probabilities
-    table.loc[readable, "class"] = np.array(trained.head)[probabilities.argmax(axis=1)]
-    table.loc[readable, "probability"] = probabilities.max(axis=1)
-    table.loc[readable, "entropy"] = entropy(probabilities, axis=1)
-    return table
+    table = pd.DataFrame({"file": images["path"]})
+    answers.index = table.index[errors == ""]
+    table = table.join(answers)
+    words = ["class", "why", "likeliest", "scale"]
+    table[words] = table[words].astype(object).fillna("")
+    return table.assign(synthetic=images["synthetic"] | trained.synthetic, error=errors)
 
 
-def explain_images(trained, images, table, out, *, cache=None, progress):
-    """Draw where a fine-tuned network sees the class that it predicts, one picture per image.
-
-    Parameters
-    ----------
-    trained : TrainedModel
-    images, table : pandas.DataFrame
-        Of `read_folder` and `predict_images`.
-    out : path-like
-        Folder to write into: `<file>.png`, in the same folders as the images.
-    cache, progress
-        As in `train_model`.
-
-    Raises
-    ------
-    UsageError
-        Where the model is no network, or one that Grad-CAM cannot explain.
-    """
-    check_explainable(trained.model)
-    readable = table["error"] == ""
-    rows = load_rows(get_model(trained.model).representation, images[readable], TableCache(cache))
-    network = trained.fitted.estimator
-    shown = table[readable]
-    progress.stage("Grad-CAM", len(shown))
-    codes = np.searchsorted(trained.fitted.classes, shown["class"].to_numpy(dtype=str))
-    maps = grad_cam(network, rows, codes)
-    for row, crop, heat in zip(shown.itertuples(), network.field_of(rows), maps, strict=True):
-        caption = f"{shown.at[row.Index, 'class']} {row.probability:.2f}{', SYNTHETIC' if row.synthetic else ''}"
-        _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
-        *folders, name = Path(row.file).parts
-        atomic_write(Path(out, *folders, fitting_name(name, ".png")), encoded.tobytes())
-        progress.advance(1, row.file)
+def _answers(trained, said, looks):
+    """What is said of the images that can be read, one row each."""
+    trust, head = trained.trust, np.array(trained.head)
+    probabilities = trust.calibrate(said)
+    distance, _ = trust.nearest(looks)
+    why = trust.judge(looks, distance, probabilities, trained.head)
+    likeliest = head[probabilities.argmax(axis=1)]
+    return pd.DataFrame(
+        {
+            "class": np.where(np.array(why) == "", likeliest, UNSURE),
+            "why": why,
+            "likeliest": likeliest,
+            "probability": probabilities.max(axis=1),
+            "entropy": entropy(probabilities, axis=1),
+            **{f"p_{name}": column for name, column in zip(trained.head, probabilities.T, strict=True)},
+            "quality": looks["quality"],
+            "brightness": looks["brightness"],
+            "distance": distance / trust.limits.get("distance", 1.0),
+            "sharpness": np.exp(looks["sharpness"]),
+            "diameter_um": np.exp(looks["size"]),
+            "scale": [SCALES[int(each)] for each in looks["scale"]],
+        }
+    )
 
 
-def check_explainable(model):
-    """Refuse a model that Grad-CAM cannot explain; the hint names those that are listed and that it can."""
-    if not get_model(model).explainable:
-        able = ", ".join(recipe.name for recipe in MODELS.values() if recipe.explainable)
-        raise UsageError(
-            f"{model} is no network, and Grad-CAM explains networks only",
-            f"take one of {able}; or leave out --explain",
-        )
-
-
-def notes(trained, images):
+def notes(trained, images, table):
     """What must be known to judge a model's predictions, one sentence each.
 
     Parameters
     ----------
     trained : TrainedModel
     images : pandas.DataFrame
-        Of `read_folder`.
+        Of `read_images`.
+    table : pandas.DataFrame
+        Of `predict_images`.
 
     Returns
     -------
@@ -180,6 +108,7 @@ def notes(trained, images):
     recipe = get_model(trained.model)
     n, own = int((images["error"] == "").sum()), int(images["sha256"].isin(trained.images).sum())
     rare = ", ".join(f"{name} ({count})" for name, count in trained.left_out.items())
+    guessed = int((table["scale"] == "estimated").sum())
     said = [
         (trained.synthetic, f"SYNTHETIC: {trained.model} was trained on rendered cells"),
         (images["synthetic"].any(), "SYNTHETIC: the images are rendered cells"),
@@ -197,8 +126,8 @@ def notes(trained, images):
         (own, f"{own} of the files were trained on: what is said of them says nothing of others"),
         (
             images["um_per_px"].isna().any(),
-            "no pixel size was given (--um-per-px): models with a view estimate it, all others measure these images in "
-            "pixels, and those of datasets whose pixel size is known in micrometres",
+            f"no pixel size was given (--um-per-px): it could be estimated from red cells in {guessed} images; the "
+            "size of the other cells is not checked, and models without a view measure all of them in pixels",
         ),
     ]
     return [text for holds, text in said if holds]

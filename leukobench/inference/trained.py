@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import numpy as np
 import optuna
 from threadpoolctl import threadpool_limits
 
@@ -9,16 +10,20 @@ from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
+from leukobench.inference.trust import Trust, fit_trust
 from leukobench.models import get_model
 from leukobench.models.identity import recipe_hash
+from leukobench.models.recipe import COSTS
 from leukobench.running.computing import compute_missing
-from leukobench.running.folds import derive_seed, group_ids
+from leukobench.running.folds import derive_seed, group_ids, inner_folds
 from leukobench.running.plan import head_of, level_notes, select_samples
 from leukobench.running.representations import image_ids, load_rows, representation_key
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted, tune
 
 SUITE = "cross-dataset"  # whose limits and folds hold here too
+LOOKS = "looks:cell"
+HELD_OUT = 4  # folds, each predicted by a model that has not seen it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +50,8 @@ class TrainedModel:
     synthetic : bool
         Whether these are rendered.
     fitted : Fitted
+    trust : Trust
+        What the sources say of its answers.
     """
 
     model: str
@@ -57,6 +64,7 @@ class TrainedModel:
     images: frozenset = dataclasses.field(repr=False)
     synthetic: bool
     fitted: Fitted = dataclasses.field(repr=False)
+    trust: Trust = dataclasses.field(repr=False)
 
 
 def train_model(
@@ -111,12 +119,17 @@ def train_model(
             "two are needed: train on more datasets, or choose another --level",
         )
     samples = samples[samples["class"].isin(head)].reset_index(drop=True)
-    rows = represent(recipe.representation, samples, root, jobs, device, cache, progress)
+    names = [recipe.representation, LOOKS]
+    rows, looks = represent(names, samples, root, jobs=jobs, device=device, cache=cache, progress=progress)
     classes = samples["class"].to_numpy(dtype=str)
     laboratories = samples["dataset"].to_numpy(dtype=str)
     groups = group_ids(samples)
     estimator_seed = own_seed(suite.datasets, model, seed)
-    progress.stage(f"fit of {model}", 1)
+    strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)
+    folds = inner_folds(strata, classes, groups, HELD_OUT, estimator_seed)
+    # A network is fitted once more, since each fit takes long.
+    folds = folds[: 1 if COSTS[recipe.cost].pruned else None]
+    progress.stage(f"fit of {model}", 1 + len(folds))
     with threadpool_limits(1):  # as in a run's workers, so that the numbers are the same
         params = tune(
             recipe,
@@ -124,19 +137,30 @@ def train_model(
             classes,
             groups,
             laboratories=laboratories,
-            strata=(samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str),
+            strata=strata,
             trials=trials,
             n_folds=suite.budget.inner_folds,
             seed=estimator_seed,
             storage=optuna.storages.InMemoryStorage(),
         )
         key = [model, recipe_hash(recipe), representation_key(recipe.representation), params, estimator_seed]
-        key = content_hash(
-            [*key, sorted(zip(image_ids(samples), laboratories.tolist(), classes.tolist(), strict=True))]
-        )
-        told = {"groups": groups, "checkpoint": cache_folder() / "predict" / f"{key}.checkpoint"}
-        fitted = Fitted(recipe, params, estimator_seed, rows, classes, laboratories, **told)
-    progress.advance(1)
+        content = sorted(zip(image_ids(samples), laboratories.tolist(), classes.tolist(), strict=True))
+
+        def fit(some, *which):
+            name = content_hash([*key, content, *which])
+            kept = cache_folder() / "predict" / f"{name}.checkpoint"
+            told = {"groups": groups[some], "checkpoint": kept}
+            fitted = Fitted(recipe, params, estimator_seed, rows[some], classes[some], laboratories[some], **told)
+            progress.advance(1)
+            return fitted
+
+        fitted = fit(np.arange(len(rows)))
+        said = [
+            (test, fit(train, number).predict_proba(rows[test], head)) for number, (train, test) in enumerate(folds)
+        ]
+    held = np.concatenate([test for test, _ in said] or [np.empty(0, int)])
+    said = np.concatenate([each for _, each in said] or [np.empty((0, len(head)))])
+    trust = fit_trust(looks, samples, groups, (held, said, np.searchsorted(head, classes[held])), estimator_seed)
     return TrainedModel(
         model=recipe.name,
         sources=suite.datasets,
@@ -148,6 +172,7 @@ def train_model(
         images=frozenset(samples["sha256"]),
         synthetic=bool(index["synthetic"].any()),
         fitted=fitted,
+        trust=trust,
     )
 
 
@@ -156,15 +181,16 @@ def own_seed(sources, model, seed):
     return derive_seed("pairwise", "+".join(sources), model, seed, 0)
 
 
-def represent(name, samples, root, jobs, device, cache, progress, lost=None):
-    """Rows of a representation for images, computed where the cache lacks them; parameters as in `train_model`.
+def represent(names, samples, root, *, jobs=1, device="auto", cache=None, progress, lost=None):
+    """Rows of representations for images, computed where the cache lacks them; parameters as in `train_model`.
 
-    With a dict `lost`, images that are no longer what was indexed are put there and have no rows; else they are errors.
+    Images that train nothing have a column `condition`, empty where they are shown as they are. With a dict `lost`,
+    images that are no longer what was indexed are put there and have no rows; else they are errors.
     """
     tables = TableCache(cache)
-    progress.stage(f"{name} of {len(samples):,} images", None)
-    compute_missing([name], samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count, lost=lost)
+    progress.stage(f"{names[0]} of {len(samples):,} images", None)
+    compute_missing(names, samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count, lost=lost)
     samples = samples[~samples["path"].isin(lost or {})]
     if samples.empty:
         raise UsageError(f"none of the images in {root} is left as it was indexed", "start the same command again")
-    return load_rows(name, samples, tables)
+    return [load_rows(name, samples, tables) for name in names]

@@ -6,6 +6,17 @@ from leukobench.models.options import Option
 from leukobench.models.outside import register, unregister
 from leukobench.models.own_file import register_file
 from leukobench.models.recipe import Recipe
-from leukobench.models.registry import MODELS, get_model
+from leukobench.models.registry import DEFAULT, MODELS, get_model
 
-__all__ = ["MODELS", "OWN", "Head", "Option", "Recipe", "get_model", "register", "register_file", "unregister"]
+__all__ = [
+    "DEFAULT",
+    "MODELS",
+    "OWN",
+    "Head",
+    "Option",
+    "Recipe",
+    "get_model",
+    "register",
+    "register_file",
+    "unregister",
+]

@@ -17,6 +17,9 @@ from leukobench.preparation.crops import crop_view
 from leukobench.preparation.views import get_view
 from leukobench.segmentation import DEVELOPED_ON
 
+DEFAULT = "vote@augmented"
+"""What `predict` asks where no model is named: the inductive model that carries over best (results/reference)."""
+
 PIXELS = "pixels"  # the representation whose argument is its view
 
 

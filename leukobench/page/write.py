@@ -27,6 +27,7 @@ SCRIPTS = (
     "cost",
     "ranks",
     "confusion",
+    "cell",
     "gallery",
 )
 SCRIPTS += ("calibration", "steps", "panel", "start")
@@ -66,7 +67,7 @@ def render_page(report, root=None):
         HTML; nothing in it is loaded from elsewhere, and no script runs that is not the page's own.
     """
     content = content_of(report, root)
-    scripts = [_static("plotly-basic.min.js"), _own_script()]
+    scripts = [_static("plotly-basic.min.js"), as_script(SCRIPTS)]
     return (
         _environment()
         .get_template("page.html")
@@ -75,7 +76,7 @@ def render_page(report, root=None):
             data=Markup(as_json(content)),
             style=Markup(_static("style.css", "templates")),
             scripts=[Markup(text) for text in scripts],
-            sources=" ".join(f"'sha256-{_digest(text)}'" for text in scripts),
+            sources=" ".join(f"'sha256-{digest(text)}'" for text in scripts),
         )
     )
 
@@ -100,12 +101,25 @@ def as_json(content):
     return text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
 
 
-def _own_script():
-    parts = "\n".join(_static(f"{name}.js", "templates") for name in SCRIPTS)
+def as_script(names, *more):
+    """One script of the page's own, by name, and of others' behind them; nothing of it is global.
+
+    Parameters
+    ----------
+    names : sequence of str
+    *more : str
+        Text of further scripts.
+
+    Returns
+    -------
+    str
+    """
+    parts = "\n".join([*(_static(f"{name}.js", "templates") for name in names), *more])
     return f'"use strict";\n(() => {{\n{parts}\n}})();\n'
 
 
-def _digest(text):
+def digest(text):
+    """Base64 of a script's sha256, as the page's content security policy names it."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 

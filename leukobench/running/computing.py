@@ -189,8 +189,8 @@ def _read_images(root, batch, unread):
     for number, (path, sha256) in enumerate(zip(batch.paths, batch.sha256, strict=True)):
         try:
             image = read_image(locate(root, path), sha256)
-            scale = batch.um_per_px[number]
-            image, scale = show_under(image, scale, batch.conditions[number]) if batch.conditions else (image, scale)
+            scale, condition = batch.um_per_px[number], batch.conditions[number] if batch.conditions else ""
+            image, scale = show_under(image, scale, condition) if condition else (image, scale)
             images.append(image), scales.append(scale), at.append(number)
         except ImageError as error:
             unread[path] = error.reason

@@ -49,7 +49,7 @@ def get_representation(name, device="auto", bare=False):
     ----------
     name : str
         "features:<feature set>" or "embedding:<backbone>", either with "@<view>" and the latter with "+<way to embed>"
-        behind it, or "pixels:<view>".
+        behind it, or "pixels:<view>"; or "looks:cell", which no model is trained on (`leukobench.features.looks`).
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed; the numbers are the same.
     bare : bool, default False
@@ -127,7 +127,19 @@ def _seen_through(spec, bare):
     return dataclasses.replace(view, copies=0) if bare else view
 
 
-KINDS = {"features": _features, "embedding": _embedding, "pixels": _pixels}
+def _looks(spec, device, bare):
+    from leukobench.features.looks import COPIES, cell_looks, looks_key, looks_of_copies
+
+    def compute(images, masks, um_per_px):
+        if bare:
+            return cell_looks(images, um_per_px)
+        return pd.DataFrame(looks_of_copies(images, um_per_px).reshape(len(images), -1))
+
+    key = {**looks_key(), "copies": 0 if bare else COPIES}
+    return Representation(str(spec), key, False, compute, key["copies"])
+
+
+KINDS = {"features": _features, "embedding": _embedding, "pixels": _pixels, "looks": _looks}
 
 
 def columns_of(name):

@@ -15,6 +15,7 @@ from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.inference.model_file import load_model, save_model
 from leukobench.inference.trained import TrainedModel, own_seed
+from leukobench.inference.trust import PLACED, Reference, Trust
 from leukobench.models import get_model
 from leukobench.models.stored import dump_estimator
 from leukobench.running.tuning import Fitted
@@ -37,10 +38,25 @@ def write_model(path, name="lda"):
     fitted = Fitted(recipe, dict(recipe.defaults), seed, X, np.array(HEAD)[codes], np.repeat("barcelona", len(X)))
     images = frozenset(hashlib.sha256(bytes([i])).hexdigest() for i in range(60))
     facts = {"sources": ("barcelona",), "level": "L5", "seed": 0, "params": dict(recipe.defaults), "head": HEAD}
-    save_model(
-        TrainedModel(model=name, **facts, left_out={"MO": 3}, images=images, synthetic=False, fitted=fitted), path
-    )
+    facts |= {"left_out": {"MO": 3}, "images": images, "synthetic": False, "trust": some_trust(sorted(images))}
+    save_model(TrainedModel(model=name, **facts, fitted=fitted), path)
     return path
+
+
+def some_trust(images):
+    """What a source says of a model's answers, with two references."""
+    p = len(PLACED)
+    return Trust(
+        temperature=1.0,
+        limits={"distance": 1.0},
+        usual={"brightness": (0.5, 0.9), "diameter_um": (9.0, 18.0)},
+        middle=(0.0,) * p,
+        spread=(1.0,) * p,
+        turn=tuple(map(tuple, np.eye(p).tolist())),
+        references=tuple(Reference(sha256=sha, path=f"a/{sha[:4]}.png", label="LY") for sha in images[:2]),
+        places=((0.0,) * p, (1.0,) * p),
+        of=(0, 1),
+    )
 
 
 def read_parts(path):

@@ -21,7 +21,7 @@ from leukobench.datasets import build_index
 from leukobench.errors import UsageError
 from leukobench.imaging import io as imaging
 from leukobench.imaging.io import ImageError, decode_image, read_image
-from leukobench.inference.predict import read_folder
+from leukobench.inference.reading import read_images
 from leukobench.running import computing, representations
 from leukobench.running.computing import compute_missing
 from leukobench.running.representations import load_rows
@@ -107,7 +107,7 @@ def test_the_index_names_each_with_its_reason(strange):
 
 
 def test_predict_names_the_same(strange):
-    images = read_folder(strange).set_index("path")["error"]
+    images = read_images([strange])[0].set_index("path")["error"]
     images.index = images.index.str.removeprefix("ward7/NE/")
     assert images.str.partition(":")[0].replace("", "ok").to_dict() == {k: v[0] for k, v in EXPECTED.items()}
 

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from leukobench.errors import UsageError
 from leukobench.inference.model_file import load_model
+from leukobench.inference.trust import PLACED
 from tests.faults.hostile import JSON, QUICK, put, read_parts, refused, spots, write_model, write_parts
 
 
@@ -74,8 +75,42 @@ CARDS = {
     "another version": {"made_with": {"numpy": "0.1"}},
     "field too many": {"fitted": {"estimator": "os.system"}},
     "classes of before": {"classes": ["BA", "LY", "NE"]},
+    "no trust": {"trust": DROP},
+    "trust in words": {"trust": "all of it"},
+    **{
+        f"trust with {what}": {"trust": change}
+        for what, change in {
+            "no temperature": {"temperature": 0.0},
+            "a limit that is no number": {"limits": {"distance": float("nan")}},
+            "a limit of no check": {"limits": {"__class__": 1.0}},
+            "a measure too few": {"middle": [0.0]},
+            "a spread of nothing": {"spread": [0.0] * len(PLACED)},
+            "a matrix that is none": {"turn": [[1.0] * len(PLACED)]},
+            "no places": {"places": []},
+            "a place too many": {"of": [0, 1, 1]},
+            "a place of no reference": {"of": [0, 9]},
+            "a place of a negative one": {"of": [0, -1]},
+            "a reference of no class": {"references": [{"sha256": SHA, "path": "a.png", "label": "XX"}] * 2},
+            "a reference without a hash": {"references": [{"sha256": "", "path": "a.png", "label": "LY"}] * 2},
+            "ranges that are missing": {"usual": {}},
+            "a field too many": {"code": "os.system"},
+        }.items()
+    },
     "empty card": dict.fromkeys(
-        ["model", "sources", "level", "seed", "params", "head", "left_out", "images", "synthetic", "made_with"], DROP
+        [
+            "model",
+            "sources",
+            "level",
+            "seed",
+            "params",
+            "head",
+            "left_out",
+            "images",
+            "synthetic",
+            "trust",
+            "made_with",
+        ],
+        DROP,
     ),
 }
 
@@ -83,7 +118,10 @@ CARDS = {
 @pytest.mark.parametrize("what", CARDS)
 def test_an_altered_card_is_refused_though_it_is_sealed(model, tmp_path, what):
     card, estimator = read_parts(model)
-    card = {name: value for name, value in (card | CARDS[what]).items() if value is not DROP}
+    change = dict(CARDS[what])
+    if isinstance(change.get("trust"), dict):
+        change["trust"] = card["trust"] | change["trust"]
+    card = {name: value for name, value in (card | change).items() if value is not DROP}
     refused(write_parts(tmp_path / "card.zip", card, estimator))
 
 

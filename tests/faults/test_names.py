@@ -15,7 +15,7 @@ from leukobench.datasets import build_index, get_dataset, own_datasets, present_
 from leukobench.datasets.walk import image_files, image_tree, subfolders
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write
-from leukobench.inference.predict import read_folder
+from leukobench.inference.reading import read_images
 from leukobench.inputs import as_words, locate, spell
 from leukobench.report.tables import file_names
 from leukobench.running.computing import compute_missing
@@ -60,7 +60,7 @@ def test_names_that_are_no_text_pass_through_index_tables_features_and_predict(p
     for ending in ("csv", "parquet"):
         assert write_index(index, tmp_path / f"index.{ending}").stat().st_size
     assert pd.read_csv(tmp_path / "index.csv")["path"].tolist() == index["path"].tolist()
-    images = read_folder(root / "ward7")
+    images, _ = read_images([root / "ward7"])
     assert images["error"].tolist() == ["", ""]
     cache = TableCache(tmp_path / "cache")
     for table, where in ((index, root), (images, root / "ward7")):
@@ -104,8 +104,8 @@ def test_index_and_predict_find_the_same_files(linked):
     index = build_index(linked)
     assert index["path"].tolist() == expected
     assert (index["status"] == "ok").all()
-    assert read_folder(linked)["path"].tolist() == expected
-    assert read_folder(linked / "ward7" / "LY")["path"].tolist() == ["4.png"]
+    assert read_images([linked])[0]["path"].tolist() == expected
+    assert read_images([linked / "ward7" / "LY"])[0]["path"].tolist() == ["4.png"]
 
 
 def test_a_folder_goes_by_its_own_name_and_not_by_a_links(linked):
@@ -142,7 +142,7 @@ def test_a_folder_that_cannot_be_read_is_named(put, locked):
     put("ward8/NE/1.png")
     put("ward7/EO/2.png")
     locked(root / "ward7" / "EO")
-    for read in (build_index, read_folder):
+    for read in (build_index, lambda folder: read_images([folder])):
         with pytest.raises(UsageError, match=r"cannot read the folder .*ward7/EO: Permission denied; give yourself"):
             read(root)
     assert len(build_index(root, ["ward8"])) == 1

@@ -1,7 +1,6 @@
 """A laboratory's own images: what is said of every file, and that the model is the one that the benchmark scores."""
 
 import dataclasses
-import io
 import shutil
 
 import cv2
@@ -9,47 +8,24 @@ import numpy as np
 import optuna
 import pandas as pd
 import pytest
-from rich.console import Console
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from leukobench.datasets import build_index
-from leukobench.datasets.phantom import write_phantom
 from leukobench.errors import UsageError
 from leukobench.features import feature_names
 from leukobench.imaging.io import read_image
+from leukobench.inference.explain import explain_images
 from leukobench.inference.model_file import load_model, save_model
-from leukobench.inference.predict import explain_images, notes, predict_images, read_folder
+from leukobench.inference.predict import notes, predict_images
+from leukobench.inference.reading import read_images
 from leukobench.inference.trained import represent, train_model
 from leukobench.models import get_model
-from leukobench.progress import ProgressReport
 from leukobench.running.cell import run_cell
 from leukobench.running.plan import build_plan, head_of, select_samples
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted
-
-
-@pytest.fixture(scope="module")
-def progress():
-    return ProgressReport(Console(file=io.StringIO()))
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    return write_phantom(tmp_path_factory.mktemp("data") / "phantom", per_class=10, domains=["barcelona", "cvb"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("LEUKOBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def lda(root, progress):
-    return train_model("lda", ["barcelona"], root, progress=progress)
 
 
 @pytest.fixture(scope="module")
@@ -59,47 +35,36 @@ def lenet(root, progress):
         return train_model("lenet", ["barcelona"], root, epochs=1, progress=progress)
 
 
-@pytest.fixture
-def folder(root, tmp_path):
-    """Six cells in two folders, and two files that are no images."""
-    there = tmp_path / "cells"
-    (there / "ward 7").mkdir(parents=True)
-    for number, path in enumerate(sorted((root / "cvb").rglob("*.bmp"))[:6]):
-        shutil.copy(path, there / ("ward 7" if number % 2 else "") / f"cell {number}{path.suffix}")
-    (there / "broken.jpg").write_bytes(b"\xff\xd8\xff nothing behind it")
-    (there / "[red].png").write_text("a note")
-    (there / "readme.txt").write_text("not named like an image")
-    return there
-
-
 def test_the_model_is_the_one_that_the_benchmark_scores(root, progress):
     suite = load_suite("cross-dataset", datasets=["barcelona", "cvb"], models=["lda"], protocols=["pairwise"])
     samples = select_samples(build_index(root), suite)
     cell = next(cell for cell in build_plan(suite, samples) if cell.train == "barcelona")
     cell = dataclasses.replace(cell, inputs=cell.inputs | {"trials": 2})
-    rows = represent("features:core", samples, root, 1, "auto", None, progress)
+    (rows,) = represent(["features:core"], samples, root, progress=progress)
     head, left_out = head_of(samples, cell.sources, suite)
     storage = optuna.storages.InMemoryStorage()
     record, scored = run_cell(cell, samples, rows, head, left_out, lambda number: storage)
 
     trained = train_model("lda", ["barcelona"], root, trials=2, progress=progress)
-    images = read_folder(root / "cvb")
+    images, _ = read_images([root / "cvb"])
     table = predict_images(trained, images, root / "cvb", progress=progress)
     assert trained.params == record["params"][0]
     columns = [f"p_{name}" for name in head]
     both = scored.merge(table.assign(sha256=images["sha256"]), on="sha256", suffixes=("_scored", ""))
     assert len(both) == len(scored) == 50
-    np.testing.assert_allclose(both[columns], both[[f"{name}_scored" for name in columns]], atol=1e-9)
+    as_scored = trained.trust.calibrate(both[[f"{name}_scored" for name in columns]].to_numpy())
+    np.testing.assert_allclose(both[columns], as_scored, atol=1e-9)
 
 
 def test_every_file_has_its_row(lda, folder, progress):
-    images = read_folder(folder)
+    images, _ = read_images([folder])
     table = predict_images(lda, images, folder, progress=progress)
     assert table["file"].tolist() == sorted(table["file"])
     assert len(table) == 8
     assert table.columns.tolist() == [
-        *("file", "class", "probability", "entropy"),
+        *("file", "class", "why", "likeliest", "probability", "entropy"),
         *(f"p_{name}" for name in ("BA", "EO", "LY", "MO", "NE")),
+        *("quality", "brightness", "distance", "sharpness", "diameter_um", "scale"),
         *("synthetic", "error"),
     ]
     wrong = table[table["error"] != ""].set_index("file")
@@ -109,14 +74,15 @@ def test_every_file_has_its_row(lda, folder, progress):
     good = table[table["error"] == ""]
     probabilities = good.filter(like="p_").to_numpy()
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert (good["class"] == np.array(lda.head)[probabilities.argmax(axis=1)]).all()
+    assert (good["likeliest"] == np.array(lda.head)[probabilities.argmax(axis=1)]).all()
+    assert (good["class"] == good["likeliest"].where(good["why"] == "", "unsure")).all()
     np.testing.assert_array_equal(good["probability"], probabilities.max(axis=1))
     assert good["entropy"].between(0, np.log(5)).all()
     assert sum("ward 7/" in file for file in good["file"]) == 3
 
 
 def test_a_file_that_changes_after_the_look_is_an_error_of_that_file(lda, folder, progress):
-    images = read_folder(folder)
+    images, _ = read_images([folder])
     changed = images.loc[images["error"] == "", "path"].iloc[1]
     other = images.loc[images["error"] == "", "path"].iloc[0]
     cv2.imwrite(str(folder / changed), 255 - cv2.imread(str(folder / other)))
@@ -141,11 +107,11 @@ def test_strange_images_are_predicted_and_twins_get_the_same(lda, folder, progre
         cv2.imwrite(str(folder / f"{name}.png"), image.astype(np.uint8))
     twin = next(folder.glob("cell*"))
     shutil.copy(twin, folder / f"twin{twin.suffix}")
-    images = read_folder(folder, um_per_px=0.1)
+    images, _ = read_images([folder], um_per_px=0.1)
     assert (images["um_per_px"] == 0.1).all()
     table = predict_images(lda, images, folder, progress=progress).set_index("file")
     assert np.isfinite(table.loc[["white.png", "dot.png", "thin.png"], "entropy"]).all()
-    columns = table.columns[3:-2]
+    columns = [name for name in table if name.startswith("p_")]
     np.testing.assert_array_equal(
         table.loc[twin.name, columns].tolist(), table.loc[f"twin{twin.suffix}", columns].tolist()
     )
@@ -154,7 +120,7 @@ def test_strange_images_are_predicted_and_twins_get_the_same(lda, folder, progre
 @pytest.mark.parametrize(
     ("make", "um_per_px", "words"),
     [
-        (lambda path: None, None, "no folder"),
+        (lambda path: None, None, "no file or folder"),
         (lambda path: path.mkdir(), None, "no images in"),
         (lambda path: path.mkdir() or (path / "a.png").touch(), None, "none of the 1 files .* a.png: truncated"),
         (lambda path: path.mkdir(), 0.0, "no pixel size"),
@@ -164,24 +130,25 @@ def test_strange_images_are_predicted_and_twins_get_the_same(lda, folder, progre
 def test_a_folder_that_cannot_be_predicted_says_why(tmp_path, make, um_per_px, words):
     make(tmp_path / "cells")
     with pytest.raises(UsageError, match=words):
-        read_folder(tmp_path / "cells", um_per_px)
+        read_images([tmp_path / "cells"], um_per_px)
 
 
 def test_notes_say_what_must_be_known(lda, root, folder):
-    own = read_folder(root / "barcelona", um_per_px=0.1)
-    text = "\n".join(notes(lda, own))
+    own, _ = read_images([root / "barcelona"], um_per_px=0.1)
+    scales = pd.DataFrame({"scale": ["given", "estimated"]})
+    text = "\n".join(notes(lda, own, scales))
     assert "50 of the files were trained on" in text
     assert "SYNTHETIC: lda was trained on rendered cells" in text
     assert "SYNTHETIC: the images are rendered cells" in text
     assert "pixel" not in text
-    other = read_folder(folder)
-    text = "\n".join(notes(dataclasses.replace(lda, synthetic=False, left_out={"BA": 3}), other))
+    other, _ = read_images([folder])
+    text = "\n".join(notes(dataclasses.replace(lda, synthetic=False, left_out={"BA": 3}), other, scales))
     assert "too few images of it: BA (3)" in text
     assert "--um-per-px" in text
     assert "SYNTHETIC" not in text
     assert "trained on:" not in text
     transductive = dataclasses.replace(lda, model="lda@canonical+coral")
-    assert "looks at all 6 images together" in "\n".join(notes(transductive, other))
+    assert "looks at all 6 images together" in "\n".join(notes(transductive, other, scales))
 
 
 def test_a_transductive_model_refuses_a_folder_of_a_few_images(lda, folder, progress):
@@ -191,7 +158,7 @@ def test_a_transductive_model_refuses_a_folder_of_a_few_images(lda, folder, prog
     fitted = Fitted.restore(estimator, lda.head)
     trained = dataclasses.replace(lda, model="lda+coral", fitted=fitted)
     with pytest.raises(UsageError, match=r"6 image\(s\) of a laboratory are too few for a transductive model"):
-        predict_images(trained, read_folder(folder), folder, progress=progress)
+        predict_images(trained, read_images([folder])[0], folder, progress=progress)
 
 
 def test_too_few_classes_are_refused(root, tmp_path, progress):
@@ -206,7 +173,7 @@ def test_too_few_classes_are_refused(root, tmp_path, progress):
 
 def test_a_saved_model_predicts_the_same(lda, folder, tmp_path, progress):
     save_model(lda, tmp_path / "lda.zip")
-    images = read_folder(folder)
+    images, _ = read_images([folder])
     again = load_model(tmp_path / "lda.zip")
     assert dataclasses.replace(again, fitted=None) == dataclasses.replace(lda, fitted=None)
     once, twice = (predict_images(trained, images, folder, progress=progress) for trained in (lda, again))
@@ -220,7 +187,7 @@ def test_a_model_that_cannot_read_the_images_says_so(lda, folder, progress):
     with pytest.raises(
         UsageError, match=r"lda cannot predict these images: X has \d+ features, but \w+ is expecting 5"
     ):
-        predict_images(narrow, read_folder(folder), folder, progress=progress)
+        predict_images(narrow, read_images([folder])[0], folder, progress=progress)
 
 
 def test_a_model_of_another_version_is_refused_unread(lda, tmp_path, monkeypatch):
@@ -228,7 +195,7 @@ def test_a_model_of_another_version_is_refused_unread(lda, tmp_path, monkeypatch
     save_model(lda, path)
     monkeypatch.setattr("skops.io.load", lambda *a, **k: pytest.fail("the estimator was read"))
     monkeypatch.setattr("leukobench.segmentation.segmenter.VERSION", "another")
-    with pytest.raises(UsageError, match=r"other versions: features:core \w+, here \w+; train it again"):
+    with pytest.raises(UsageError, match=r"other versions: features:core \w+, here \w+; .*train it again"):
         load_model(path)
 
 
@@ -248,7 +215,7 @@ def test_a_file_that_is_no_model_is_refused(lda, tmp_path):
 
 
 def test_a_network_is_explained_by_a_picture_per_image(lenet, folder, tmp_path, progress):
-    images = read_folder(folder)
+    images, _ = read_images([folder])
     table = predict_images(lenet, images, folder, progress=progress)
     out = tmp_path / "cams"
     explain_images(lenet, images, table, out, progress=progress)

@@ -3,6 +3,7 @@
 import io
 import json
 import math
+import re
 import warnings
 import zipfile
 
@@ -26,7 +27,7 @@ __all__ = ["MOST_BYTES", "dump_estimator", "load_estimator", "open_archive", "re
 
 
 def dump_estimator(estimator):
-    """The bytes of a fitted estimator, as skops writes it, with a schema of half the size.
+    """The bytes of a fitted estimator, as skops writes it, with a schema of half the size; of the same the same bytes.
 
     Parameters
     ----------
@@ -51,11 +52,17 @@ def dump_estimator(estimator):
     """
     with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as written:
         members = {name: written.read(name) for name in written.namelist()}
-    members[SCHEMA] = json.dumps(json.loads(members[SCHEMA]), separators=(",", ":"))
+    schema = json.loads(members.pop(SCHEMA), object_hook=_without_id)
+    text = json.dumps(schema, separators=(",", ":"))
+    # by their order in place of addresses in memory: the same estimator gives the same bytes
+    order = sorted(members, key=lambda name: text.find(f'"{name}"'))
+    numbered = {name: f"{number}.npy" for number, name in enumerate(order)}
+    members = {numbered[name]: members[name] for name in order}
+    members[SCHEMA] = re.sub(r'"file":"([^"]+)"', lambda found: f'"file":"{numbered[found[1]]}"', text)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
         for name, content in members.items():
-            file.writestr(name, content)
+            file.writestr(zipfile.ZipInfo(name), content, zipfile.ZIP_DEFLATED)
     content = packed.getvalue()
     with open_archive(io.BytesIO(content), MOST_MEMBERS) as archive:
         _checked(archive, _networks(estimator), most_unpacked(len(content)))
@@ -103,6 +110,11 @@ def _try(estimator, classes):
     given = estimator.predict_proba(rows)
     fits = given.shape == (len(rows), classes) and np.allclose(given.sum(axis=1), 1)
     ensure(fits, "a model that gives no probabilities")
+
+
+def _without_id(node):
+    """A node of a schema without the address that it had in memory, which nothing reads."""
+    return {name: value for name, value in node.items() if name != "__id__"}
 
 
 def _networks(estimator):
