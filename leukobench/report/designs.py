@@ -157,7 +157,8 @@ def _within(models, sources, own, metric):
     if not all((source, model) in place for source in sources for model in models):
         return None, None
     at = np.array([[place[source, model] for model in models] for source in sources])
-    return metric.sign * own.point[at], metric.sign * own.replicates[:, at]
+    # Equal scores must not be told apart by their rounding: of those the first model is chosen.
+    return (metric.sign * own.point[at]).round(12), (metric.sign * own.replicates[:, at]).round(12)
 
 
 def kinds_of(models, designs):

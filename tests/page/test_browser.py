@@ -180,6 +180,8 @@ def test_people_stand_below_the_models_where_they_were_asked(visit, page_file):
     assert rows.last.inner_text().split() == ["people", "–", "0.770", "–"]
     page.select_option("#scoring", "deployed")
     assert "0.660" in rows.last.inner_text()
+    people = page.locator('#board [data-section="people"] tr').last
+    assert people.inner_text().split()[:4] == ["people", "on", "beta", "0.660"]
 
 
 def test_differential_count_of_a_model(visit, page_file, report):

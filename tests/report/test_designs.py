@@ -59,6 +59,13 @@ def test_of_a_kind_the_member_counts_that_is_best_within_the_source():
     assert row["picked"] == {"net+knn": pytest.approx(1, abs=0.02)}
 
 
+def test_rounding_does_not_choose_between_equals():
+    own = OWN | {"net+knn": 0.3, "net+svm": 0.1 + 0.2}  # the second is larger by the last digit
+    assert own["net+svm"] > own["net+knn"]
+    row = designs(["net+knn", "net+svm"], own, spread=0)[0]["embedding", False, False]
+    assert row["picked"] == {"net+knn": 1}
+
+
 def test_the_interval_knows_that_the_choice_varies():
     sure, _ = designs(["net+knn", "net+svm"])
     tied, _ = designs(["net+knn", "net+svm"], own=OWN | {"net+svm": 0.95})

@@ -10,11 +10,11 @@ const COLUMNS = [
   {id: "family", title: "family", left: true, value: (i) => data.models[i].family, cell: (i) => familyCell(data.models[i])},
   {id: "mean", title: () => protocol().title, value: (i) => means().mean[i], fixed: true, strong: true},
   {id: "interval", title: "95% interval", value: (i) => means().mean[i], cell: (i) => intervalCell(i)},
+  {id: "seed", title: "seed SD", value: (i) => data.models[i].seed},
   ...data.protocols.map((each) => ({id: `p-${each.name}`, title: each.title, other: each.name,
     value: (i) => data.means[state.metric][state.scoring][each.name].mean[i]})),
   {id: "other", title: () => state.scoring === "shared" ? "as deployed" : "shared",
     value: (i) => data.means[state.metric][state.scoring === "shared" ? "deployed" : "shared"][state.protocol].mean[i]},
-  {id: "seed", title: "seed SD", value: (i) => data.models[i].seed},
   {id: "gap", title: "gap", value: (i) => data.models[i].gap},
   {id: "worst", title: "worst target", left: true, value: (i) => means().worst_score[i],
     cell: (i) => [number(means().worst_score[i]), " ", el("span", {class: "quiet"}, means().worst[i] ?? "")]},
@@ -38,24 +38,22 @@ function modelCell(i) {
 }
 
 function scale() {
-  const values = [...readers().map(([, value]) => value), ...data.models.flatMap((model, i) => [means().mean[i], ...means().intervals[i]])].filter((value) => value != null);
+  const values = data.models.flatMap((model, i) => [means().mean[i], ...means().intervals[i]]).filter((value) => value != null);
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const edge = Math.max(0.02, (high - low) * 0.05);
   return {low: low - edge, high: high + edge, at: (value) => 120 * (value - low + edge) / (high - low + 2 * edge)};
 }
 
 function intervalCell(i) {
-  return intervalBar(means().mean[i], means().intervals[i], familyColour(data.models[i]));
-}
-
-function intervalBar(mean, [low, high], colour) {
+  const mean = means().mean[i];
+  const [low, high] = means().intervals[i];
   if (mean == null) return "\u2013";
   const {at} = axis;
   const known = low != null;
   const label = known ? `${number(mean)}, interval ${number(low)} to ${number(high)}` : `${number(mean)}, no interval`;
   const marks = [svg("line", {x1: 0, x2: 120, y1: 9, y2: 9, class: "track"})];
   if (known) marks.push(svg("line", {x1: at(low), x2: at(high), y1: 9, y2: 9, class: "reach"}));
-  marks.push(svg("circle", {cx: at(mean), cy: 9, r: 4, fill: colour}));
+  marks.push(svg("circle", {cx: at(mean), cy: 9, r: 4, fill: familyColour(data.models[i])}));
   return svg("svg", {viewBox: "0 0 120 18", class: "interval", role: "img", "aria-label": label}, svg("title", {}, label), ...marks);
 }
 
@@ -87,7 +85,7 @@ function ordered(rows) {
 function peopleBody(columns) {
   const rows = readers().map(([test, value]) => el("tr", {class: "people"}, columns.map(({id}) => {
     if (id === "name") return el("th", {scope: "row", class: "left"}, `people on ${test}`);
-    return el("td", {class: id === "mean" ? "strong" : null}, id === "mean" ? number(value) : id === "interval" ? intervalBar(value, [null, null], ink("ink")) : "");
+    return el("td", {class: id === "mean" ? "strong" : null}, id === "mean" ? number(value) : "");
   })));
   return rows.length ? el("tbody", {"data-section": "people"}, el("tr", {class: "section"}, el("th", {scope: "rowgroup", colspan: columns.length}, "People: a second reader against the labels, on that dataset alone")), rows) : null;
 }
