@@ -5,6 +5,7 @@ what the image itself can tell (micrometres, the colour of the glass), and shows
 taken out: each copy is changed as a picture, then segmented and measured like any other.
 """
 
+import functools
 import zlib
 from dataclasses import asdict, dataclass
 
@@ -15,11 +16,11 @@ from leukobench.cache import settings
 from leukobench.errors import unknown
 from leukobench.imaging.check import check_images
 from leukobench.imaging.scale import check_um_per_px, estimate_um_per_px
-from leukobench.imaging.stain import Augmentation, augment, get_stain_normaliser
+from leukobench.imaging.stain import Augmentation, augment, background_colour, get_stain_normaliser
 from leukobench.preparation import in_view, worlds
 from leukobench.segmentation import centred_ellipses, segment, segmentation_key
 
-VIEW_VERSION = "2"
+VIEW_VERSION = "3"
 """Goes into cache keys; raised whenever a view would give other pixels, or another scale of them."""
 
 DECIDING = (
@@ -33,6 +34,7 @@ LEAST_CONFIDENCE = 0.2  # of a scale that is estimated from red cells; below it 
 TYPICAL_CELL_UM = 12.5  # diameter that a cell of unknown scale is given: between a lymphocyte's and a monocyte's
 LONGEST_SIDE = 180  # px that an image of unknown scale is shrunk to before copies are made: about a field of 36 um
 SIZE_SPREAD = 0.1  # relative standard deviation of cell sizes between smears, in copies
+LEAST_LINEAR = 0.55  # magnification below which bilinear interpolation would leave pixels out
 LEAST_FACTOR, MOST_FACTOR = 0.15, 4.0  # bounds of a magnification, against scales that cannot be;
 MAGNIFIED_SIDE = 720  # px that a thumbnail may be magnified to beyond them: a field of 144 um at 0.2 um per px
 
@@ -168,16 +170,19 @@ def _apply(image, um_per_px, view):
     if view.um_per_px is not None:
         image, um_per_px = at_most(image, um_per_px, view.um_per_px)
     cells = [rescale(image, um_per_px, view)]
+    if not view.copies:
+        return cells
     seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
+    make = _in_a_world if view.worlds else functools.partial(_altered, glass=background_colour(image))
     for number in range(1, view.copies + 1):
         rng = np.random.default_rng((seed, number))
-        cells.append(rescale(*(_in_a_world if view.worlds else _altered)(image, um_per_px, number, rng), view))
+        cells.append(rescale(*make(image, um_per_px, number, rng), view))
     return cells
 
 
-def _altered(image, um_per_px, number, rng):
+def _altered(image, um_per_px, number, rng, glass):
     """A copy of an image, and its scale, which every second one hides."""
-    copy, magnified = augment(image, rng)
+    copy, magnified = augment(image, rng, glass=glass)
     scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
     return copy, scale if number % 2 else np.nan
 
@@ -239,7 +244,7 @@ def rescale(image, um_per_px, view):
     scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px
     most = max(MOST_FACTOR, MAGNIFIED_SIDE / max(image.shape[:2]))
     factor = float(np.clip(scale / view.um_per_px, LEAST_FACTOR, most))
-    layers = [_resize((mask >= label).astype(np.float32), factor) > 0.5 for label in (1, 2)]
+    layers = [_resize(255 * (mask >= label).view(np.uint8), factor) > 127 for label in (1, 2)]
     mask = layers[0].astype(np.uint8) + (layers[0] & layers[1])
     picture = _resize(image, factor)
     return normalise(picture, mask), mask, um_per_px * _shrunk(image, picture)
@@ -248,7 +253,7 @@ def rescale(image, um_per_px, view):
 def _resize(image, factor):
     height, width = image.shape[:2]
     size = max(1, round(width * factor)), max(1, round(height * factor))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < 1 else cv2.INTER_LINEAR)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < LEAST_LINEAR else cv2.INTER_LINEAR)
 
 
 def _shrunk(before, after):

@@ -73,7 +73,7 @@ class Augmentation:
     share: float = 0.5
 
 
-def augment(image, rng, strength=1.0, ranges=None):
+def augment(image, rng, strength=1.0, ranges=None, glass=None):
     """Draw one augmented copy of a picture.
 
     Parameters
@@ -86,6 +86,8 @@ def augment(image, rng, strength=1.0, ranges=None):
         Factor on all ranges; 0 gives the picture itself.
     ranges : Augmentation or None, default None
         The ranges at strength 1; the defaults of `Augmentation` where None.
+    glass : float array, shape (3,), or None, default None
+        `background_colour` of the picture, where it is known already; several copies are made from one picture.
 
     Returns
     -------
@@ -112,7 +114,7 @@ def augment(image, rng, strength=1.0, ranges=None):
 
     matrix = np.eye(3) + strength * r.mixing * rng.standard_normal((3, 3))
     matrix *= 1 + either(r.gain, (3, 1))
-    image = restain(image, matrix, _draw_glass(rng, r), strength)
+    image = restain(image, matrix, _draw_glass(rng, r), strength, glass)
     image = expose(image, np.exp(either(r.gamma)), either(r.illumination, 2), abs(either(r.illumination)))
     scale = float(np.exp(either(r.rescale)))
     image = turn(image, either(r.rotation), scale, bool(rng.uniform() < strength * r.flip))
@@ -128,7 +130,7 @@ def _draw_glass(rng, ranges):
     return WHITE * rng.uniform(*ranges.glass) * colour / colour.max()
 
 
-def restain(image, matrix, glass, share=1.0):
+def restain(image, matrix, glass, share=1.0, own=None):
     """Mix the optical densities of a picture, and lay it on another glass.
 
     Parameters
@@ -140,12 +142,14 @@ def restain(image, matrix, glass, share=1.0):
         Colour of the new glass, 0 to 255.
     share : float, default 1.0
         How far the glass moves from its own colour (0) to the new one (1), in logarithms.
+    own : float array, shape (3,), or None, default None
+        `background_colour` of the picture, where it is known already.
 
     Returns
     -------
     uint8 array, shape (H, W, 3)
     """
-    own = np.log(background_colour(image) + 1)
+    own = np.log((background_colour(image) if own is None else own) + 1)
     new = own + share * (np.log(np.add(glass, 1)) - own)
     tables = own - np.log(np.arange(256) + 1)[:, None]
     affine = np.column_stack([np.negative(matrix), new]).astype(np.float32)
@@ -174,7 +178,7 @@ def expose(image, gamma, tilt=(0.0, 0.0), fall=0.0):
     down, across = tilt[0] / 2 * y - fall / 2 * y**2, 1 + tilt[1] / 2 * x - fall / 2 * x**2
     light = np.add.outer(down, across).astype(np.float32)
     curve = (255 * (np.arange(256) / 255) ** gamma).astype(np.float32)
-    return to_bytes(cv2.LUT(image, curve) * light[..., None])
+    return cv2.multiply(cv2.LUT(image, curve), cv2.merge([light] * 3), dtype=cv2.CV_8U)
 
 
 def turn(image, degrees, scale, mirrored):
@@ -193,7 +197,7 @@ def turn(image, degrees, scale, mirrored):
     """
     height, width = image.shape[:2]
     centre = ((width - 1) / 2, (height - 1) / 2)
-    picture = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
+    picture = cv2.flip(image, 1) if mirrored else image
     affine = cv2.getRotationMatrix2D(centre, degrees, scale)
     return cv2.warpAffine(picture, affine, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
 
@@ -215,6 +219,6 @@ def compress(image, quality):
     """Write as JPEG of a quality and read back; at 100 the picture stays as it is."""
     if quality >= 100:
         return image
-    return cv2.imdecode(
-        cv2.imencode(".jpg", image[:, :, ::-1], [cv2.IMWRITE_JPEG_QUALITY, round(quality)])[1], cv2.IMREAD_COLOR_RGB
-    )
+    blue_first = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    written = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])[1]
+    return cv2.imdecode(written, cv2.IMREAD_COLOR_RGB)

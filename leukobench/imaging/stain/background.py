@@ -47,16 +47,16 @@ def background_colour(image, mask=None):
     if mask is not None:
         free = mask[::step, ::step] == 0
         outside, pale = np.count_nonzero(free), pale & free
-    mode = _brightest_mode(green[pale], LEAST_SHARE * outside)
+    mode = _brightest_mode(_counts(green, pale), LEAST_SHARE * outside)
     if mode is None:
         return np.full(3, WHITE)
-    glass = pale & (np.abs(green.astype(np.int16) - mode) <= WINDOW)
-    return np.array([_median(channel[glass]) for channel in (red, green, blue)])
+    glass = pale & (green >= mode - WINDOW) & (green <= mode + WINDOW)
+    return np.array([_median(_counts(channel, glass)) for channel in (red, green, blue)])
 
 
 def stride(image):
     """Step over rows and columns that leaves about `SAMPLE` pixels."""
-    return max(1, int(np.sqrt(image.shape[0] * image.shape[1] / SAMPLE)))
+    return max(1, round(np.sqrt(image.shape[0] * image.shape[1] / SAMPLE)))
 
 
 def to_bytes(values):
@@ -64,11 +64,10 @@ def to_bytes(values):
     return np.clip(np.rint(values, values), 0, 255, values).astype(np.uint8)
 
 
-def _brightest_mode(values, least):
+def _brightest_mode(counts, least):
     """Brightest grey value that is a mode of some height and holds at least some pixels; None if there is none."""
-    if len(values) == 0 or len(values) < least:
+    if counts.sum() < max(least, 1):
         return None
-    counts = _counts(values)
     held = np.convolve(counts, np.ones(2 * WINDOW + 1), "same")
     smooth = np.convolve(counts, SMOOTHING, "same")
     peaks = (smooth >= np.r_[0, smooth[:-1]]) & (smooth > np.r_[smooth[1:], 0])
@@ -76,11 +75,12 @@ def _brightest_mode(values, least):
     return int(np.flatnonzero(firm)[-1]) if firm.any() else None
 
 
-def _counts(values):
-    return cv2.calcHist([np.ascontiguousarray(values)], [0], None, [256], [0, 256]).ravel()
+def _counts(channel, where):
+    """How often each grey value occurs under a mask."""
+    return cv2.calcHist([channel], [0], where.view(np.uint8), [256], [0, 256]).ravel()
 
 
-def _median(values):
-    """Lower median of bytes."""
-    below = np.cumsum(_counts(values))
+def _median(counts):
+    """Lower median of bytes, from how often each occurs."""
+    below = np.cumsum(counts)
     return float(np.searchsorted(below, below[-1] / 2))
