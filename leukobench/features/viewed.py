@@ -36,11 +36,26 @@ def view_features(images, view, *, um_per_px=None, feature_set="core", device="a
     >>> rows.shape, bool(rows[0, 0, 0] > 0), bool(np.isnan(rows[0, 2, 0]))
     ((1, 3, 216), True, True)
     """
-    pictures, masks, seen = apply_view(images, view, um_per_px)
-    table = extract_features(pictures, masks, um_per_px=seen, device=device, feature_set=feature_set).to_numpy(
-        copy=True
-    )
+    return seen_features(apply_view(images, view, um_per_px), view, feature_set, device)
+
+
+def seen_features(seen, view, feature_set="core", device="auto"):
+    """The same of images that were brought to the view already.
+
+    Parameters
+    ----------
+    seen : Seen
+        Of `leukobench.preparation.views.apply_view`.
+    view, feature_set, device
+        As for `view_features`.
+
+    Returns
+    -------
+    ndarray of float64, shape (n, 1 + copies, number of features)
+    """
+    options = {"um_per_px": seen.um_per_px, "device": device, "feature_set": feature_set}
+    table = extract_features(seen.pictures, seen.masks, **options).to_numpy(copy=True)
     if view.um_per_px is not None:
         measured = np.array([f.unit != "1" for f in features_of(feature_set)])
-        table[np.ix_(np.isnan(seen), measured)] = np.nan
-    return table.reshape(len(images), 1 + view.copies, len(feature_names(feature_set)))
+        table[np.ix_(np.isnan(seen.um_per_px), measured)] = np.nan
+    return table.reshape(-1, 1 + view.copies, len(feature_names(feature_set)))

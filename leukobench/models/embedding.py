@@ -83,13 +83,29 @@ def view_vectors(images, embedding, view, um_per_px=None):
     float32 array of shape (n, 1 + copies, dim)
         The image itself first.
     """
-    pictures, _, seen = apply_view(images, view, um_per_px)
+    return seen_vectors(apply_view(images, view, um_per_px), embedding, view)
+
+
+def seen_vectors(seen, embedding, view):
+    """The same of images that were brought to the view already.
+
+    Parameters
+    ----------
+    seen : leukobench.preparation.views.Seen
+    embedding, view
+        As for `view_vectors`.
+
+    Returns
+    -------
+    float32 array of shape (n, 1 + copies, dim)
+    """
+    pictures, scales = seen.pictures, seen.um_per_px
     if view.um_per_px is not None:  # a cell of unknown scale was brought to a typical size, as if at the view's scale
-        seen = [view.um_per_px if np.isnan(scale) else scale for scale in seen]
-        sides = [round(embedding.field_of_view_um / scale) for scale in seen]
+        scales = [view.um_per_px if np.isnan(scale) else scale for scale in scales]
+        sides = [round(embedding.field_of_view_um / scale) for scale in scales]
         pictures = [centre_crop(picture, side) for picture, side in zip(pictures, sides, strict=True)]
-    vectors = np.asarray(embedding.transform(pictures, um_per_px=seen))
-    return vectors.reshape(len(images), 1 + view.copies, -1)
+    vectors = np.asarray(embedding.transform(pictures, um_per_px=scales))
+    return vectors.reshape(len(pictures) // (1 + view.copies), 1 + view.copies, -1)
 
 
 class CNNEmbedding(TransformerMixin, BaseEstimator):

@@ -32,12 +32,25 @@ def crop_rows(images, view, um_per_px=None):
     UsageError
         Where the view is unknown, leaves the scale as it is, or makes copies.
     """
-    pictures, masks, _ = apply_view(images, crop_view(view), um_per_px)
+    return seen_crops(apply_view(images, crop_view(view), um_per_px))
+
+
+def seen_crops(seen):
+    """The same of images that were brought to the view already.
+
+    Parameters
+    ----------
+    seen : leukobench.preparation.views.Seen
+
+    Returns
+    -------
+    uint8 array, shape (n, SIDE * SIDE * 3)
+    """
     # filled with the picture's own glass: a white border would pass for the glass when white is balanced later
     return np.stack(
         [
             centre_crop(picture, SIDE, background_colour(picture, mask)).ravel()
-            for picture, mask in zip(pictures, masks, strict=True)
+            for picture, mask in zip(seen.pictures, seen.masks, strict=True)
         ]
     )
 

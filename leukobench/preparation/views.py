@@ -8,6 +8,7 @@ taken out: each copy is changed as a picture, then segmented and measured like a
 import functools
 import zlib
 from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -135,6 +136,22 @@ def view_key(view):
     return parameters | parts | (copies if view.copies else {})
 
 
+class Seen(NamedTuple):
+    """What is seen through a view: lists of one per image and copy, each image first, then its copies.
+
+    Parameters
+    ----------
+    pictures, masks : list of ndarray of uint8
+    um_per_px : list of float
+        Of each picture: that of the view but for the rounding of its sides and for the bounds of a magnification; NaN
+        where the scale is unknown.
+    """
+
+    pictures: list
+    masks: list
+    um_per_px: list
+
+
 def apply_view(images, view, um_per_px=None):
     """Images and their augmented copies as pictures, seen through a view.
 
@@ -148,11 +165,7 @@ def apply_view(images, view, um_per_px=None):
 
     Returns
     -------
-    pictures, masks : list of ndarray of uint8
-        One per image and copy: each image first, then its copies.
-    seen : list of float
-        Micrometres per pixel of each picture, which is that of the view but for the rounding of its sides and for the
-        bounds of a magnification; NaN where the scale is unknown.
+    Seen
 
     Raises
     ------
@@ -162,7 +175,7 @@ def apply_view(images, view, um_per_px=None):
     images = check_images(images)
     scales = check_um_per_px(um_per_px, len(images)).tolist()
     cells = [cell for image, scale in zip(images, scales, strict=True) for cell in _apply(image, scale, view)]
-    return tuple([cell[k] for cell in cells] for k in range(3))
+    return Seen(*([cell[k] for cell in cells] for k in range(3)))
 
 
 def _apply(image, um_per_px, view):

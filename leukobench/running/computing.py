@@ -9,12 +9,12 @@ from concurrent.futures import FIRST_COMPLETED, wait
 import numpy as np
 from pebble import ProcessExpired
 
-from leukobench import segmentation
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError, in_one_line
 from leukobench.imaging.io import ImageError, read_image
 from leukobench.inputs import locate
 from leukobench.preparation.conditions import show_under
+from leukobench.preparation.sights import Sights
 from leukobench.running.pool import LocalPool, how_it_ended, is_the_users
 from leukobench.running.representations import conditions_of, get_representation, image_ids, names_in
 
@@ -196,11 +196,8 @@ def _read_images(root, batch, unread):
             unread[path] = error.reason
         if sum(image.shape[0] * image.shape[1] for image in images) >= BATCH_PIXELS:
             yield at, images, np.array(scales), time.perf_counter() - start
-            (
-                at.clear(),
-                images.clear(),
-                scales.clear(),
-            )  # emptied for the taker too, who would hold them while the next are read
+            for held in (at, images, scales):  # emptied for the taker too, who would hold them while the next are read
+                held.clear()
             start = time.perf_counter()
     if images:
         yield at, images, np.array(scales), time.perf_counter() - start
@@ -208,27 +205,36 @@ def _read_images(root, batch, unread):
 
 def _compute(cache, open_one, names, ids, images, um_per_px, failed):
     """Put the representations of some images into the cache; gives those that could be, with the seconds."""
-    masks, segmented = None, 0.0
+    opened = {}
     for name in names:
-        try:
-            each = open_one(name)
-            if each.needs_masks and masks is None:
-                start = time.perf_counter()
-                masks = segmentation.segment(images, um_per_px=um_per_px)
-                segmented = time.perf_counter() - start
+        with _blamed(name, failed):
+            opened[name] = open_one(name)
+    sights = Sights(images, um_per_px, [each.view for each in opened.values()])
+    for name, each in opened.items():
+        with _blamed(name, failed):
+            seen, prepared = (images, None, um_per_px), 0.0
+            if each.view or each.needs_masks:
+                seen, prepared = sights.through(each.view)
             start = time.perf_counter()
-            table = each.compute(images, masks, um_per_px)
+            table = each.compute(*seen)
             if len(table) != len(images):
                 raise ValueError(f"{len(table)} rows for {len(images)} images")
-        except MemoryError as error:
-            failed[name] = "oom", in_one_line(error)
-            continue
-        except BaseException as error:  # whatever a network or a feature does wrong is its own failure, never a crash
-            if is_the_users(error):
-                raise
-            failed[name] = "error", in_one_line(error)
+        if name in failed:
             continue
         table.index = ids
         table.columns = table.columns.astype(str)
         cache.save(each.key, table)
-        yield name, segmented * each.needs_masks + time.perf_counter() - start
+        yield name, prepared + time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _blamed(name, failed):
+    """What goes wrong is the representation's own failure: whatever a network or a feature does is never a crash."""
+    try:
+        yield
+    except MemoryError as error:
+        failed[name] = "oom", in_one_line(error)
+    except BaseException as error:
+        if is_the_users(error):
+            raise
+        failed[name] = "error", in_one_line(error)

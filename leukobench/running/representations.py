@@ -9,11 +9,11 @@ import pandas as pd
 from leukobench import features
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError
-from leukobench.features.viewed import view_features
+from leukobench.features.viewed import seen_features
 from leukobench.models.spec import ModelSpec, parts_of, tables_of
 from leukobench.models.tables import Tables
 from leukobench.preparation.conditions import versions
-from leukobench.preparation.views import get_view, view_key
+from leukobench.preparation.views import Seen, View, get_view, view_key
 from leukobench.segmentation import segmentation_key
 
 
@@ -28,18 +28,23 @@ class Representation:
     key : dict
         Everything its numbers depend on, for the cache.
     needs_masks : bool
-        Whether the images are segmented first.
+        Whether the images are segmented first, where they are seen through no view.
     compute : callable
-        (images, masks, um_per_px) to a DataFrame with one row per image.
-    copies : int, default 0
-        Augmented copies whose values follow those of the image itself in its row.
+        From what is seen of the images, (pictures, masks, um_per_px), to a DataFrame with one row per image.
+    view : View or None, default None
+        What the images are seen through; None leaves them as they are.
     """
 
     name: str
     key: dict
     needs_masks: bool
     compute: Callable = dataclasses.field(compare=False)
-    copies: int = 0
+    view: View | None = None
+
+    @property
+    def copies(self):
+        """Augmented copies whose values follow those of the image itself in its row."""
+        return self.view.copies if self.view else 0
 
 
 def get_representation(name, device="auto", bare=False):
@@ -82,15 +87,15 @@ def _features(spec, device, bare):
         return Representation(name, {"name": name, "segmentation": segmentation_key(), **versions}, True, compute)
     view = _seen_through(spec, bare)
 
-    def compute(images, masks, um_per_px):
-        rows = view_features(images, view, um_per_px=um_per_px, feature_set=feature_set, device=device)
+    def compute(*seen):
+        rows = seen_features(Seen(*seen), view, feature_set, device)
         return pd.DataFrame(rows.reshape(len(rows), -1))
 
-    return Representation(name, {"name": name, **view_key(view), **versions}, False, compute, view.copies)
+    return Representation(name, {"name": name, **view_key(view), **versions}, False, compute, view)
 
 
 def _embedding(spec, device, bare):
-    from leukobench.models.embedding import view_vectors
+    from leukobench.models.embedding import seen_vectors
     from leukobench.models.variants import embedding_key, open_embedding
 
     name, what = str(spec), str(spec.stands_on)
@@ -102,24 +107,24 @@ def _embedding(spec, device, bare):
         return Representation(name, {"name": name, **embedding_key(what)}, False, compute)
     view = _seen_through(spec, bare)
 
-    def compute(images, masks, um_per_px):
-        rows = view_vectors(images, open_embedding(what), view, um_per_px=um_per_px)
+    def compute(*seen):
+        rows = seen_vectors(Seen(*seen), open_embedding(what), view)
         return pd.DataFrame(rows.reshape(len(rows), -1))
 
     own = embedding_key(what)
     key = {"name": own.get("name", name), "view": view_key(view), "embedding": own}
-    return Representation(name, key, False, compute, view.copies)
+    return Representation(name, key, False, compute, view)
 
 
 def _pixels(spec, device, bare):
-    from leukobench.preparation.crops import crop_key, crop_rows
+    from leukobench.preparation.crops import crop_key, crop_view, seen_crops
 
-    view_name = spec.argument[0]
+    name, view = str(spec), spec.argument[0]
 
-    def compute(images, masks, um_per_px):
-        return pd.DataFrame(crop_rows(images, view_name, um_per_px))
+    def compute(*seen):
+        return pd.DataFrame(seen_crops(Seen(*seen)))
 
-    return Representation(str(spec), {"name": str(spec), **crop_key(view_name)}, False, compute)
+    return Representation(name, {"name": name, **crop_key(view)}, False, compute, crop_view(view))
 
 
 def _seen_through(spec, bare):

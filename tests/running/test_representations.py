@@ -9,8 +9,10 @@ from leukobench.errors import UsageError
 from leukobench.features import extract_features, feature_names
 from leukobench.imaging.io import read_image
 from leukobench.imaging.stain import Augmentation
+from leukobench.preparation import sights
 from leukobench.preparation.corruptions import corrupt
 from leukobench.preparation.crops import crop_rows
+from leukobench.preparation.views import apply_view
 from leukobench.running.computing import compute_missing
 from leukobench.running.representations import get_representation, image_ids, load_rows, representation_key
 from leukobench.segmentation import segment
@@ -83,6 +85,19 @@ def test_crops_are_kept_as_bytes_and_read_in_the_order_of_the_images(root, sampl
     assert rows.dtype == np.uint8
     images = [read_image(root / path) for path in backwards["path"]]
     np.testing.assert_array_equal(rows, crop_rows(images, "scale", backwards["um_per_px"].to_numpy(float)))
+
+
+def test_representations_of_a_view_share_it(root, samples, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        sights, "apply_view", lambda images, view, um: made.append(view.copies) or apply_view(images, view, um)
+    )
+    cache = TableCache(tmp_path)
+    names = ["features:untextured@canonical", "pixels:canonical", "features:untextured@augmented"]
+    compute_missing(names, samples[:2], root, cache=cache)
+    assert made == [8]
+    canonical, _, augmented = (load_rows(name, samples[:2], cache) for name in names)
+    np.testing.assert_array_equal(canonical, augmented[:, 0])
 
 
 def test_joint_representations_stand_side_by_side(root, samples, tmp_path):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from leukobench.errors import UsageError
+from leukobench.preparation.views import apply_view
 from leukobench.running import protocols
 from leukobench.running.cell import run_cell
 from leukobench.running.plan import build_plan, head_of
@@ -184,7 +185,8 @@ def test_corrupted_rows_have_no_copies_and_a_name_and_key_of_their_own():
 
 def test_the_row_of_an_image_without_copies_is_the_first_of_those_with(phantom_cell):
     name = "features:untextured@augmented"
-    rows = [get_representation(name, "cpu", bare).compute([phantom_cell], None, [0.1]) for bare in (False, True)]
+    each = [get_representation(name, "cpu", bare) for bare in (False, True)]
+    rows = [one.compute(*apply_view([phantom_cell], one.view, [0.1])) for one in each]
     np.testing.assert_array_equal(rows[0].to_numpy()[:, : rows[1].shape[1]], rows[1].to_numpy())
 
 
