@@ -193,13 +193,20 @@ def test_lists_print(leukobench, command):
 
 
 @pytest.mark.parametrize(
-    ("command", "whole"), [(["features", "ls"], "nucleus_axis_major_length"), (["data", "ls"], "barcelona")]
+    ("command", "whole"),
+    [
+        (["features", "ls"], "nucleus_axis_major_length"),
+        (["data", "ls"], "    from: https://data.mendeley.com/datasets/snkd93bnjr/1"),
+        (["models", "ls"], "efficientnet_lite0+logistic_regression"),
+        (["models", "ls", "--long"], "    reads: features:untextured@augmented"),
+        (["suites", "ls"], "    protocols: lodo, labels_1, labels_5, labels_10, labels_50"),
+    ],
 )
 def test_a_narrow_terminal_cuts_no_name(leukobench, monkeypatch, command, whole):
     monkeypatch.setenv("COLUMNS", "80")
     code, text = leukobench(*command)
     assert code == 0
-    assert max(map(len, text.splitlines())) <= 80
+    assert all(len(line) <= 80 or len(line.split()) <= 2 for line in text.splitlines())
     assert whole in text
     assert "…" not in text
 
@@ -226,6 +233,9 @@ def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):
     assert max(map(len, text.splitlines())) <= 80
     assert "efficientnet_lite0+logistic_regression" in text  # a name that can be copied
     assert "background_only" not in text
+    assert (
+        sum("+logistic_regression" in line and line.endswith(("yes", "no")) for line in map(str.rstrip, text.splitlines())) == 2
+    )
     code, text = leukobench("models", "ls", "--format", "md")
     assert "| lda | classical | features:core |" in text
     assert {line.replace("\\|", "").count("|") for line in text.splitlines() if line.startswith("| mobilenet_v2+")} == {

@@ -2,9 +2,11 @@
 
 import contextlib
 from pathlib import Path
+from textwrap import wrap
 from typing import Annotated
 
 import typer
+from rich import box
 from rich.measure import Measurement
 from rich.table import Table
 
@@ -12,6 +14,7 @@ from leukobench.errors import UsageError
 from leukobench.text import Terminal, split_outside
 
 console = Terminal()
+BLOCK = {"initial_indent": "    ", "subsequent_indent": "      ", "break_long_words": False, "break_on_hyphens": False}
 
 
 def named_path(text):
@@ -141,6 +144,34 @@ def show(frame, title):
     if left_out:
         table.caption = f"no room for {', '.join(left_out)}"
     console.print(table)
+
+
+def show_rows(rows, title):
+    """Print rows of text as a table, or where that has no room each as a block: its name, and below it what is said.
+
+    Parameters
+    ----------
+    rows : list of dict of str
+        With the same keys, the name first; what no row has is left out. Nothing is printed for none.
+    title : str
+    """
+    if not rows:
+        return
+    columns = [name for name in rows[0] if any(row[name] for row in rows)]
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, no_wrap=True)
+    for row in rows:
+        table.add_row(*(row[name] or "-" for name in columns))
+    if Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width:
+        console.print(table)
+        return
+    console.say(title, style="italic")
+    for row in rows:
+        console.say(row[columns[0]])
+        for name in columns[1:]:
+            if row[name]:
+                console.say(*wrap(f"{name}: {row[name]}", console.width, **BLOCK))
 
 
 def table_of(columns, title, **options):

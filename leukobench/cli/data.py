@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leukobench.cli.common import AddFolder, Data, console, data_with, named_path, show, table_of
+from leukobench.cli.common import AddFolder, Data, console, data_with, named_path, show, show_rows
 from leukobench.errors import UsageError
 from leukobench.progress import ProgressReport
 
@@ -29,22 +29,18 @@ def data_ls(data: Data = None):
         except UsageError as error:  # what is wrong with one dataset hides no other
             found[name] = "see below"
             wrong.append(f"{name}: {error}")
-    table = table_of(["dataset", "images", "um/px", "groups", "masks", "licence", "from"], f"data root: {root}")
+    rows = []
     for name, source in DATASETS.items():
         card = source.card
-        table.add_row(
-            name,
-            found.get(name, f"missing, {card.total:,} in the release" if card.total else "missing"),
-            f"{card.um_per_px or 'unknown'}",
-            card.groups or "unknown",
-            "yes" if card.masks else "no",
-            card.licence,
-            card.url,
-        )
-    for name in names:
-        if name not in DATASETS:
-            table.add_row(name, found[name], "", "", "", "", "own folder")
-    console.print(table)
+        absent = f"missing, {card.total:,} in the release" if card.total else "missing"
+        facts = {"um/px": f"{card.um_per_px or 'unknown'}", "groups": card.groups or "unknown"}
+        facts |= {"masks": "yes" if card.masks else "no", "licence": card.licence, "from": card.url}
+        rows.append({"dataset": name, "images": found.get(name, absent)} | facts)
+    own = [name for name in names if name not in DATASETS]
+    rows += [
+        dict.fromkeys(rows[0], "") | {"dataset": name, "images": found[name], "from": "own folder"} for name in own
+    ]
+    show_rows(rows, f"data root: {root}")
     where = f" --data {data}" if data else ""
     missing = [f"{name}: {how}{where}" for name in DATASETS if name not in found and (how := how_to_get(name))]
     console.say(*wrong, *(["missing:", *missing] if missing else []))

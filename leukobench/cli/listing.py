@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from leukobench import plugins
-from leukobench.cli.common import ModelFiles, Use, console, table_of
+from leukobench.cli.common import ModelFiles, Use, console, show_rows
 from leukobench.errors import unknown
 from leukobench.text import markdown_table
 
@@ -29,6 +29,7 @@ def models_ls(
     family: Annotated[
         str | None, typer.Option(help="control, classical, embedding, fine-tuned, fused or pictures.")
     ] = None,
+    long: Annotated[bool, typer.Option("--long", help="All that is known, and names that are made on demand.")] = False,
     format: Annotated[str, typer.Option(help="table, md or json.")] = "table",
     model_file: ModelFiles = None,
     use: Use = None,
@@ -57,11 +58,15 @@ def models_ls(
     elif format == "md":
         typer.echo("\n".join(_markdown(title, rows) for title, rows in listed.items() if rows))
     else:
-        tables = {f"{name} models": [row for row in models if row["family"] == name] for name in known}
-        tables |= {"pretrained networks": listed["networks"], "made on demand": listed["on demand"]}
-        for title, rows in tables.items():
-            if rows:
-                console.print(_table(title, rows))
+        for name in known:
+            if rows := [row for row in models if row["family"] == name]:
+                show_rows(_at_length(rows) if long else _in_short(rows), f"{name} models")
+        if long:
+            show_rows(_at_length(listed["networks"]), "pretrained networks")
+            show_rows(_at_length(listed["on demand"]), "made on demand")
+        else:
+            console.say(*dict.fromkeys(f"no: {row['missing']}" for row in models if row["missing"]))
+            console.say("--long: what each is and stands on, networks, and names that are made on demand")
 
 
 FORMATS = ("table", "md", "json")
@@ -75,14 +80,15 @@ def _shown(row):
     return shown | {"what it is": row["what it is"]} if "what it is" in row else shown
 
 
-def _table(title, rows):
-    left_out = ELSEWHERE if "model" in rows[0] else ()
-    rows = [_shown(row) for row in rows]
-    columns = [name for name in rows[0] if name not in left_out and any(row[name] for row in rows)]
-    table = table_of(columns, title, show_lines=True)
-    for row in rows:
-        table.add_row(*(row[name] or "-" for name in columns))
-    return table
+def _at_length(rows):
+    """All that is known, but for what stands in the title or in the table of networks."""
+    left_out = ELSEWHERE if rows and "model" in rows[0] else ()
+    return [{name: text for name, text in _shown(row).items() if name not in left_out} for row in rows]
+
+
+def _in_short(rows):
+    """One line a model."""
+    return [{"model": row["model"], "reads": row["reads"], "here": "no" if row["missing"] else "yes"} for row in rows]
 
 
 def _markdown(title, rows):
@@ -96,8 +102,9 @@ def suites_ls():
     """Show the suites and their files."""
     from leukobench.running.suite import list_suites, load_suite
 
-    table = table_of(["suite", "level", "datasets", "protocols", "file"], "suites")
+    rows = []
     for name, path in list_suites().items():
         suite = load_suite(name)
-        table.add_row(name, suite.level, ", ".join(suite.datasets), ", ".join(suite.protocols), str(path))
-    console.print(table)
+        lists = {key: ", ".join(getattr(suite, key)) for key in ("datasets", "protocols")}
+        rows.append({"suite": name, "what it is": suite.description, "level": suite.level, **lists, "file": str(path)})
+    show_rows(rows, "suites")
