@@ -234,7 +234,11 @@ def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):
     assert "efficientnet_lite0+logistic_regression" in text  # a name that can be copied
     assert "background_only" not in text
     assert (
-        sum("+logistic_regression" in line and line.endswith(("yes", "no")) for line in map(str.rstrip, text.splitlines())) == 2
+        sum(
+            "+logistic_regression" in line and line.endswith(("yes", "no"))
+            for line in map(str.rstrip, text.splitlines())
+        )
+        == 2
     )
     code, text = leukobench("models", "ls", "--format", "md")
     assert "| lda | classical | features:core |" in text

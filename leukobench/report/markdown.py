@@ -12,6 +12,10 @@ from leukobench.text import markdown, markdown_table
 _SEEN = (
     f"{DAGGER} contaminated: the pretrained weights have seen this dataset; the score is in none of the model's means."
 )
+SYNTHETIC = " of SYNTHETIC (phantom) images"
+_MATRICES = (
+    "Every source and target of each model: `matrices.md`, and for programs `matrix_<model>.csv` and `cells.csv`."
+)
 _CALIBRATION = {
     "ECE within": "within_ece",
     "calibrated, cross-fitted": "within_ece_calibrated",
@@ -38,7 +42,7 @@ _STEPS = (
 
 
 def as_markdown(report):
-    """The leaderboard for people: protocol, ranking, conclusion, notes and the matrices.
+    """The leaderboard for people: protocol, ranking, conclusion, notes, and what else was asked of the models.
 
     Parameters
     ----------
@@ -48,15 +52,15 @@ def as_markdown(report):
     -------
     str
     """
-    title = "# Leaderboard" + (" of SYNTHETIC (phantom) images" if report.synthetic else "")
+    title = "# Leaderboard" + SYNTHETIC * report.synthetic
     rows = report.board.to_dict("records")
-    seen = {row["model"]: row["contaminated_targets"].split() for row in rows}
     fewer = (report.board["contaminated_targets"] != "").to_numpy()
     shown = columns(report)
     board = pd.DataFrame([[column.text(row) for column in shown] for row in rows], columns=[c.title for c in shown])
     parts = [title, markdown(report.protocol_line), markdown_table(board)]
     parts += [_FEWER * bool(fewer.any()), report.conclusion]
     parts.append("\n".join(f"- {markdown(line)}" for line in report.notes))
+    parts.append(_MATRICES)
     parts.append(_SEALED.format(report.digest))
     parts += _told(designs(report)) + _told(variance(report))
     if report.ranks:
@@ -74,6 +78,22 @@ def as_markdown(report):
             _CALIBRATED,
             markdown_table(pd.DataFrame({"model": [model(row) for row in rows]} | shown)),
         ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def matrices_as_markdown(report):
+    """The matrices of all models for people, in the order of the leaderboard.
+
+    Parameters
+    ----------
+    report : tables.Report
+
+    Returns
+    -------
+    str
+    """
+    seen = {row["model"]: row["contaminated_targets"].split() for row in report.board.to_dict("records")}
+    parts = ["# Train x test" + SYNTHETIC * report.synthetic, markdown(report.protocol_line)]
     for name, table in report.matrices.items():
         shown = table.apply(lambda scores, seen=seen[name]: _marked(scores, scores.name in seen))
         parts += [f"## {markdown(name)}", markdown_table(shown.reset_index()), _SEEN * bool(seen[name])]

@@ -24,7 +24,7 @@ from leukobench.report.curves import curves
 from leukobench.report.intervals import every_choice, intervals_of
 from leukobench.report.latex import as_latex
 from leukobench.report.leaderboard import combinations, headline_protocol, leaderboard, matrix
-from leukobench.report.markdown import as_markdown
+from leukobench.report.markdown import as_markdown, matrices_as_markdown
 from leukobench.report.reader import Run, ranked_by, read_run
 from leukobench.running.protocols import Protocol, protocols_of
 from leukobench.text import to_csv
@@ -209,7 +209,7 @@ def write_report(folder, *, rank_by=None, **options):
     """Compute all tables of a run folder and write them into it.
 
     Writes `cells.csv`, `calibration.csv`, `confusion.csv`, `classes.csv`, `differential.csv`, `reliability.csv`,
-    `intervals.csv`, `sides.csv`, `components.csv`, `leaderboard.csv`, `.md`, `.tex` and `.json`, one
+    `intervals.csv`, `sides.csv`, `components.csv`, `leaderboard.csv`, `.md`, `.tex` and `.json`, `matrices.md`, one
     `matrix_<model>.csv` per model, `ceiling.csv` where people labelled a dataset more than once, `curve_<protocol>.csv`
     where others of the run are steps away from it, what to cite, `CITATION.bib` and `CITATION.md`, and `manifest.json`,
     which seals them and all that they were computed from.
@@ -262,6 +262,7 @@ def render(report):
         "components.csv": _csv(_told(report.components, report)),
         "leaderboard.csv": _csv(_stamped(report.board, report)),
         "leaderboard.md": as_markdown(report),
+        "matrices.md": matrices_as_markdown(report),
         "leaderboard.tex": as_latex(report),
         "CITATION.bib": citation.as_bibtex(report.run),
         "CITATION.md": citation.as_markdown(report.run),
@@ -270,10 +271,8 @@ def render(report):
     if len(report.ceiling):
         files["ceiling.csv"] = _csv(_told(report.ceiling, report))
     files |= {f"curve_{base}.csv": _csv(_told(table, report)) for base, table in report.curves.items()}
-    seen = _seen(report)
     for model, name in file_names(report.matrices).items():
-        table = report.matrices[model].reset_index().assign(contaminated_targets=seen[model])
-        files[f"matrix_{name}.csv"] = _csv(_stamped(table, report))
+        files[f"matrix_{name}.csv"] = _csv(report.matrices[model].reset_index().assign(synthetic=report.synthetic))
     return files
 
 

@@ -40,6 +40,7 @@ def test_files(folder, report):
         "sides.csv",
         "components.csv",
         "leaderboard.md",
+        "matrices.md",
         "leaderboard.tex",
         "leaderboard.json",
         "manifest.json",
@@ -48,20 +49,20 @@ def test_files(folder, report):
 
 
 def test_every_table_says_that_it_is_synthetic_and_how_it_arose(folder, report):
-    for path in [folder / "leaderboard.csv", *folder.glob("matrix_*.csv")]:
-        table = pd.read_csv(path)
-        assert table["synthetic"].all()
-        assert table["protocol_line"].eq(report.protocol_line).all()
-        assert table["notes"].str.contains("groups unknown: a, b, c").all()
-        assert (
-            table["notes"].str.contains("left out of the head (fewer than 10 source images): c EO:1", regex=False).all()
+    table = pd.read_csv(folder / "leaderboard.csv")
+    assert table["synthetic"].all()
+    assert table["protocol_line"].eq(report.protocol_line).all()
+    assert table["notes"].str.contains("groups unknown: a, b, c").all()
+    assert table["notes"].str.contains("left out of the head (fewer than 10 source images): c EO:1", regex=False).all()
+    names = ("cells", "confusion", "classes", "differential", "reliability", "intervals", "sides")
+    tables = [folder / f"{name}.csv" for name in names]
+    for path in (*tables, *folder.glob("matrix_*.csv")):
+        assert pd.read_csv(path)["synthetic"].all()
+    for name, title in (("leaderboard", "Leaderboard"), ("matrices", "Train x test")):
+        text = (folder / f"{name}.md").read_text()
+        assert text.startswith(
+            f"# {title} of SYNTHETIC (phantom) images\n\nsuite tiny; level L5; datasets a, b, c; seeds"
         )
-    for name in ("cells", "confusion", "classes", "differential", "reliability", "intervals", "sides"):
-        assert pd.read_csv(folder / f"{name}.csv")["synthetic"].all()
-    text = (folder / "leaderboard.md").read_text()
-    assert text.startswith(
-        "# Leaderboard of SYNTHETIC (phantom) images\n\nsuite tiny; level L5; datasets a, b, c; seeds 0;"
-    )
     assert json.loads((folder / "leaderboard.json").read_text())["synthetic"] is True
 
 
@@ -95,7 +96,9 @@ def test_json_is_plain_and_whole(folder, report):
 
 
 def test_matrix_csv(folder, report):
-    table = pd.read_csv(folder / "matrix_fragile.csv", index_col="train")[["a", "b", "c"]]
+    table = pd.read_csv(folder / "matrix_fragile.csv", index_col="train")
+    assert [*table.columns] == ["a", "b", "c", "synthetic"]
+    table = table[["a", "b", "c"]]
     assert table.loc["a"].isna().tolist() == [False, True, True]
     assert table.loc["b"].tolist() == [1, 1, 1]
 
@@ -124,16 +127,14 @@ def test_markdown_has_a_row_per_model_of_equal_width(report):
 def test_every_table_marks_contaminated_scores(make_run):
     folder = make_run(TRUTH, ["half", "pretrained"], answer, contamination={"pretrained": ["b"]}, min_test_images=1)
     report = write_report(folder, replicates=50)
-    seen = pd.read_csv(folder / "matrix_pretrained.csv")
-    assert seen["contaminated_targets"].eq("b").all()
-    assert seen["notes"].str.contains("contaminated: the pretrained weights of pretrained have seen b").all()
-    assert pd.read_csv(folder / "matrix_half.csv")["contaminated_targets"].isna().all()
     rows = pd.read_csv(folder / "leaderboard.csv").set_index("model")
+    assert rows["notes"].str.contains("contaminated: the pretrained weights of pretrained have seen b").all()
     assert rows.loc["pretrained", ["marks", "contaminated_targets"]].tolist() == ["contaminated", "b"]
     assert json.loads((folder / "leaderboard.json").read_text())["contaminated"] == {"pretrained": ["b"]}
 
     text = as_markdown(report)
-    board, _, rest = text.partition("† contaminated: a mean without the targets")
+    board, _, _ = text.partition("† contaminated: a mean without the targets")
+    rest = (folder / "matrices.md").read_text()
     half, pretrained = (next(line for line in board.splitlines() if f"| {name}" in line) for name in rows.index)
     assert "†" not in half
     assert pretrained.startswith("| - | pretrained (contaminated) | embedding | 1.000 † | 0.")
