@@ -43,5 +43,5 @@ def test_the_page_shows_names_as_they_are(report, page, sections):
 def test_the_terminal_shows_names_as_they_are(report):
     console = Terminal(file=io.StringIO(), width=100, force_terminal=True)
     print_leaderboard(console, report)
-    assert "a\x1b" not in console.file.getvalue()
+    assert "a\x1b[31m" not in console.file.getvalue()
     assert r"a\x1b[31m\n# b" in console.file.getvalue()
