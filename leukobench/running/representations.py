@@ -31,6 +31,8 @@ class Representation:
         Whether the images are segmented first, where they are seen through no view.
     compute : callable
         From what is seen of the images, (pictures, masks, um_per_px), to a DataFrame with one row per image.
+    copies : int, default 0
+        Augmented copies whose values follow those of the image itself in its row.
     view : View or None, default None
         What the images are seen through; None leaves them as they are.
     """
@@ -39,12 +41,8 @@ class Representation:
     key: dict
     needs_masks: bool
     compute: Callable = dataclasses.field(compare=False)
+    copies: int = 0
     view: View | None = None
-
-    @property
-    def copies(self):
-        """Augmented copies whose values follow those of the image itself in its row."""
-        return self.view.copies if self.view else 0
 
 
 def get_representation(name, device="auto", bare=False):
@@ -91,7 +89,7 @@ def _features(spec, device, bare):
         rows = seen_features(Seen(*seen), view, feature_set, device)
         return pd.DataFrame(rows.reshape(len(rows), -1))
 
-    return Representation(name, {"name": name, **view_key(view), **versions}, False, compute, view)
+    return Representation(name, {"name": name, **view_key(view), **versions}, False, compute, view.copies, view)
 
 
 def _embedding(spec, device, bare):
@@ -113,7 +111,7 @@ def _embedding(spec, device, bare):
 
     own = embedding_key(what)
     key = {"name": own.get("name", name), "view": view_key(view), "embedding": own}
-    return Representation(name, key, False, compute, view)
+    return Representation(name, key, False, compute, view.copies, view)
 
 
 def _pixels(spec, device, bare):
@@ -124,7 +122,7 @@ def _pixels(spec, device, bare):
     def compute(*seen):
         return pd.DataFrame(seen_crops(Seen(*seen)))
 
-    return Representation(name, {"name": name, **crop_key(view)}, False, compute, crop_view(view))
+    return Representation(name, {"name": name, **crop_key(view)}, False, compute, view=crop_view(view))
 
 
 def _seen_through(spec, bare):
