@@ -53,7 +53,7 @@ function intervalCell(i) {
   const label = known ? `${number(mean)}, interval ${number(low)} to ${number(high)}` : `${number(mean)}, no interval`;
   const marks = [svg("line", {x1: 0, x2: 120, y1: 9, y2: 9, class: "track"})];
   if (known) marks.push(svg("line", {x1: at(low), x2: at(high), y1: 9, y2: 9, class: "reach"}));
-  marks.push(svg("circle", {cx: at(mean), cy: 9, r: 4, fill: familyColour(data.models[i])}));
+  marks.push(svg("circle", {cx: at(mean), cy: 9, r: 3, fill: familyColour(data.models[i])}));
   return svg("svg", {viewBox: "0 0 120 18", class: "interval", role: "img", "aria-label": label}, svg("title", {}, label), ...marks);
 }
 

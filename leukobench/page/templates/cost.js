@@ -9,6 +9,9 @@ function front(points) {
     (other.cost < one.cost || sign * other.mean > sign * one.mean))).sort((a, b) => a.cost - b.cost);
 }
 
+// A representation that came out of a cache was not timed: then the seconds of a fit are all that is known.
+if (!Object.values(data.costs).some((costs) => costs[PRICES.answer[0]] > 0)) byId("price").value = "fit";
+
 drawLater("cost", () => {
   const [place, title] = PRICES[byId("price").value];
   const points = Object.entries(data.costs).map(([name, costs]) => {
@@ -16,10 +19,10 @@ drawLater("cost", () => {
     return {i, name, cost: costs[place], mean: means().mean[i]};
   }).filter(({cost, mean}) => cost > 0 && mean != null);
   const best = front(points);
-  byId("cost-figure").hidden = !points.length;
+  byId("cost-figure").hidden = byId("cost-numbers").hidden = !points.length;
   const untimed = Object.entries(data.costs).filter(([, costs]) => !(costs[place] > 0)).map(([name]) => name);
   fill("cost-caption", points.length ? `${sentence(shown())}, against ${title}, on the machine of the run (one worker). The line joins the Pareto front: no other model is as cheap and as good. ` +
-    (untimed.length ? `Not timed: ${untimed.join(", ")}.` : "") : "Nothing was timed that could be shown.");
+    (untimed.length ? `Not timed: ${untimed.join(", ")}.` : "") : "Nothing was timed that could be shown: what a model reads came out of a cache, or the run kept no times.");
   if (!points.length) return;
   const named = narrow() ? best : points.length <= 14 ? points : best;
   const families = [...new Set(points.map(({i}) => data.models[i].family))];
