@@ -9,11 +9,12 @@ import typer
 from rich.text import Text
 
 from leukobench import __version__, plugins
-from leukobench.cli import data, features, listing, run, segment, store, submissions
+from leukobench.cli import caches, data, features, listing, run, segment, store, submissions
 from leukobench.cli.choices import epilog
 from leukobench.cli.common import Use, console
 from leukobench.cli.compare import compare
 from leukobench.cli.diagnose import diagnose
+from leukobench.cli.doctor import doctor
 from leukobench.cli.explore import explore
 from leukobench.cli.predict import predict
 from leukobench.errors import sentence
@@ -32,10 +33,12 @@ for command in (store.report, store.status, store.verify, store.publish, store.m
     app.command()(command)
 app.command()(compare)
 app.command()(diagnose)
+app.command()(doctor)
 app.command()(explore)
 app.command()(predict)
 app.command()(submissions.submit)
 app.command()(submissions.leaderboard)
+app.add_typer(caches.app, name="cache")
 app.add_typer(data.app, name="data")
 app.add_typer(features.app, name="features")
 app.add_typer(segment.app, name="segment")

@@ -245,20 +245,15 @@ def load_suite(
     UsageError
         For an unknown name or key, or a file that is not a suite.
     """
-    path = Path(name) if str(name).endswith(".toml") else list_suites().get(choose("suite", [name], list_suites())[0])
-    table = _read(path)
-    limits = table.pop("limits", {})
-    if not isinstance(limits, dict):
-        raise UsageError(f"{path.name}: limits is a table, not {limits!r}", SEE)
+    path, table = _read(str(name))
     fields = {field.name for field in dataclasses.fields(Suite)}
-    choose(f"key in {path.name}", [*table, *limits], sorted(fields))
-    missing = sorted(fields - {"preset", "costs", "resample_source"} - set(table) - set(limits))
+    missing = sorted(fields - {"preset", "costs", "resample_source"} - set(table))
     if missing:
         raise UsageError(f"{path.name} lacks {', '.join(missing)}", "copy a suite shown by `leukobench suites ls`")
 
     asked = {"datasets": datasets, "models": models, "protocols": protocols, "budget": budget, "level": level}
     asked |= {"resample_source": resample_source}
-    table |= limits | {key: value for key, value in asked.items() if value is not None}
+    table |= {key: value for key, value in asked.items() if value is not None}
     bought = get_budget(table["budget"])
     try:
         suite = Suite(**table | {"budget": bought})
@@ -296,10 +291,26 @@ WORDS = {
 }
 
 
-def _read(path):
+def _read(name, beside=Path(), extending=()):
+    """The path and the keys of a suite by name or file, over those of the suite that it extends."""
+    path = beside / name if name.endswith(".toml") else list_suites()[choose("suite", [name], list_suites())[0]]
+    if path.resolve() in extending:
+        raise UsageError(f"{path.name} extends itself", "let one of the files give all keys")
     if not path.exists():
         raise UsageError(f"no suite file {path}", "give a path to a TOML file, or one of `leukobench suites ls`")
-    return read_toml(path)
+    table = read_toml(path)
+    base, limits = table.pop("extends", None), table.pop("limits", {})
+    for key, value, kind in (("extends", base, str | None), ("limits", limits, dict)):
+        if not isinstance(value, kind):
+            raise UsageError(f"{path.name}: {key} is {value!r}", SEE)
+    choose(
+        f"key in {path.name}",
+        [*table, *limits],
+        ["extends", *sorted(field.name for field in dataclasses.fields(Suite))],
+    )
+    if base is None:
+        return path, table | limits
+    return path, _read(base, path.parent, (*extending, path.resolve()))[1] | {"name": path.stem} | table | limits
 
 
 def _first(error):

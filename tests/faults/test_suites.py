@@ -1,5 +1,6 @@
 """What a suite asks for is checked while it is read: types, ranges and names, before anything is computed."""
 
+import dataclasses
 import sys
 
 import pytest
@@ -148,3 +149,29 @@ def test_no_more_processes_than_cores_or_work(monkeypatch):
     for none in (0, -1):
         with pytest.raises(UsageError, match="--jobs"):
             worker_count(none)
+
+
+def test_a_suite_may_extend_another_one_and_give_what_differs(tmp_path):
+    (tmp_path / "mine.toml").write_text('extends = "cross-dataset"\ndatasets = ["cvb", "ward7"]\n')
+    (tmp_path / "ours.toml").write_text('extends = "mine.toml"\nbudget = "tiny"\n[limits]\nmin_source_images = 5\n')
+    base, mine, ours = map(load_suite, ("cross-dataset", str(tmp_path / "mine.toml"), str(tmp_path / "ours.toml")))
+    assert (mine.name, ours.name) == ("mine", "ours")
+    assert dataclasses.replace(mine, name=base.name, datasets=base.datasets) == base
+    assert (ours.datasets, ours.budget.name, ours.min_source_images) == (("cvb", "ward7"), "tiny", 5)
+    assert ours.models == base.models
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('extends = "mine.toml"', "mine.toml extends itself"),
+        ('extends = "cross-datasets"', "did you mean 'cross-dataset'"),
+        ('extends = "nowhere.toml"', "no suite file .*nowhere.toml"),
+        ("extends = 3", "extends is 3"),
+    ],
+)
+def test_what_cannot_be_extended_is_named(tmp_path, text, words):
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(UsageError, match=words):
+        load_suite(str(path))
