@@ -57,6 +57,7 @@ def show_under(image, um_per_px, condition):
     um_per_px : float
         NaN where unknown.
     condition : str
+        Empty leaves it as it is.
 
     Returns
     -------
@@ -71,6 +72,8 @@ def show_under(image, um_per_px, condition):
     >>> show_under(image, 0.1, "jpeg-3")[1]
     0.1
     """
+    if not condition:
+        return image, um_per_px
     if condition not in WORLDS:
         return corruptions.corrupt(image, condition), um_per_px
     number = WORLDS.index(condition)

@@ -51,8 +51,9 @@ class NetworkClassifier(Probable):
         Share of the backbone's layers that keep their pretrained weights throughout; they are half of the time.
     norm : {"batch", "fixed", "group"}, default "batch"
         See `leukobench.models.network.architecture.build_network`.
-    colour : {"stain", "none", "strong"}, default "stain"
-        How colours are changed in training, see `leukobench.models.network.augmentation.COLOURS`.
+    colour : {"stain", "none", "strong", "worlds"}, default "stain"
+        How colours are changed in training, see `leukobench.models.network.augmentation.COLOURS`; "worlds" shows each
+        crop in a simulated laboratory of its own, with its colours, optics and crop.
     strength : float, default 1.2
         Factor on all augmentation.
     grey : float, default 0.2

@@ -36,6 +36,8 @@ class Training(Step):
         Goes behind the recipe's version; changes where only this way gives other numbers.
     staged : bool, default False
         Whether it needs a backbone whose card names stages.
+    unused : tuple of str, default ()
+        Parameters of the search space that change nothing here, and are left out of it.
     """
 
     takes: tuple = ("network",)
@@ -43,6 +45,7 @@ class Training(Step):
     defaults: Mapping = field(hash=False, default_factory=dict)
     revision: str = ""
     staged: bool = False
+    unused: tuple = ()
 
     def apply(self, recipe, params):
         """The recipe trained in this way."""
@@ -52,6 +55,7 @@ class Training(Step):
             recipe.told(f", {self.description}", self.source),
             build=replace(recipe.build, settings={**recipe.build.settings, **self.settings, **params}),
             defaults={**recipe.defaults, **self.defaults},
+            space={name: values for name, values in recipe.space.items() if name not in self.unused},
             version=recipe.version + self.revision,
             transductive=recipe.transductive or self.transductive,
             ensemble=recipe.ensemble or "members" in self.settings,
@@ -77,6 +81,7 @@ _TRAININGS = (
         name="worlds",
         settings={"colour": "worlds"},
         description="in simulated laboratories",
+        unused=("strength",),
     ),
     Training(
         name="mixup",
