@@ -76,17 +76,21 @@ class Bench:
             joblib.dump((made, time.perf_counter() - start), path)
         return joblib.load(path)
 
-    def probabilities(self, name, samples):
-        """Of a model, or the mean of those of the members of an ensemble."""
+    def probabilities(self, name, samples, known):
+        """Of a model, or the mean of those of the members of an ensemble; `known` keeps them by name."""
         recipe = get_model(name).with_epochs(self.epochs)
         if isinstance(recipe.build, Build):
-            return np.mean([self.probabilities(member.name, samples) for member in recipe.build.members], axis=0)
-        return self.fitted(recipe)[0].predict_proba(self.rows(recipe.representation, samples), self.head)
+            return np.mean([self.probabilities(each.name, samples, known) for each in recipe.build.members], axis=0)
+        if name not in known:
+            rows = self.rows(recipe.representation, samples)
+            known[name] = self.fitted(recipe)[0].predict_proba(rows, self.head)
+        return known[name]
 
 
 def scored(bench, models, samples):
     """Balanced accuracy of models on every target that samples name, as the bootstrap of all of them."""
-    given = {name: bench.probabilities(name, samples) for name in models}
+    known = {}
+    given = {name: bench.probabilities(name, samples, known) for name in models}
     targets = {}
     for test, at in samples.groupby("test", sort=False).indices.items():
         own = samples.iloc[at]

@@ -28,6 +28,8 @@ SPECK = (0.3, 0.5), (1.2, 2.0)  # least and most of a speck of precipitate: um a
 GAMMA = 2.2  # of encoded pictures
 LONGEST = 400  # px of a side of a picture, and the field grows coarser beyond
 WAVELENGTHS = np.arange(380, 721, 4.0)  # nm
+REACH = 8.0  # um from the middle of a cell within which cytoplasm may lie wider
+REFLECTED = cv2.BORDER_REFLECT_101
 LUMA = np.array([0.299, 0.587, 0.114])
 RESAMPLED_BY = (cv2.INTER_NEAREST, cv2.INTER_LINEAR, cv2.INTER_CUBIC, cv2.INTER_AREA, cv2.INTER_LANCZOS4)
 
@@ -65,17 +67,12 @@ def draw_world(*key):
     world = draw(TABLE["world"], rng)
     dyes = _dyes(world.methylene_blue, world.eosin, world.shift)
     strengths = world.strength * np.array([world.blue * world.faded, world.purple, world.red])
-    exchange = np.eye(3)
-    giver, taker = (0, 1) if world.exchange > 0 else (1, 0)
-    exchange[giver, giver] -= abs(world.exchange)
-    exchange[giver, taker] += abs(world.exchange)
+    exchange = _given(world.exchange, 0, 1) @ _given(world.acid, 1, 2)
     world.stain = (np.linalg.inv(_dyes(0.2, 0.3, 0.0)) @ exchange @ (strengths[:, None] * dyes)).T
     world.dye = (dyes[0] + dyes[1]).astype(np.float32)
     world.film = world.haze * dyes.T @ rng.dirichlet(np.ones(3))
-    angle = np.deg2rad(world.turn)
     grey = np.outer(np.ones(3), LUMA)
-    turned = _about_grey(angle)
-    world.colours = (grey + world.saturation * (np.eye(3) - grey)) @ turned
+    world.colours = (grey + world.saturation * (np.eye(3) - grey)) @ _about_grey(np.deg2rad(world.turn))
     world.resampled_by = int(rng.choice(RESAMPLED_BY))
     return world
 
@@ -94,6 +91,14 @@ def _dyes(methylene_blue, eosin, shift):
 
 def _spectrum(peaks):
     return sum(height * np.exp(-(((WAVELENGTHS - peak) / width) ** 2) / 2) for peak, width, height in peaks)
+
+
+def _given(share, one, other):
+    """Matrix that turns a share of one dye into the other, or the other way where it is negative."""
+    giver, taker = (one, other) if share > 0 else (other, one)
+    matrix = np.eye(3)
+    matrix[giver, (giver, taker)] += -abs(share), abs(share)
+    return matrix
 
 
 def _about_grey(angle):
@@ -170,11 +175,15 @@ def _through_objective(image, um_per_px, world, own, rng):
     if own.mirrored:
         rotation[:, 0] *= -1
     linear = factor * size[:, None] * rotation
-    middle = np.array([width * (0.5 + own.off_x), height * (0.5 + own.off_y)]) - 0.5
-    centre = (np.array(image.shape[1::-1]) - 1) / 2
-    affine = np.column_stack([linear, middle - linear @ centre])
-    flags = cv2.INTER_LINEAR
-    return cv2.warpAffine(image, affine, (width, height), flags=flags, borderMode=cv2.BORDER_REFLECT_101), px
+    middle = np.array([width * (0.5 + own.off_x) - 0.5, height * (0.5 + own.off_y) - 0.5], np.float32)
+    # From pixels of the sensor to those of the picture, whose middle may lie nearer or further than it did.
+    back = np.linalg.inv(linear).astype(np.float32)
+    x, y = np.arange(width, dtype=np.float32) - middle[0], np.arange(height, dtype=np.float32)[:, None] - middle[1]
+    across, down = (row[0] * x + row[1] * y for row in back)
+    near = np.maximum(0, 1 - (across**2 + down**2) * float((um_per_px * world.cell / REACH) ** 2))
+    wider = 1 + world.flattened * own.flattened * near
+    left, top = (np.array(image.shape[1::-1], np.float32) - 1) / 2
+    return cv2.remap(image, across * wider + left, down * wider + top, cv2.INTER_LINEAR, borderMode=REFLECTED), px
 
 
 def _stained(picture, px, world, own, rng):

@@ -62,7 +62,8 @@ def test_every_world_gives_bytes_of_bounded_sides_and_a_scale_that_the_cell_agre
     picture, um_per_px = show(cell, PIXEL, world, np.random.default_rng(number))
     assert picture.dtype == np.uint8
     assert 24 <= min(picture.shape[:2]) <= max(picture.shape[:2]) <= worlds.LONGEST
-    whole = SimpleNamespace(**vars(world) | {"field": 30.0, "ragged": 0.0, "noise": 0.0, "precipitate": 0.0})
+    clear = dict.fromkeys(("ragged", "noise", "precipitate", "flattened"), 0.0)
+    whole = SimpleNamespace(**vars(world) | clear | {"field": 30.0})
     picture, um_per_px = show(cell, PIXEL, whole, np.random.default_rng(number))
     assert diameter(picture) * um_per_px == pytest.approx(10 * world.cell, rel=0.1)
 
@@ -79,6 +80,22 @@ def test_cells_of_another_smear_are_larger_and_the_scale_does_not_know(cell, upr
     usual, large = (show(cell, PIXEL, plain(cell=size), np.random.default_rng(0)) for size in (1.0, 1.3))
     assert usual[1] == large[1]
     assert diameter(large[0]) == pytest.approx(1.3 * diameter(usual[0]), rel=0.03)
+
+
+def test_cytoplasm_lies_wider_around_its_nucleus_and_nothing_else_moves(cell, upright, monkeypatch):
+    image = cv2.circle(cell.copy(), (300, 180), 12, DISC, -1)  # a platelet at 12 um
+    own = vars(worlds.draw({}, None)) | {"flattened": 1.0}
+    monkeypatch.setattr(worlds, "draw", lambda table, rng: SimpleNamespace(**own))
+    flat = show(image, PIXEL, plain(flattened=0.4), np.random.default_rng(0))[0]
+    usual = show(image, PIXEL, plain(), np.random.default_rng(0))[0]
+    assert diameter(flat[:, :230]) == pytest.approx(diameter(usual[:, :230]) / 1.25, rel=0.06)
+    np.testing.assert_array_equal(flat[:, 235:], usual[:, 235:])
+
+
+def test_a_buffer_takes_no_dye_away():
+    for share in (-0.3, 0.0, 0.4):
+        np.testing.assert_allclose(worlds._given(share, 1, 2).sum(axis=1), 1)
+    assert worlds._given(0.4, 1, 2)[1].tolist() == [0, 0.6, 0.4]
 
 
 def test_each_dye_absorbs_the_light_that_it_is_known_for():

@@ -70,6 +70,23 @@ def test_prepared_crops_have_white_glass_and_the_same_chance_gives_the_same_crop
     assert (grey == grey[..., :1]).all()
 
 
+def test_a_crop_in_a_world_is_another_laboratory_s_prepared_as_its_picture_would_be():
+    image = np.full((160, 160, 3), (230, 220, 200), np.uint8)
+    image[60:100, 60:100] = (90, 40, 130)
+    draws = [prepare(image, 112, np.random.default_rng(seed), colour="worlds") for seed in range(12)]
+    np.testing.assert_array_equal(draws[0], prepare(image, 112, np.random.default_rng(0), colour="worlds"))
+    assert {draw.shape for draw in draws} == {(112, 112, 3)}
+    assert len({draw.tobytes() for draw in draws}) == 12
+    # The glass of most is found and made white, whatever its lamp; the cell is dark in all of them.
+    assert np.median([np.median(draw[:8], axis=(0, 1)).min() for draw in draws]) > 240
+    assert max(draw[40:72, 40:72, 1].min() for draw in draws) < 200
+
+
+def test_the_strength_of_other_augmentation_is_no_choice_in_worlds():
+    assert "strength" not in get_model("finetune:mobilenet_v2+worlds").space
+    assert "strength" in get_model("finetune:mobilenet_v2").space
+
+
 @pytest.mark.parametrize("colour", COLOURS)
 def test_no_strength_is_no_augmentation_but_for_the_place(colour):
     image = np.full((40, 40, 3), 235, np.uint8)
