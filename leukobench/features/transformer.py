@@ -4,17 +4,17 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.features.catalogue import feature_names
 from leukobench.features.extractor import extract_features
 from leukobench.features.viewed import view_features
 from leukobench.imaging.check import check_images
+from leukobench.preparation.transformer import ImageTransformer
 from leukobench.preparation.views import get_view
 from leukobench.segmentation import segment
 
 
-class HandcraftedFeatures(TransformerMixin, BaseEstimator):
+class HandcraftedFeatures(ImageTransformer):
     """Segment each cell, then measure it.
 
     Parameters
@@ -78,13 +78,3 @@ class HandcraftedFeatures(TransformerMixin, BaseEstimator):
     def get_feature_names_out(self, input_features=None):
         """Column names of the feature set; images have no names of their own."""
         return np.array(feature_names(self.feature_set), dtype=object)
-
-    def __sklearn_is_fitted__(self):
-        return True
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.two_d_array = False
-        tags.input_tags.three_d_array = True
-        return tags

@@ -4,7 +4,6 @@ from numbers import Integral, Real
 
 import cv2
 import numpy as np
-from sklearn.base import BaseEstimator, TransformerMixin
 
 from leukobench.errors import UsageError, unknown
 from leukobench.imaging.check import check_images
@@ -12,6 +11,7 @@ from leukobench.imaging.crop import centre_crop
 from leukobench.imaging.scale import check_um_per_px
 from leukobench.models.backbones import get_backbone
 from leukobench.models.inference import embedder
+from leukobench.preparation.transformer import ImageTransformer
 from leukobench.preparation.views import apply_view
 
 EMBEDDING_VERSION = "1"
@@ -108,7 +108,7 @@ def seen_vectors(seen, embedding, view):
     return vectors.reshape(len(pictures) // (1 + view.copies), 1 + view.copies, -1)
 
 
-class CNNEmbedding(TransformerMixin, BaseEstimator):
+class CNNEmbedding(ImageTransformer):
     """Turn images into the vectors of a frozen, pretrained network.
 
     Nothing is learnt from the images: `fit` only checks the parameters.
@@ -246,9 +246,3 @@ class CNNEmbedding(TransformerMixin, BaseEstimator):
         """
         length = get_backbone(self.backbone).length(self.pooling)
         return np.array([f"{self.backbone}_{i:04d}" for i in range(length)], dtype=object)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.requires_fit = False
-        tags.input_tags.two_d_array = False
-        return tags
