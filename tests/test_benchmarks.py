@@ -1,0 +1,131 @@
+"""Benchmarks that others run: representations known to follow the cell or the laboratory, and reproductions."""
+
+import argparse
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from leukobench.datasets.phantom import write_phantom
+from leukobench.inputs import read_toml
+from leukobench.running.protocols import PROTOCOLS, protocols_of
+from tests.report.conftest import RunMaker
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+REPRODUCED = sorted((BENCHMARKS / "reproduce").glob("*.toml"))
+
+
+pytestmark = pytest.mark.filterwarnings("ignore:.*RI/MaRI")
+
+
+def load(path):
+    spec = importlib.util.spec_from_file_location(f"bench_{path.parent.name}_{path.stem.strip('_')}", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def reproduce():
+    return load(BENCHMARKS / "reproduce" / "__main__.py")
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Ninety images of three classes in three laboratories: samples, and the directions of class and laboratory."""
+    names = [(lab, code, f"{lab}{code}{i}") for lab in "abc" for code in ("LY", "MO", "NE") for i in range(10)]
+    samples = pd.DataFrame(names, columns=["dataset", "class", "sha256"]).assign(path="x.png", group=None)
+    one = np.eye(3)
+    cell = one[samples["class"].map({"LY": 0, "MO": 1, "NE": 2})]
+    laboratory = one[samples["dataset"].map({"a": 0, "b": 1, "c": 2})]
+    noise = np.random.default_rng(0).normal(0, 0.1, (90, 6))
+    return samples, cell, laboratory, noise
+
+
+@pytest.mark.parametrize(("how", "cell_first"), [("cell", True), ("laboratory", False)])
+def test_representations_are_told_apart_by_what_decides_them(cells, how, cell_first):
+    pytest.importorskip("croma")
+    bench = load(BENCHMARKS / "representations.py")
+    samples, cell, laboratory, noise = cells
+    weights = (3.0, 0.5) if how == "cell" else (0.5, 3.0)
+    rows = np.hstack([weights[0] * cell, weights[1] * laboratory]) + noise
+    found = bench.scores(rows, samples, argparse.Namespace(per_class=8, draws=2))
+    assert (found["CRoMa"] > 0) == cell_first
+    assert (found["RI"] > 0.9) == cell_first
+    assert (found["laboratory first"] < 0.1) == cell_first
+
+
+def test_a_shift_of_each_laboratory_goes_when_it_is_standardised_by_itself(cells):
+    pytest.importorskip("croma")
+    bench = load(BENCHMARKS / "representations.py")
+    samples, cell, laboratory, noise = cells
+    rows = np.hstack([cell + 10 * laboratory, 5 * laboratory]) + noise
+    rows[0, 0] = np.nan
+    options = argparse.Namespace(per_class=10, draws=1)
+    whole, apart = (
+        bench.scores(bench.prepare(rows, samples, how), samples, options)["CRoMa"]
+        for how in ("standardised", "standardised by laboratory")
+    )
+    assert whole < 0 < apart
+
+
+@pytest.mark.parametrize("path", REPRODUCED, ids=lambda path: path.stem)
+def test_every_reproduction_names_its_source_and_what_it_asks(reproduce, path):
+    told = read_toml(path)
+    assert {"title", "source", "metric", "level", "datasets", "models", "differs"} <= told.keys()
+    assert ("fits" in told) != ("protocols" in told)
+    figures = reproduce.published(told)
+    assert figures["score"].between(0, 1).all()
+    assert {*figures["test"]} <= {*told["datasets"], "mean"}
+    assert {*told.get("folders", ())} | {*told.get("full", ())} <= {*told["datasets"]}
+
+
+def called_lymphocytes(model, protocol, train, test, true, seed):
+    return ["LY"] * len(true)
+
+
+def test_a_fit_loses_what_is_not_there(reproduce):
+    fits = [
+        {"train": "x", "sources": ["a", "b"], "targets": ["c", "d"]},
+        {"train": "y", "sources": ["e"], "targets": ["a"]},
+    ]
+    assert reproduce.fits_of(fits, ["a", "c"]) == [("x", ("a",), ("c",))]
+
+
+def test_ours_stands_beside_theirs_and_what_is_owed_is_named(reproduce, tmp_path, monkeypatch):
+    def write_run(suite, root, folder):
+        (protocol,) = protocols_of(suite.protocols)
+        ((train, sources, targets),) = protocol.fits(suite.datasets)
+        truth = {name: ["LY"] * 8 + ["MO"] * 8 for name in suite.datasets}
+        maker = RunMaker(folder, truth, suite.models, called_lymphocytes, protocols=(protocol.name,))
+        maker._places = lambda: [(protocol.name, train, list(sources), list(targets))]
+        maker.write()
+
+    monkeypatch.setattr(reproduce, "run", write_run)
+    root = write_phantom(tmp_path / "phantom", per_class=1, domains=["barcelona", "cvb"])
+    told = {
+        "title": "a study",
+        "source": "a paper",
+        "metric": "macro_f1",
+        "level": "L5",
+        "datasets": ["barcelona", "cvb", "lisc"],
+        "models": ["prior"],
+        "differs": [],
+        "fits": [
+            {"train": "both", "sources": ["barcelona", "lisc"], "targets": ["cvb"]},
+            {"train": "z", "sources": ["cvb"], "targets": ["lisc"]},
+        ],
+        "published": [{"model": "theirs", "train": "both", "scores": {"cvb": 0.5, "lisc": 0.25}}],
+    }
+    table, notes = reproduce.reproduce("study", told, root, tmp_path / "run")
+    own = table[table["who"] == "ours"]
+    assert own[["model", "train", "test"]].to_numpy().tolist() == [["prior", "both", "cvb"]]
+    assert own["score"].tolist() == pytest.approx([1 / 3])
+    assert notes[0] == "owed, for lack of the data: lisc"
+    assert "a part of the release: barcelona, 5 of 17,092 images" in notes
+    del PROTOCOLS["reproduce_study"]
+    text = reproduce.page("study", told, table, notes)
+    assert "| theirs | theirs | 0.500 | 0.250 |" in text
+    assert "Not comparable" in text
