@@ -1,0 +1,77 @@
+"""What is handed on is whole: the wheel runs alone and holds every file of the package, the sdist tests and docs."""
+
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+BUILT = ("leukobench", "tests", "docs", "benchmarks", "examples")
+FILES = (
+    "setup.cfg",
+    "pyproject.toml",
+    "MANIFEST.in",
+    "README.md",
+    "LICENSE",
+    "CHANGELOG.md",
+    "constraints.txt",
+    "Makefile",
+)
+BUILD = "from setuptools import build_meta; build_meta.build_sdist('dist'); build_meta.build_wheel('dist')"
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory):
+    """Folder of the sdist and the wheel, built from a copy of the tree by the installed setuptools."""
+    place = tmp_path_factory.mktemp("tree")
+    for name in BUILT:
+        shutil.copytree(REPOSITORY / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "*.nb?"))
+    for name in FILES:
+        shutil.copy(REPOSITORY / name, place)
+    subprocess.run([sys.executable, "-c", BUILD], cwd=place, check=True, capture_output=True, timeout=300)
+    return place / "dist"
+
+
+def files_of(*folders):
+    paths = (path for folder in folders for path in (REPOSITORY / folder).rglob("*") if path.is_file())
+    return {
+        str(path.relative_to(REPOSITORY))
+        for path in paths
+        if "__pycache__" not in path.parts and path.suffix not in (".nbi", ".nbc")
+    }
+
+
+def test_the_wheel_holds_every_file_of_the_package(dist):
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == files_of("leukobench")
+
+
+def test_the_sdist_holds_tests_docs_and_what_builds_it(dist):
+    (sdist,) = dist.glob("*.tar.gz")
+    with tarfile.open(sdist) as archive:
+        names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
+    assert files_of(*BUILT) | {*FILES} <= names
+
+
+def test_the_wheel_runs_without_the_tree(dist, tmp_path):
+    (wheel,) = dist.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path / "site")
+    environment = os.environ | {"PYTHONPATH": str(tmp_path / "site"), "COLUMNS": "200"}
+    code = (
+        "import leukobench.cli, sys; sys.argv[1:] = 'suites', 'ls'; print(leukobench.__file__); leukobench.cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith(str(tmp_path))
+    assert "cross-dataset" in done.stdout
