@@ -3,7 +3,6 @@
 import json
 import re
 from itertools import groupby
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
@@ -15,13 +14,14 @@ from leukobench.files import content_hash
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.readback import read_json
 from leukobench.report.columns import SAME_CLASSES, TIMES
-from leukobench.report.reader import ranked_by, read_run
+from leukobench.report.reader import read_run
+from leukobench.report.tables import report_of
 from leukobench.report.verify import verify
 from leukobench.running.records import sealed
 from leukobench.running.setting import dataset_of
-from leukobench.text import from_csv
 
 FORMAT = 1
+DIGITS = 6  # of scores, as in the tables of a run
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,59}")
 # Of a suite, what decides what its scores mean; whoever differs in one of them is in another table.
 MEANING = ("name", "version", "level", "preset", "min_source_images", "min_test_images", "datasets")
@@ -82,7 +82,7 @@ SCHEMA = TypeAdapter(Submission)
 def submission_of(folder, name, note=""):
     """What a run folder has to submit.
 
-    The folder is verified first, so the scores are those that its predictions give.
+    Records and predictions are verified first, and the scores computed from them, whichever version wrote the tables.
 
     Parameters
     ----------
@@ -101,12 +101,11 @@ def submission_of(folder, name, note=""):
     Raises
     ------
     UsageError
-        The folder is not what a run wrote, has run cells without a record, or is ranked by another metric than
-        balanced accuracy.
+        The folder is not what a run wrote, or has run cells without a record.
     """
     if not NAME.fullmatch(name):
         raise UsageError(f"'{name}' is no name of a submission", "take small letters, digits and ._-, at most 60")
-    verdict = verify(folder)
+    verdict = verify(folder, tables=False)
     if verdict.wrong:
         first, rest = verdict.wrong[0], len(verdict.wrong) - 1
         raise UsageError(
@@ -115,15 +114,10 @@ def submission_of(folder, name, note=""):
         )
     if verdict.missing:
         raise UsageError(f"{verdict.missing} planned run cells of {folder} have no record", "run the rest of it first")
-    if (metric := ranked_by(folder)).name != DEFAULT.name:
-        raise UsageError(
-            f"the tables of {folder} are ranked by {metric.title}, submissions by {DEFAULT.title}",
-            f"write them again with `leukobench report --rank-by {DEFAULT.name}`",
-        )
     run = read_run(folder)
     by_model = {model: list(records) for model, records in groupby(sorted(run.records, key=_model), _model)}
-    cells, board = (_table(Path(folder) / f"{each}.csv") for each in ("cells", "leaderboard"))
-    intervals = board.set_index("model")[["ci_low", "ci_high"]]
+    report = report_of(run, rank_by=DEFAULT)
+    cells, intervals = report.cells, report.board.set_index("model")[["ci_low", "ci_high"]].round(DIGITS)
     return sealed(
         {
             "format": FORMAT,
@@ -226,14 +220,8 @@ def _model(record):
     return record["model"]
 
 
-def _table(path):
-    return from_csv(pd.read_csv(path))
-
-
 def _rows(cells):
-    if "resample" in cells:
-        cells = cells[cells["resample"] == 0]
-    rows = cells[COLUMNS].astype(object)
+    rows = cells[COLUMNS].round(DIGITS).astype(object)
     rows = rows.where(rows.notna(), None)
     rows["undefined_classes"] = rows["undefined_classes"].fillna("")
     rows["seed"] = rows["seed"].astype(int)

@@ -9,6 +9,7 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.report import write_report
+from leukobench.report.verify import verify
 from leukobench.running.publish import publish
 from leukobench.running.records import sealed
 from leukobench.running.store import RunFolder
@@ -180,11 +181,13 @@ def test_a_run_that_is_not_finished_is_not_submitted(tmp_path):
         submission_of(folder, "lab")
 
 
-def test_a_run_that_is_ranked_otherwise_is_not_submitted(run_folder, tmp_path):
+def test_tables_of_another_metric_or_version_change_no_score(made, run_folder, tmp_path):
     folder = shutil.copytree(run_folder, tmp_path / "run")
-    write_report(folder, rank_by="macro_f1")
-    with pytest.raises(UsageError, match="ranked by macro-F1"):
-        submission_of(folder, "lab")
+    with pytest.MonkeyPatch.context() as earlier:
+        earlier.setattr("leukobench.report.tables.as_markdown", lambda report: "# another layout\n")
+        write_report(folder, rank_by="macro_f1")
+    assert verify(folder).wrong
+    assert check(made, folder) == []
 
 
 def test_a_failed_cell_is_told_with_its_status(tmp_path):
