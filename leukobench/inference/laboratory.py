@@ -69,12 +69,15 @@ def scores(trained, images, table):
     known = (true != "") & (table["error"] == "").to_numpy()
     if len(set(true[known])) < 2:
         return []
-    said = [f"scored against {np.count_nonzero(known)} labels ({trained.level}), all classes alike, 95% intervals:"]
+    said = []
     sure = known & (table["class"] != UNSURE).to_numpy()
-    for words, rows in (("all answers, sure or not", known), ("the sure answers", sure)):
+    for words, rows in (("all", known), ("the sure", sure)):
         if len(set(true[rows])) > 1:
             score, low, high = _score(trained, table, true, rows)
-            said.append(f"{words} ({np.count_nonzero(rows)}): balanced accuracy {score:.3f} [{low:.3f}, {high:.3f}]")
+            said.append(
+                f"balanced accuracy ({trained.level}) of {words} {np.count_nonzero(rows)} answers that have a label: "
+                f"{score:.3f} [{low:.3f}, {high:.3f}]"
+            )
     wrong = known & ~sure
     if wrong.any():
         right = (table["likeliest"] == true).to_numpy()[wrong].mean()
