@@ -41,7 +41,7 @@ def predict(
     explain: Annotated[
         Path | None,
         typer.Option(
-            parser=named_path, metavar="PATH", help="Folder for pictures of why: where a network looks, what weighs."
+            parser=named_path, metavar="PATH", help="Folder for why: where a network looks, which features weigh."
         ),
     ] = None,
     tune: Annotated[int, typer.Option(help="Optuna trials on the datasets; 0 takes the defaults.", min=0)] = 0,
@@ -121,11 +121,10 @@ def predict(
         if paths:
             table = predict_images(trained, images, folder, **options)
             keep_result(out, to_csv(table, float_format="%.6g"))
-            if explain:
-                explain_images(trained, images, table, explain, progress=progress)
+            weights = explain_images(trained, images, table, explain, progress=progress) if explain else None
             if page:
-                root = root or find_data_root(data, default=None)
-                write_page(out.with_suffix(".html"), trained, images, table, folder, root=root, progress=progress)
+                beside = {"root": root or find_data_root(data, default=None), "weights": weights, "progress": progress}
+                write_page(out.with_suffix(".html"), trained, images, table, folder, **beside)
     if paths:
         summarise(trained, images, table)
         console.say(*(f"note: {note}" for note in notes(trained, images, table)))
@@ -133,7 +132,7 @@ def predict(
     if kept := save or load:
         console.say(f"the model is {kept}, sha256 {file_digest(kept)}")
     if explain:
-        console.say(f"pictures of why in {explain}")
+        console.say(f"why, of every cell: {explain}")
     if paths and page:
         console.say(f"every cell: {out.with_suffix('.html')}")
 

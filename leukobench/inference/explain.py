@@ -1,20 +1,27 @@
-"""Why a model answers what it answers: where a network looks, one picture per image."""
+"""Why a model answers what it answers: where a network looks, and which features weigh with all others."""
 
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError
-from leukobench.files import atomic_write, fitting_name
+from leukobench.files import atomic_write, fitting_name, keep_result
 from leukobench.models import MODELS, get_model
 from leukobench.models.network.explain import grad_cam, overlay
-from leukobench.running.representations import load_rows
+from leukobench.running.representations import columns_of, load_rows
+from leukobench.text import to_csv
+
+SHOWN = 8  # features of each cell, those that weigh most
+FLOOR = 1e-9  # of a probability before its logarithm
+FEATURES = "features.csv"
 
 
 def explain_images(trained, images, table, out, *, cache=None, progress):
-    """Draw where a fine-tuned network sees the class that it predicts, one picture per image.
+    """Say why each image is predicted as it is.
 
     Parameters
     ----------
@@ -22,36 +29,96 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
     images, table : pandas.DataFrame
         Of `leukobench.inference.reading.read_images` and `predict_images`.
     out : path-like
-        Folder to write into: `<file>.png`, in the same folders as the images.
+        Folder to write into. Of a network `<file>.png`, in the same folders as the images; of a model that reads
+        features `features.csv`, with what weighs most in each answer.
     cache, progress
         As in `train_model`.
+
+    Returns
+    -------
+    dict of str to list of (str, float, float)
+        File to feature, its value in standard deviations from the source's mean, and its weight (of `weigh`), the
+        heaviest first; empty of a network.
 
     Raises
     ------
     UsageError
-        Where the model is no network, or one that Grad-CAM cannot explain.
+        Where nothing can explain the model.
     """
     check_explainable(trained.model)
-    readable = table["error"] == ""
-    rows = load_rows(get_model(trained.model).representation, images[readable], TableCache(cache))
+    recipe, readable = get_model(trained.model), table["error"] == ""
+    rows = load_rows(recipe.representation, images[readable].assign(condition=""), TableCache(cache))
+    if recipe.explainable:
+        _draw(trained, rows, table[readable], out, progress)
+        return {}
+    return _weigh_all(trained, rows, table[readable], Path(out), progress)
+
+
+def _draw(trained, rows, shown, out, progress):
     network = trained.fitted.estimator
-    shown = table[readable]
     progress.stage("Grad-CAM", len(shown))
-    codes = np.searchsorted(trained.fitted.classes, shown["class"].to_numpy(dtype=str))
+    codes = np.searchsorted(trained.fitted.classes, shown["likeliest"].to_numpy(dtype=str))
     maps = grad_cam(network, rows, codes)
     for row, crop, heat in zip(shown.itertuples(), network.field_of(rows), maps, strict=True):
-        caption = f"{shown.at[row.Index, 'class']} {row.probability:.2f}{', SYNTHETIC' if row.synthetic else ''}"
+        unsure = "" if row.why == "" else ", unsure"
+        caption = f"{row.likeliest} {row.probability:.2f}{unsure}{', SYNTHETIC' if row.synthetic else ''}"
         _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
         *folders, name = Path(row.file).parts
         atomic_write(Path(out, *folders, fitting_name(name, ".png")), encoded.tobytes())
         progress.advance(1, row.file)
 
 
+def _weigh_all(trained, rows, shown, out, progress):
+    names = [feature.name for feature in columns_of(get_model(trained.model).representation)]
+    mean, spread = (np.array(each) for each in trained.trust.typical)
+    if not len(mean) == len(names) == rows.shape[1]:  # of a file whose maker wrote something else
+        raise UsageError(f"what is usual of {len(mean)} features is known, of {len(names)}", "train the model again")
+    progress.stage("what weighs", len(shown))
+    found, lines = {}, []
+    for row, values in zip(shown.itertuples(), rows, strict=True):
+        weights = weigh(trained, values, row.likeliest)
+        order = np.argsort(-np.abs(weights), kind="stable")[:SHOWN]
+        away = np.nan_to_num((values - mean) / spread)
+        found[row.file] = [(names[i], round(float(away[i]), 2), round(float(weights[i]), 4)) for i in order]
+        lines += [(row.file, row.likeliest, *each) for each in found[row.file]]
+        progress.advance(1, row.file)
+    columns = ["file", "likeliest", "feature", "deviations", "weight"]
+    keep_result(out / FEATURES, to_csv(pd.DataFrame(lines, columns=columns)))
+    return found
+
+
+def weigh(trained, row, label):
+    """How much each feature speaks for a class: the log odds that are lost where it takes its mean in the source.
+
+    Of a linear model in log odds of two classes these are its exact contributions; of others each says what the feature
+    does beside all others as they are, so that of two that say the same neither may weigh.
+
+    Parameters
+    ----------
+    trained : TrainedModel
+    row : ndarray of float, shape (p,)
+        Of its representation.
+    label : str
+
+    Returns
+    -------
+    ndarray of float, shape (p,)
+        In natural logarithms; below 0 where it speaks against the class.
+    """
+    occluded = np.tile(row, (len(row) + 1, 1))
+    np.fill_diagonal(occluded, trained.trust.typical[0])
+    with threadpool_limits(1):
+        given = trained.fitted.predict_proba(occluded, trained.head)[:, list(trained.head).index(label)]
+    odds = np.log(np.maximum(given, FLOOR)) - np.log(np.maximum(1 - given, FLOOR))
+    return odds[-1] - odds[:-1]
+
+
 def check_explainable(model):
-    """Refuse a model that Grad-CAM cannot explain; the hint names those that are listed and that it can."""
-    if not get_model(model).explainable:
+    """Refuse a model of which nobody can say why; the hint names the networks that Grad-CAM explains."""
+    recipe = get_model(model)
+    if not recipe.explainable and columns_of(recipe.representation) is None:
         able = ", ".join(recipe.name for recipe in MODELS.values() if recipe.explainable)
         raise UsageError(
-            f"{model} is no network, and Grad-CAM explains networks only",
-            f"take one of {able}; or leave out --explain",
+            f"{model} reads numbers without a name, and is no network that Grad-CAM explains",
+            f"take a model of features, or one of {able}; or leave out --explain",
         )

@@ -47,7 +47,7 @@ def write_page(path, trained, images, table, folder, *, root=None, cache=None, w
     cache : path-like, optional
         As in `train_model`.
     weights : dict of str to list of (str, float, float), optional
-        File to what speaks for its answer, of `leukobench.inference.explain.explain_table`.
+        File to what speaks for its answer, of `leukobench.inference.explain.explain_images`.
     progress : leukobench.progress.ProgressReport
 
     Raises

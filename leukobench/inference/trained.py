@@ -17,7 +17,7 @@ from leukobench.models.recipe import COSTS
 from leukobench.running.computing import compute_missing
 from leukobench.running.folds import derive_seed, group_ids, inner_folds
 from leukobench.running.plan import head_of, level_notes, select_samples
-from leukobench.running.representations import image_ids, load_rows, representation_key
+from leukobench.running.representations import columns_of, image_ids, load_rows, representation_key
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted, tune
 
@@ -160,7 +160,9 @@ def train_model(
         ]
     held = np.concatenate([test for test, _ in said] or [np.empty(0, int)])
     said = np.concatenate([each for _, each in said] or [np.empty((0, len(head)))])
-    trust = fit_trust(looks, samples, groups, (held, said, np.searchsorted(head, classes[held])), estimator_seed)
+    plain = None if columns_of(recipe.representation) is None else rows[:, 0] if rows.ndim == 3 else rows
+    held_out = held, said, np.searchsorted(head, classes[held])
+    trust = fit_trust(looks, samples, groups, held_out, estimator_seed, plain)
     return TrainedModel(
         model=recipe.name,
         sources=suite.datasets,

@@ -16,6 +16,7 @@ from sklearn.covariance import LedoitWolf
 
 from leukobench.features.looks import FACTS, MEASURES
 from leukobench.models.likelihood import likeliest
+from leukobench.models.soundness import MOST_COLUMNS
 
 ALLOWED = 0.03  # of the source's own held-out cells that are `unsure`
 LEAST_ACROSS = 16  # px of a cell's diameter below which nobody can tell what it is
@@ -52,6 +53,7 @@ NO_CELL, TOO_SMALL = "no cell is found in the picture", "the cell is {diameter:.
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Word = Annotated[str, Field(max_length=5_000)]
 Row = Annotated[tuple[Number, ...], Field(min_length=len(PLACED), max_length=len(PLACED))]
+Numbers = Annotated[tuple[Number, ...], Field(max_length=MOST_COLUMNS)]
 Rows = Annotated[tuple[Row, ...], Field(min_length=2, max_length=10 * MOST_REFERENCES)]
 
 
@@ -86,6 +88,8 @@ class Trust(BaseModel):
         Where they and their copies lie.
     of : tuple of int
         Position in `references` of each place.
+    typical : pair of tuple of float
+        Mean and standard deviation, in the source, of what the model reads, where its columns are features.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
@@ -99,6 +103,7 @@ class Trust(BaseModel):
     references: Annotated[tuple[Reference, ...], Field(min_length=2, max_length=MOST_REFERENCES)]
     places: Rows
     of: tuple[Annotated[int, Field(ge=0)], ...]
+    typical: tuple[Numbers, Numbers] = ((), ())
 
     @model_validator(mode="after")
     def _consistent(self):
@@ -108,6 +113,8 @@ class Trust(BaseModel):
             raise ValueError(f"no check {', '.join(sorted(strange))}")
         if {*self.usual} != {"brightness", "diameter_um"} or min(self.spread) <= 0:
             raise ValueError("no usual ranges, or a measure that varies by nothing")
+        if len(self.typical[0]) != len(self.typical[1]) or min(self.typical[1], default=1) <= 0:
+            raise ValueError("features that vary by nothing")
         if min(self.usual["diameter_um"]) <= 0:
             raise ValueError("cells of no size")
         return self
@@ -173,7 +180,7 @@ class Trust(BaseModel):
         return said
 
 
-def fit_trust(looks, samples, groups, held_out, seed=0):
+def fit_trust(looks, samples, groups, held_out, seed=0, features=None):
     """Learn from a source what is usual there.
 
     Parameters
@@ -189,6 +196,8 @@ def fit_trust(looks, samples, groups, held_out, seed=0):
         class of each; empty where nothing could be held out.
     seed : int, default 0
         Of the draw of references.
+    features : ndarray of float, shape (n, p), or None, default None
+        Of the images themselves, where the model reads features.
 
     Returns
     -------
@@ -231,6 +240,7 @@ def fit_trust(looks, samples, groups, held_out, seed=0):
         ),
         places=tuple(map(tuple, placed[kept].round(3).tolist())),
         of=tuple(np.searchsorted(chosen, image[kept]).tolist()),
+        typical=((), ()) if features is None else _typical(features),
     )
 
 
@@ -241,6 +251,13 @@ def _limits(scores, original):
     level = max(worst[part].quantile(1 - ALLOWED) for part in (original, ~original) if worst[part].notna().any())
     limits = {name: float(values.quantile(level)) for name, values in scores.items() if values.notna().any()}
     return limits | {"size": max(limits["size"], LEAST_SPAN)} if "size" in limits else limits
+
+
+def _typical(features):
+    """Mean and spread of columns; 0 and 1 of one that nobody knows or that never varies."""
+    table = pd.DataFrame(features)
+    spread = table.std(ddof=0).fillna(0.0)
+    return tuple(table.mean().fillna(0.0)), tuple(spread.where(spread > 0, 1.0))
 
 
 def _temperature(probabilities, true):

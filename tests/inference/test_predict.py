@@ -223,7 +223,7 @@ def test_a_network_is_explained_by_a_picture_per_image(lenet, folder, tmp_path, 
     assert drawn == [f"{file}.png" for file in table.loc[table["error"] == "", "file"]]
     for name in drawn:
         picture = read_image(out / name)
-        assert picture.shape == (248, 448, 3)
+        assert picture.shape == (248, 492, 3)
         assert np.ptp(picture[:224, :224].astype(int)) > 50  # the cell
         assert (picture[224:] < 128).any()  # the caption
     saved = tmp_path / "lenet.zip"
@@ -231,6 +231,7 @@ def test_a_network_is_explained_by_a_picture_per_image(lenet, folder, tmp_path, 
     pd.testing.assert_frame_equal(table, predict_images(load_model(saved), images, folder, progress=progress))
 
 
-def test_only_networks_are_explained(lda, folder, tmp_path, progress):
-    with pytest.raises(UsageError, match="take one of lenet, finetune:mobilenet_v2"):
-        explain_images(lda, None, None, tmp_path, progress=progress)
+def test_a_model_of_numbers_without_names_is_not_explained(lda, tmp_path, progress):
+    trained = dataclasses.replace(lda, model="mobilenet_v2+knn")
+    with pytest.raises(UsageError, match="a model of features, or one of lenet, finetune:mobilenet_v2"):
+        explain_images(trained, None, None, tmp_path, progress=progress)

@@ -13,6 +13,7 @@ from leukobench.models.pipeline import threads
 SIDE = 224  # px of a crop in a picture
 OPACITY = 0.6  # of the map where it is 1
 CAPTION = 24  # px of the line below
+BAR = 44  # px of the colour bar and its numbers, to the right
 
 
 def grad_cam(classifier, X, classes=None):
@@ -76,7 +77,7 @@ def grad_cam(classifier, X, classes=None):
 
 
 def overlay(crop, heat, caption=""):
-    """A crop, and beside it the same with a heat map laid over.
+    """A crop, beside it the same with a heat map laid over, and what its colours mean.
 
     Parameters
     ----------
@@ -89,22 +90,32 @@ def overlay(crop, heat, caption=""):
 
     Returns
     -------
-    uint8 array, shape (248, 448, 3)
+    uint8 array, shape (248, 492, 3)
         RGB.
 
     Examples
     --------
     >>> overlay(np.full((32, 32, 3), 255, np.uint8), np.eye(32), "NE .97").shape
-    (248, 448, 3)
+    (248, 492, 3)
     """
     crop = cv2.resize(crop, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
     heat = cv2.resize(np.float32(heat), (SIDE, SIDE), interpolation=cv2.INTER_LINEAR)
     colours = cv2.applyColorMap(np.uint8(255 * heat), cv2.COLORMAP_TURBO)[..., ::-1]
     share = OPACITY * heat[..., None]
     laid = np.uint8(np.rint((1 - share) * crop + share * colours))
-    line = np.full((CAPTION, 2 * SIDE, 3), 255, np.uint8)
+    line = np.full((CAPTION, 2 * SIDE + BAR, 3), 255, np.uint8)
     cv2.putText(line, caption, (4, CAPTION - 8), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
-    return np.concatenate([np.concatenate([crop, laid], 1), line])
+    return np.concatenate([np.concatenate([crop, laid, _colour_bar()], 1), line])
+
+
+def _colour_bar():
+    """From 1, the strongest place of a map, down to 0."""
+    scale = np.linspace(255, 0, SIDE - 16).astype(np.uint8)[:, None]
+    bar = np.full((SIDE, BAR, 3), 255, np.uint8)
+    bar[8:-8, 6:18] = cv2.applyColorMap(scale, cv2.COLORMAP_TURBO)[..., ::-1]
+    for text, y in (("1", 18), ("0", SIDE - 8)):
+        cv2.putText(bar, text, (24, y), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (0, 0, 0), 1, cv2.LINE_AA)
+    return bar
 
 
 def _last_map(module, crops):
