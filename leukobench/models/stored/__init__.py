@@ -6,9 +6,10 @@ import math
 import re
 import warnings
 import zipfile
+from unittest import mock
 
 import numpy as np
-import skops.io
+import sklearn.utils
 from sklearn.base import BaseEstimator
 
 from leukobench.models.ensemble import Ensemble
@@ -17,6 +18,11 @@ from leukobench.models.soundness import MOST_COLUMNS, check_sound, ensure, parts
 from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, open_archive, read_member
 from leukobench.models.stored.schema import TRUSTED, copy_schema
 from leukobench.models.transductive import LEAST_IMAGES
+
+# When it is imported skops lists all of scikit-learn's estimators, for which that imports torch and Dask: seconds, and
+# for nothing, as what a file may ask for is listed here (`TRUSTED`).
+with mock.patch.object(sklearn.utils, "all_estimators", list):
+    import skops.io
 
 SCHEMA, PROTOCOL = "schema.json", 2  # of skops; another protocol may mean something else by the same nodes
 HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
