@@ -136,21 +136,21 @@ def test_wrappers_refuse_what_does_not_belong_to_the_rows(wrap, labels, told, wo
         wrap(LogisticRegression()).fit(X[:, :4], labels, **told)
 
 
+WRAPPERS = [
+    StableFeatures(LogisticRegression(), share=1.0),
+    StandardisedPerLaboratory(LogisticRegression(), least=1),
+    Coral(LogisticRegression(), least=1),
+    SelfTraining(LogisticRegression(), least=1),
+    SourceExperts(LogisticRegression()),
+]
+
+
 def expected_failures(estimator):
     if isinstance(estimator, StandardisedPerLaboratory | Coral | SelfTraining):
         return {"check_methods_subset_invariance": "transductive: what it says of an image depends on the others"}
     return {}
 
 
-@parametrize_with_checks(
-    [
-        StableFeatures(LogisticRegression(), share=1.0),
-        StandardisedPerLaboratory(LogisticRegression(), least=1),
-        Coral(LogisticRegression(), least=1),
-        SelfTraining(LogisticRegression(), least=1),
-        SourceExperts(LogisticRegression()),
-    ],
-    expected_failed_checks=expected_failures,
-)
+@parametrize_with_checks(WRAPPERS, expected_failed_checks=expected_failures)
 def test_scikit_learn_conventions_of_wrappers(estimator, check):
     check(estimator)

@@ -13,6 +13,15 @@ from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors,
 from leukobench.models.pipeline import Clip, imputed, threads
 from leukobench.models.svm import PairwiseSVC
 
+ESTIMATORS = [
+    Balanced(GaussianNB()),
+    BalancedLDA(),
+    CappedNeighbors(),
+    PairwiseSVC(random_state=0),
+    ShuffledLabels(GaussianNB(), random_state=0),
+    Clip(),
+]
+
 
 def expected_failures(estimator):
     if isinstance(estimator, ShuffledLabels):
@@ -20,17 +29,7 @@ def expected_failures(estimator):
     return {}
 
 
-@parametrize_with_checks(
-    [
-        Balanced(GaussianNB()),
-        BalancedLDA(),
-        CappedNeighbors(),
-        PairwiseSVC(random_state=0),
-        ShuffledLabels(GaussianNB(), random_state=0),
-        Clip(),
-    ],
-    expected_failed_checks=expected_failures,
-)
+@parametrize_with_checks(ESTIMATORS, expected_failed_checks=expected_failures)
 def test_scikit_learn_conventions(estimator, check):
     check(estimator)
 
