@@ -15,7 +15,7 @@ SOURCES ?= barcelona,munich,raabin,cvb,jiangxi
 .PHONY: run test soak model lint docs clean
 
 run: $(STAMP)
-	$(VENV)/bin/python -m leukobench run --suite cross-dataset --budget $(BUDGET)
+	$(VENV)/bin/leukobench run --suite cross-dataset --budget $(BUDGET)
 
 # Each core takes tests from the other's end when it has none left, so that fixtures of a file are mostly made once.
 test: $(STAMP)
@@ -27,7 +27,7 @@ soak: $(STAMP)
 
 model: $(STAMP)
 	mkdir -p build
-	$(VENV)/bin/python -m leukobench predict --train $(SOURCES) --save build/default.zip
+	$(VENV)/bin/leukobench predict --train $(SOURCES) --save build/default.zip
 
 lint: $(STAMP)
 	$(VENV)/bin/ruff check .

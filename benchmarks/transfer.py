@@ -1,6 +1,6 @@
 """What each step towards transfer is worth, from a finished run of the suite `transfer`.
 
-    python -m leukobench run --suite transfer --data ../shared/data --out results/runs/transfer
+    leukobench run --suite transfer --data ../shared/data --out results/runs/transfer
     python benchmarks/transfer.py results/runs/transfer --out results/transfer
 
 writes ablation.md and ablation.csv: mean balanced accuracy within, out of domain (all pairs) and leaving one dataset
