@@ -40,6 +40,17 @@ def predict(root, tmp_path, monkeypatch):
     return call
 
 
+def test_models_that_answer_together_are_kept_in_one_file(predict, root, tmp_path):
+    name = 'ensemble:"lda,lda@canonical"'
+    code, text = predict("cells", "--model", name, "--train", "barcelona", "--data", root, "--save", "both.zip")
+    assert code == 0, text
+    first = pd.read_csv(tmp_path / "predictions.csv")
+    assert first["class"].notna().sum() == 4
+    code, text = predict("cells", "--load", "both.zip", "--out", "again.csv")
+    assert code == 0, text
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "again.csv"), first)
+
+
 def test_a_folder_is_predicted_and_the_model_kept(predict, root, tmp_path):
     code, text = predict("cells", "--model", "lda", "--train", "barcelona", "--data", root, "--save", "lda.zip")
     assert code == 0, text
