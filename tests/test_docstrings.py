@@ -48,3 +48,9 @@ class Misleading:
     ----------
     gone : int
     """
+
+
+def test_commands_have_one_form(pytestconfig):
+    root = pytestconfig.rootpath
+    pages = [root / "README.md", root / "Makefile", *(root / "docs").rglob("*.md"), *(root / "results").rglob("*.md")]
+    assert [path.name for path in pages if "python -m leukobench " in path.read_text("utf-8")] == []
