@@ -69,6 +69,17 @@ def test_a_folder_is_predicted_and_the_model_kept(predict, root, tmp_path):
     assert (tmp_path / "new" / "again.csv").read_bytes() == (tmp_path / "predictions.csv").read_bytes()
 
 
+def test_a_release_file_is_taken_where_no_model_is_named(predict, root, tmp_path):
+    release = tmp_path / "no data here" / "leukobench" / "models" / "default.zip"
+    code, text = predict("--model", "lda", "--train", "barcelona", "--data", root, "--save", release)
+    assert code == 0, text
+    assert not (tmp_path / "predictions.csv").exists()
+    code, text = predict("cells", "--no-page")
+    assert code == 0, text
+    assert f"the model is {release}" in text.replace("\n", "")
+    assert [path.name for path in tmp_path.glob("predictions.*")] == ["predictions.csv"]
+
+
 def test_a_network_is_explained(predict, root, tmp_path, monkeypatch):
     monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 64)
     how = ("--model", "lenet", "--epochs", "1", "--train", "barcelona", "--data", root)

@@ -55,8 +55,8 @@ def cell_looks(images, um_per_px=None, masks=None):
         RGB, each of its own size.
     um_per_px : float, sequence of float or None, default None
         Micrometres per pixel, of all or of each image; None and NaN are unknown, and estimated from red cells.
-    masks : sequence of ndarray of uint8 or None, default None
-        Label masks, which are believed; None segments.
+    masks : sequence of (ndarray of uint8 or None) or None, default None
+        Label masks of somebody's own, which are believed; what lacks one is segmented.
 
     Returns
     -------
@@ -74,10 +74,11 @@ def cell_looks(images, um_per_px=None, masks=None):
     """
     images = check_images(images)
     scales = check_um_per_px(um_per_px, len(images))
-    quality = np.ones(len(images))
-    if masks is None:
-        masks, quality = segment(images, return_quality=True)
-    rows = [_look(*each) for each in zip(images, masks, quality, scales, strict=True)]
+    masks = [None] * len(images) if masks is None else masks
+    without = [image for image, mask in zip(images, masks, strict=True) if mask is None]
+    found = zip(*segment(without, return_quality=True), strict=True)
+    known = [next(found) if mask is None else (mask, float(mask.any())) for mask in masks]
+    rows = [_look(image, *cell, scale) for image, cell, scale in zip(images, known, scales, strict=True)]
     return pd.DataFrame(rows, columns=[*FACTS, *MEASURES])
 
 

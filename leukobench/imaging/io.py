@@ -175,7 +175,7 @@ def decode_image(data):
         raise ImageError("unreadable", f"{kind} file: {reason or type(error).__name__}") from error
 
 
-def read_mask(path):
+def read_mask(path, sha256=None):
     """Read an expert mask as a label mask.
 
     Grey values below 64 are background, from 64 to 191 cytoplasm, from 192 nucleus (the published masks hold 0, 128
@@ -185,6 +185,8 @@ def read_mask(path):
     ----------
     path : str or Path
         A grey image file.
+    sha256 : str or None, default None
+        As of `read_image`.
 
     Returns
     -------
@@ -196,7 +198,7 @@ def read_mask(path):
     ImageError
         As for `read_image`.
     """
-    grey = cv2.cvtColor(read_image(path), cv2.COLOR_RGB2GRAY)
+    grey = cv2.cvtColor(read_image(path, sha256), cv2.COLOR_RGB2GRAY)
     return (grey >= 64).astype(np.uint8) + (grey >= 192)
 
 

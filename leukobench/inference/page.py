@@ -12,7 +12,7 @@ from markupsafe import Markup
 from leukobench.cache import TableCache
 from leukobench.datasets.taxonomy import CELL_TYPES
 from leukobench.files import keep_result
-from leukobench.imaging.io import ImageError, read_image
+from leukobench.imaging.io import ImageError, read_image, read_mask
 from leukobench.inference.laboratory import count_errors, differential_count, scores, true_classes, warnings_of
 from leukobench.inference.predict import UNSURE, notes
 from leukobench.inference.trained import LOOKS
@@ -63,9 +63,8 @@ def write_page(path, trained, images, table, folder, *, root=None, cache=None, w
     places = {sha: i for i, sha in enumerate(references)}
     nearest = iter(near)
     cells = []
-    for row, sha256, true in zip(
-        table.itertuples(), images["sha256"], true_classes(images, trained.level), strict=True
-    ):
+    given = zip(table.itertuples(), images.itertuples(), true_classes(images, trained.level), strict=True)
+    for row, image, true in given:
         cell = {"file": visible(row.file), "error": visible(row.error)}
         if not row.error:
             cell |= _facts(trained, row, table) | {
@@ -73,7 +72,7 @@ def write_page(path, trained, images, table, folder, *, root=None, cache=None, w
                 "near": [places[r.sha256] for r in next(nearest)[:NEAR]],
             }
             cell |= {"weights": weights[row.file]} if weights else {}
-            cell |= _picture(locate(folder, row.file), sha256) if len(cells) < PICTURES else {}
+            cell |= _picture(folder, image) if len(cells) < PICTURES else {}
             progress.advance(1, row.file)
         cells.append(cell)
     data = {"head": trained.head, "unsure": UNSURE, "unread": UNREAD, "cells": cells}
@@ -90,10 +89,12 @@ def _facts(trained, row, table):
     return said | {"p": [round(float(table.at[row.Index, f"p_{name}"]), 4) for name in trained.head]}
 
 
-def _picture(path, sha256):
+def _picture(folder, asked):
     """Thumbnail and outline of the very file that was predicted; nothing where it has changed since."""
     try:
-        image = read_image(path, sha256)
+        image = read_image(locate(folder, asked.path), asked.sha256)
+        if asked.mask:
+            return thumbnail(image, read_mask(locate(folder, asked.mask), asked.mask_sha256))
     except ImageError:
         return {}
     (mask,), (quality,) = segment([image], return_quality=True)

@@ -13,9 +13,11 @@ from leukobench.datasets.label_table import SUFFIXES, read_labels
 from leukobench.datasets.terms import cell_type
 from leukobench.datasets.walk import IMAGE_SUFFIXES, image_tree
 from leukobench.errors import UsageError
+from leukobench.files import file_digest
+from leukobench.imaging.io import ImageError, read_mask
 from leukobench.inputs import as_words, spell
 
-COLUMNS = ["path", "sha256", "um_per_px", "code", "mask", "synthetic", "error"]
+COLUMNS = ["path", "sha256", "um_per_px", "code", "mask", "mask_sha256", "synthetic", "error"]
 
 
 def read_images(paths, um_per_px=None, progress=None):
@@ -37,7 +39,8 @@ def read_images(paths, um_per_px=None, progress=None):
     images : pandas.DataFrame
         One row per file, sorted by path: path (below `folder`, with forward slashes, spelled so that
         `leukobench.inputs.locate` finds the file again), sha256, um_per_px, code (of its cell type where a label is
-        given, else ""), mask (as path, ""), synthetic, and error, which is empty for an image that can be read.
+        given, else ""), mask (as path) and mask_sha256, both "" where none came with it, synthetic, and error, which is
+        empty for an image that can be read.
     folder : Path
         That the paths are relative to: the one that was named, or the deepest that holds all files.
 
@@ -64,15 +67,17 @@ def read_images(paths, um_per_px=None, progress=None):
     for path, facts in zip(files, examine_all(files, progress=progress), strict=True):
         record = records[path]
         own = record.um_per_px or um_per_px
+        mask, wrong = _mask_of(record, facts)
         rows.append(
             {
                 "path": _below(folder, path),
                 "sha256": facts["sha256"],
                 "um_per_px": np.nan if own is None else own,
                 "code": (record.native_label and cell_type(record.native_label)) or "",
-                "mask": "" if record.mask is None else _below(folder, record.mask),
+                "mask": _below(folder, record.mask) if mask else "",
+                "mask_sha256": mask,
                 "synthetic": drawn[path.parent],
-                "error": "" if facts["status"] == "ok" else f"{facts['status']}: {facts['reason']}",
+                "error": wrong if facts["status"] == "ok" else f"{facts['status']}: {facts['reason']}",
             }
         )
     images = pd.DataFrame(rows, columns=COLUMNS).sort_values("path", ignore_index=True)
@@ -97,6 +102,21 @@ def _records(path):
     raise UsageError(
         f"{spell(path)} is no image and no table", f"they end in {', '.join(sorted(IMAGE_SUFFIXES))}, .csv"
     )
+
+
+def _mask_of(record, facts):
+    """sha256 of the mask of an image, and what is wrong with it."""
+    if record.mask is None or facts["status"] != "ok":
+        return "", ""
+    try:
+        digest = file_digest(record.mask)
+        height, width = read_mask(record.mask, digest).shape
+    except (ImageError, OSError) as error:
+        return "", f"unreadable: its mask {spell(record.mask.name)}: {getattr(error, 'reason', error)}"
+    if (height, width) != (facts["height"], facts["width"]):
+        sizes = f"{width} x {height} and {facts['width']} x {facts['height']}"
+        return "", f"unreadable: mask and image are of different sizes, {sizes} pixels"
+    return digest, ""
 
 
 def _label_of(folder, path):

@@ -152,7 +152,7 @@ class Seen(NamedTuple):
     um_per_px: list
 
 
-def apply_view(images, view, um_per_px=None):
+def apply_view(images, view, um_per_px=None, masks=None):
     """Images and their augmented copies as pictures, seen through a view.
 
     Parameters
@@ -162,6 +162,8 @@ def apply_view(images, view, um_per_px=None):
     view : View
     um_per_px : float, sequence of float or None, default None
         Micrometres per pixel, of all or of each image; None and NaN are unknown.
+    masks : sequence of (ndarray of uint8 or None) or None, default None
+        Label masks of somebody's own, which take the place of the segmentation in what is no copy.
 
     Returns
     -------
@@ -174,15 +176,16 @@ def apply_view(images, view, um_per_px=None):
     """
     images = check_images(images)
     scales = check_um_per_px(um_per_px, len(images)).tolist()
-    cells = [cell for image, scale in zip(images, scales, strict=True) for cell in _apply(image, scale, view)]
+    masks = [None] * len(images) if masks is None else masks
+    cells = [cell for each in zip(images, scales, masks, strict=True) for cell in _apply(*each, view)]
     return Seen(*([cell[k] for cell in cells] for k in range(3)))
 
 
-def _apply(image, um_per_px, view):
+def _apply(image, um_per_px, mask, view):
     """(picture, mask, micrometres per px or NaN) of an image, then of each of its copies."""
     if view.um_per_px is not None:
-        image, um_per_px = at_most(image, um_per_px, view.um_per_px)
-    cells = [rescale(image, um_per_px, view)]
+        image, um_per_px = at_most(image, um_per_px, view.um_per_px, mask)
+    cells = [rescale(image, um_per_px, view, mask)]
     if not view.copies:
         return cells
     seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
@@ -207,7 +210,7 @@ def _in_a_world(image, um_per_px, number, rng):
     return copy, np.nan if np.isnan(um_per_px) else worlds.said(scale, world)
 
 
-def at_most(image, um_per_px, target):
+def at_most(image, um_per_px, target, mask=None):
     """Shrink an image to no more pixels than a scale needs, after estimating its own scale where that is not known.
 
     Parameters
@@ -217,6 +220,8 @@ def at_most(image, um_per_px, target):
         NaN where unknown.
     target : float
         Micrometres per pixel that it will be brought to.
+    mask : ndarray of uint8 or None, default None
+        Its label mask; None segments it where that is needed.
 
     Returns
     -------
@@ -225,7 +230,7 @@ def at_most(image, um_per_px, target):
         Its scale now; NaN where unknown and no red cell tells it.
     """
     if np.isnan(um_per_px):
-        found, confidence = estimate_um_per_px(image, segment([image])[0])
+        found, confidence = estimate_um_per_px(image, segment([image])[0] if mask is None else mask)
         um_per_px = found if confidence >= LEAST_CONFIDENCE else np.nan
     factor = LONGEST_SIDE / max(image.shape[:2]) if np.isnan(um_per_px) else um_per_px / target
     if factor >= 1:
@@ -234,7 +239,7 @@ def at_most(image, um_per_px, target):
     return small, um_per_px * _shrunk(image, small)
 
 
-def rescale(image, um_per_px, view):
+def rescale(image, um_per_px, view, mask=None):
     """Segment a picture, and bring it to the view's scale and stain.
 
     Parameters
@@ -243,6 +248,8 @@ def rescale(image, um_per_px, view):
     um_per_px : float
         NaN where unknown: the cell then gets a typical diameter.
     view : View
+    mask : ndarray of uint8 or None, default None
+        Label mask of the picture, in whatever number of pixels; None segments it.
 
     Returns
     -------
@@ -251,7 +258,12 @@ def rescale(image, um_per_px, view):
         Of the picture; NaN where the scale is unknown.
     """
     normalise = get_stain_normaliser(view.stain)
-    mask = segment([image])[0] if view.segmented else centred_ellipses(*image.shape[:2])
+    if not view.segmented:
+        mask = centred_ellipses(*image.shape[:2])
+    elif mask is None:
+        (mask,) = segment([image])
+    elif mask.shape != image.shape[:2]:
+        mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     if view.um_per_px is None:
         return normalise(image, mask), mask, um_per_px
     scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px

@@ -11,7 +11,7 @@ from pebble import ProcessExpired
 
 from leukobench.cache import TableCache
 from leukobench.errors import UsageError, in_one_line
-from leukobench.imaging.io import ImageError, read_image
+from leukobench.imaging.io import ImageError, read_image, read_mask
 from leukobench.inputs import locate
 from leukobench.preparation.conditions import show_under
 from leukobench.preparation.sights import Sights
@@ -117,6 +117,7 @@ class Batch:
     paths: list
     um_per_px: np.ndarray
     conditions: list | None = None  # of corrupted images
+    masks: list | None = None  # (path, sha256) of masks that came with the images, empty of those that have none
     tries: int = 1
 
 
@@ -133,7 +134,8 @@ def _batches(lacking, samples, ids):
             um_per_px = chosen["um_per_px"].to_numpy(dtype=float)
             conditions = conditions_of(chosen) if "condition" in chosen else None
             files = list(chosen["sha256"]), list(chosen["path"])
-            batches.append(Batch(names, list(ids[at]), *files, um_per_px, conditions))
+            masks = list(zip(chosen["mask"], chosen["mask_sha256"], strict=True)) if "mask" in chosen else None
+            batches.append(Batch(names, list(ids[at]), *files, um_per_px, conditions, masks))
     return batches
 
 
@@ -174,45 +176,52 @@ def _compute_batch(folder, root, device, batch):
     """
     spent, failed, unread = dict.fromkeys(batch.names, (0, 0.0)), {}, {}
     cache = TableCache(folder)
-    for at, images, um_per_px, read in _read_images(root, batch, unread):
+    for at, images, um_per_px, masks, read in _read_images(root, batch, unread):
         ids = [batch.ids[number] for number in at]
         names = [name for name in batch.names if name not in failed]
         open_one = functools.partial(get_representation, device=device, bare=batch.conditions is not None)
-        for name, seconds in _compute(cache, open_one, names, ids, images, um_per_px, failed):
+        for name, seconds in _compute(cache, open_one, names, ids, images, um_per_px, masks, failed):
             spent[name] = spent[name][0] + len(images), spent[name][1] + read + seconds
     return {name: counts for name, counts in spent.items() if counts[0]}, failed, unread
 
 
 def _read_images(root, batch, unread):
-    """Read the images of a batch, no more at a time than may be held: their places, themselves, scales, and seconds."""
-    at, images, scales, start = [], [], [], time.perf_counter()
+    """Read the images of a batch, no more at a time than may be held: places, images, scales, masks, and seconds."""
+    at, images, scales, masks, start = [], [], [], [], time.perf_counter()
     for number, (path, sha256) in enumerate(zip(batch.paths, batch.sha256, strict=True)):
         try:
             image = read_image(locate(root, path), sha256)
             scale, condition = batch.um_per_px[number], batch.conditions[number] if batch.conditions else ""
             image, scale = show_under(image, scale, condition) if condition else (image, scale)
+            mask, digest = batch.masks[number] if batch.masks else ("", "")
+            masks.append(read_mask(locate(root, mask), digest) if mask else None)
             images.append(image), scales.append(scale), at.append(number)
         except ImageError as error:
             unread[path] = error.reason
         if sum(image.shape[0] * image.shape[1] for image in images) >= BATCH_PIXELS:
-            yield at, images, np.array(scales), time.perf_counter() - start
-            for held in (at, images, scales):  # emptied for the taker too, who would hold them while the next are read
+            yield at, images, np.array(scales), masks, time.perf_counter() - start
+            for held in (
+                at,
+                images,
+                scales,
+                masks,
+            ):  # emptied for the taker too, who would hold them
                 held.clear()
             start = time.perf_counter()
     if images:
-        yield at, images, np.array(scales), time.perf_counter() - start
+        yield at, images, np.array(scales), masks, time.perf_counter() - start
 
 
-def _compute(cache, open_one, names, ids, images, um_per_px, failed):
+def _compute(cache, open_one, names, ids, images, um_per_px, masks, failed):
     """Put the representations of some images into the cache; gives those that could be, with the seconds."""
     opened = {}
     for name in names:
         with _blamed(name, failed):
             opened[name] = open_one(name)
-    sights = Sights(images, um_per_px, [each.view for each in opened.values()])
+    sights = Sights(images, um_per_px, [each.view for each in opened.values()], masks)
     for name, each in opened.items():
         with _blamed(name, failed):
-            seen, prepared = (images, None, um_per_px), 0.0
+            seen, prepared = (images, masks, um_per_px), 0.0
             if each.view or each.needs_masks:
                 seen, prepared = sights.through(each.view)
             start = time.perf_counter()

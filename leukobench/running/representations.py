@@ -30,7 +30,8 @@ class Representation:
     needs_masks : bool
         Whether the images are segmented first, where they are seen through no view.
     compute : callable
-        From what is seen of the images, (pictures, masks, um_per_px), to a DataFrame with one row per image.
+        From what is seen of the images, (pictures, masks, um_per_px), where masks may be None of each where they are
+        not needed, to a DataFrame with one row per image.
     copies : int, default 0
         Augmented copies whose values follow those of the image itself in its row.
     view : View or None, default None
@@ -135,7 +136,7 @@ def _looks(spec, device, bare):
 
     def compute(images, masks, um_per_px):
         if bare:
-            return cell_looks(images, um_per_px)
+            return cell_looks(images, um_per_px, masks)
         return pd.DataFrame(looks_of_copies(images, um_per_px).reshape(len(images), -1))
 
     key = {**looks_key(), "copies": 0 if bare else COPIES}
@@ -179,17 +180,21 @@ def image_ids(samples):
     Parameters
     ----------
     samples : pandas.DataFrame
-        With the columns sha256 and um_per_px, and `condition` where images are corrupted.
+        With the columns sha256 and um_per_px, `condition` where images are corrupted, and `mask_sha256`, empty of those
+        that have none, where masks came with them.
 
     Returns
     -------
     list of str
         One id per row.
     """
-    pairs = zip(samples["sha256"], samples["um_per_px"], conditions_of(samples), strict=True)
+    masks = samples["mask_sha256"] if "mask_sha256" in samples else [""] * len(samples)
+    facts = zip(samples["sha256"], samples["um_per_px"], conditions_of(samples), masks, strict=True)
     return [
-        "/".join([f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}", *_with_version(condition)])
-        for sha, um, condition in pairs
+        "/".join(
+            [f"{sha}@{'px' if pd.isna(um) else format(um, '.6g')}", *_with_version(condition), *filter(None, [mask])]
+        )
+        for sha, um, condition, mask in facts
     ]
 
 

@@ -31,6 +31,7 @@ def test_the_count_is_of_sure_answers_with_wilsons_interval(answers, lda):
     assert none["percent"].isna().all()
 
 
+@pytest.mark.filterwarnings("ignore:y_pred contains classes")
 def test_labels_score_all_answers_and_the_sure_ones(answers, lda):
     images, table = answers
     said = scores(lda, images, table)

@@ -36,6 +36,18 @@ def test_a_table_says_scale_and_label_and_names_what_is_asked(there):
     ]
 
 
+def test_a_mask_goes_with_its_image_or_says_what_is_wrong(there):
+    more = there / "more"
+    assert read_images([more / "cells.csv"])[0][["mask", "error"]].to_numpy().tolist() == [["d mask.png", ""]]
+    cv2.imwrite(str(more / "d mask.png"), np.zeros((9, 9), np.uint8))
+    cv2.imwrite(str(more / "e.png"), np.zeros((9, 9), np.uint8))
+    (more / "cells.csv").write_text("path,mask\nd.png,d mask.png\ne.png,none.png\n")
+    with pytest.raises(UsageError, match="mask and image are of different sizes, 9 x 9 and 20 x 20 pixels"):
+        read_images([more / "cells.csv"])
+    (more / "cells.csv").write_text("path,mask\nd.png,none.png\ne.png,\n")
+    assert read_images([more / "cells.csv"])[0]["error"].str.contains(r"its mask none\.png").tolist() == [True, False]
+
+
 def test_paths_of_all_kinds_go_together_and_are_found_again(there):
     images, folder = read_images([there / "ward", there / "more" / "labels.csv", there / "ward" / "c.png"])
     assert folder == there

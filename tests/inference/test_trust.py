@@ -77,6 +77,31 @@ def test_a_blurred_cell_and_one_of_another_size_say_so(lda, root, tmp_path, prog
     assert large["scale"].iloc[0] == "given"
 
 
+@pytest.mark.parametrize("view", ["", "@canonical"])
+def test_a_mask_of_ones_own_takes_the_place_of_the_segmentation(root, tmp_path, progress, view):
+    name = f"lda{view}"
+    trained = train_model(name, ["barcelona"], root, progress=progress)
+    image = read_image(sorted((root / "barcelona").rglob("LY_*.jpg"))[0])
+    (found,) = segment([image])
+    masks = {"found": 127 * found, "empty": np.zeros_like(found), "wide": 127 * cv2.dilate(found, np.ones((41, 41)))}
+    lines = ["path,mask,um_per_px", "plain.png,,0.1"]
+    cv2.imwrite(str(tmp_path / "plain.png"), image[..., ::-1])
+    for which, mask in masks.items():
+        cv2.imwrite(str(tmp_path / f"{which}.png"), image[..., ::-1])
+        cv2.imwrite(str(tmp_path / f"{which} mask.png"), mask)
+        lines.append(f"{which}.png,{which} mask.png,0.1")
+    (tmp_path / "cells.csv").write_text("\n".join(lines))
+    images, folder = read_images([tmp_path / "cells.csv"])
+    table = predict_images(trained, images, folder, progress=progress).set_index("file")
+    assert table["why"]["empty.png"] == "no cell is found in the picture"
+    assert table["diameter_um"]["wide.png"] > 1.2 * table["diameter_um"]["plain.png"]
+    assert table["diameter_um"]["found.png"] == table["diameter_um"]["plain.png"]
+    columns = [f"p_{each}" for each in trained.head]
+    assert np.abs(table.loc["wide.png", columns] - table.loc["plain.png", columns]).max() > 1e-6
+    if not view:
+        assert table.loc["found.png", columns].tolist() == table.loc["plain.png", columns].tolist()
+
+
 def drawn(n, seed):
     """Looks of n cells and three copies of each, around one middle."""
     rng = np.random.default_rng(seed)

@@ -25,9 +25,9 @@ def made(monkeypatch):
     """Views that images were brought to, and how often they were segmented as they are."""
     made = []
 
-    def looked(images, view, um_per_px):
+    def looked(images, view, *more):
         made.append(view)
-        return apply_view(images, view, um_per_px)
+        return apply_view(images, view, *more)
 
     monkeypatch.setattr(sights, "apply_view", looked)
     monkeypatch.setattr(sights, "segment", lambda images: made.append(None) or segment(images))

@@ -90,7 +90,7 @@ def test_crops_are_kept_as_bytes_and_read_in_the_order_of_the_images(root, sampl
 def test_representations_of_a_view_share_it(root, samples, tmp_path, monkeypatch):
     made = []
     monkeypatch.setattr(
-        sights, "apply_view", lambda images, view, um: made.append(view.copies) or apply_view(images, view, um)
+        sights, "apply_view", lambda images, view, *more: made.append(view.copies) or apply_view(images, view, *more)
     )
     cache = TableCache(tmp_path)
     names = ["features:untextured@canonical", "pixels:canonical", "features:untextured@augmented"]
