@@ -134,7 +134,7 @@ def _batches(lacking, samples, ids):
             um_per_px = chosen["um_per_px"].to_numpy(dtype=float)
             conditions = conditions_of(chosen) if "condition" in chosen else None
             files = list(chosen["sha256"]), list(chosen["path"])
-            masks = list(zip(chosen["mask"], chosen["mask_sha256"], strict=True)) if "mask" in chosen else None
+            masks = list(zip(chosen["mask"], chosen["mask_sha256"], strict=True)) if "mask_sha256" in chosen else None
             batches.append(Batch(names, list(ids[at]), *files, um_per_px, conditions, masks))
     return batches
 
