@@ -127,8 +127,11 @@ def train_model(
     estimator_seed = own_seed(suite.datasets, model, seed)
     strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)
     folds = inner_folds(strata, classes, groups, HELD_OUT, estimator_seed)
-    # A network is fitted once more, since each fit takes long.
+    # A network is fitted once more, since each fit takes long. An image is not asked about where all others of its
+    # class are held out with it (they show one slide): that fit has never seen the class.
     folds = folds[: 1 if COSTS[recipe.cost].pruned else None]
+    folds = [(train, test[np.isin(classes[test], classes[train])]) for train, test in folds]
+    folds = [(train, test) for train, test in folds if len(test)]
     progress.stage(f"fit of {model}", 1 + len(folds))
     with threadpool_limits(1):  # as in a run's workers, so that the numbers are the same
         params = tune(

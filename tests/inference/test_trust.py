@@ -137,6 +137,26 @@ def test_the_temperature_makes_a_boaster_modest():
     assert trust.calibrate(said).max(axis=1).mean() == pytest.approx(right.mean(), abs=0.01)
 
 
+def test_a_class_that_a_fold_never_saw_is_not_asked_about(root, progress, monkeypatch):
+    asked = []
+
+    def by_class(strata, classes, groups, n_folds, seed):
+        odd = np.arange(len(classes)) % 2 == 1
+        held = [(classes == name) | odd for name in ("BA", "MO")]
+        return [(np.flatnonzero(~test), np.flatnonzero(test)) for test in held]
+
+    def seen(looks, samples, groups, held_out, *more):
+        asked.append(held_out)
+        return fit_trust(looks, samples, groups, held_out, *more)
+
+    monkeypatch.setattr("leukobench.inference.trained.inner_folds", by_class)
+    monkeypatch.setattr("leukobench.inference.trained.fit_trust", seen)
+    train_model("lda", ["barcelona"], root, progress=progress)
+    ((rows, probabilities, true),) = asked
+    assert len(rows) == 2 * 20
+    assert (probabilities[np.arange(len(rows)), true] > 0).all()
+
+
 def test_a_cell_is_nearest_to_itself_and_a_stranger_is_far(lda, root):
     paths = sorted((root / "barcelona").rglob("*.jpg"))[:3]
     looks = cell_looks([read_image(path) for path in paths], 0.1)
