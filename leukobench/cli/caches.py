@@ -15,8 +15,8 @@ KINDS = {
     "kernels": "compiled loops of the features",
     "onnx": "networks, exported for ONNX Runtime",
     "phantom": "drawn datasets",
-    "predict": "networks whose training for `predict` was stopped",
-    "weights": "pretrained networks that were loaded or laid there",
+    "predict": "networks whose training by `predict` stopped",
+    "weights": "pretrained networks, loaded or laid there",
 }
 BY_NAME = ("weights",)  # what cannot be computed again goes only when it is named
 

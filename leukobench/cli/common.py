@@ -158,7 +158,8 @@ def show_rows(rows, title):
     if not rows:
         return
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    console.say(title, style="italic")  # above the table, whose columns it has no say in
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in columns:
         table.add_column(column, no_wrap=True)
     for row in rows:
@@ -166,7 +167,6 @@ def show_rows(rows, title):
     if Measurement.get(console, console.options.update(max_width=10_000), table).maximum <= console.width:
         console.print(table)
         return
-    console.say(title, style="italic")
     for row in rows:
         console.say(row[columns[0]])
         for name in columns[1:]:

@@ -12,7 +12,6 @@ from leukobench.imaging.scale import check_um_per_px
 from leukobench.models.backbones import get_backbone
 from leukobench.models.inference import embedder
 from leukobench.preparation.transformer import ImageTransformer
-from leukobench.preparation.views import apply_view
 
 EMBEDDING_VERSION = "1"
 FIELD_OF_VIEW_UM = 20.0  # the largest leukocytes just fit; within Barcelona 36, 25 and 20 give .94, .96 and .97
@@ -66,38 +65,21 @@ def crop_field(image, size, um_per_px=None, field_of_view_um=FIELD_OF_VIEW_UM):
     return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
 
 
-def view_vectors(images, embedding, view, um_per_px=None):
-    """Vectors of images and of their augmented copies, seen through a view.
+def seen_vectors(seen, embedding, view):
+    """Vectors of images and of their augmented copies, as a view shows them.
 
     Parameters
     ----------
-    images : sequence of uint8 arrays of shape (H, W, 3)
-        RGB images of any sizes.
+    seen : leukobench.preparation.views.Seen
+        Of `leukobench.preparation.views.apply_view`.
     embedding : CNNEmbedding
     view : leukobench.preparation.views.View
-    um_per_px : float, sequence of float or None, default None
-        Pixel size, of all images or of each; None and NaN are unknown.
+        That they were brought to.
 
     Returns
     -------
     float32 array of shape (n, 1 + copies, dim)
         The image itself first.
-    """
-    return seen_vectors(apply_view(images, view, um_per_px), embedding, view)
-
-
-def seen_vectors(seen, embedding, view):
-    """The same of images that were brought to the view already.
-
-    Parameters
-    ----------
-    seen : leukobench.preparation.views.Seen
-    embedding, view
-        As for `view_vectors`.
-
-    Returns
-    -------
-    float32 array of shape (n, 1 + copies, dim)
     """
     pictures, scales = seen.pictures, seen.um_per_px
     if view.um_per_px is not None:  # a cell of unknown scale was brought to a typical size, as if at the view's scale

@@ -14,7 +14,7 @@ from leukobench.errors import UsageError, in_one_line
 from leukobench.imaging.io import ImageError, read_image, read_mask
 from leukobench.inputs import locate
 from leukobench.preparation.conditions import show_under
-from leukobench.preparation.sights import Sights
+from leukobench.preparation.shared_views import SharedViews
 from leukobench.running.pool import LocalPool, how_it_ended, is_the_users
 from leukobench.running.representations import conditions_of, get_representation, image_ids, names_in
 
@@ -200,13 +200,8 @@ def _read_images(root, batch, unread):
             unread[path] = error.reason
         if sum(image.shape[0] * image.shape[1] for image in images) >= BATCH_PIXELS:
             yield at, images, np.array(scales), masks, time.perf_counter() - start
-            for held in (
-                at,
-                images,
-                scales,
-                masks,
-            ):  # emptied for the taker too, who would hold them
-                held.clear()
+            for held in (at, images, scales, masks):
+                held.clear()  # for the taker too, who would hold them while the next are read
             start = time.perf_counter()
     if images:
         yield at, images, np.array(scales), masks, time.perf_counter() - start
@@ -218,12 +213,12 @@ def _compute(cache, open_one, names, ids, images, um_per_px, masks, failed):
     for name in names:
         with _blamed(name, failed):
             opened[name] = open_one(name)
-    sights = Sights(images, um_per_px, [each.view for each in opened.values()], masks)
+    shared = SharedViews(images, um_per_px, [each.view for each in opened.values()], masks)
     for name, each in opened.items():
         with _blamed(name, failed):
             seen, prepared = (images, masks, um_per_px), 0.0
             if each.view or each.needs_masks:
-                seen, prepared = sights.through(each.view)
+                seen, prepared = shared.through(each.view)
             start = time.perf_counter()
             table = each.compute(*seen)
             if len(table) != len(images):

@@ -62,9 +62,8 @@ def preparation_seconds(cells, samples):
     for name, setting in {(name, cell.setting) for cell in cells for name in names_in(cell.recipe.representation)}:
         (part,) = parts_of(name)
         copies = get_view(part.view).copies if part.view and not setting.conditions else 0
-        total += (
-            rates[part.base] * (1 + copies) * len(shown_samples(samples, setting) if setting.conditions else samples)
-        )
+        shown = shown_samples(samples, setting) if setting.conditions else samples
+        total += rates[part.base] * (1 + copies) * len(shown)
     return total
 
 

@@ -158,8 +158,13 @@ COMMANDS = {
 }
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-@pytest.mark.parametrize("after", [0, 1])
+# How many files are tried before the work begins: predict tries that of its page, too.
+TRIED = dict.fromkeys(COMMANDS, 1) | {"predict": 2}
+
+
+@pytest.mark.parametrize(
+    ("command", "after"), [*((name, 0) for name in TRIED), *TRIED.items(), ("predict", TRIED["predict"] + 1)]
+)
 def test_long_work_is_not_begun_or_its_result_is_kept(phantom, say, fill, tmp_path, monkeypatch, command, after):
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / "out"

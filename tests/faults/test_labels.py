@@ -99,7 +99,7 @@ def test_every_name_that_results_use_beside_datasets_is_reserved():
             header, *rows = csv.reader(lines)
         used |= {*header, *(row[0] for row in rows)}
     used -= {*DATASETS}
-    assert {"merged", "all others", "notes", "all-cvb"} <= used
+    assert {"merged", "all others", "all-cvb"} <= used
     for name in used:
         with pytest.raises(UsageError, match="tables of results"):
             check_name(name)

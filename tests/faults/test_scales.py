@@ -8,7 +8,7 @@ from leukobench.errors import UsageError
 from leukobench.features import HandcraftedFeatures, extract_features, feature_names
 from leukobench.features.viewed import view_features
 from leukobench.imaging.scale import PIXEL_SIZES, check_um_per_px
-from leukobench.models.embedding import CNNEmbedding, crop_field, view_vectors
+from leukobench.models.embedding import CNNEmbedding, crop_field, seen_vectors
 from leukobench.preparation.crops import as_images, crop_rows
 from leukobench.preparation.views import VIEWS, apply_view
 
@@ -82,5 +82,6 @@ def test_networks_see_a_thumbnail_at_the_scale_of_the_picture_it_was_made_of(mon
     monkeypatch.setattr(
         CNNEmbedding, "transform", lambda self, X, um_per_px: fields.extend(X) or np.array(um_per_px)[:, None]
     )
-    seen = view_vectors(images, CNNEmbedding(), VIEWS["scale"], scales).ravel()
+    view = VIEWS["scale"]
+    seen = seen_vectors(apply_view(images, view, scales), CNNEmbedding(), view).ravel()
     np.testing.assert_allclose([len(field) * scale for field, scale in zip(fields, seen, strict=True)], 20, rtol=0.01)

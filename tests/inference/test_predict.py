@@ -22,7 +22,7 @@ from leukobench.inference.predict import notes, predict_images
 from leukobench.inference.reading import read_images
 from leukobench.inference.trained import represent, train_model
 from leukobench.models import get_model
-from leukobench.preparation import sights
+from leukobench.preparation import shared_views
 from leukobench.running.cell import run_cell
 from leukobench.running.plan import build_plan, head_of, select_samples
 from leukobench.running.suite import load_suite
@@ -135,9 +135,9 @@ def test_a_folder_that_cannot_be_predicted_says_why(tmp_path, make, um_per_px, w
 
 
 def test_no_copies_are_made_of_what_is_predicted(lda, folder, monkeypatch, progress):
-    copies, look = [], sights.apply_view
+    copies, look = [], shared_views.apply_view
     monkeypatch.setattr(
-        sights, "apply_view", lambda images, view, *more: copies.append(view.copies) or look(images, view, *more)
+        shared_views, "apply_view", lambda images, view, *more: copies.append(view.copies) or look(images, view, *more)
     )
     trained = dataclasses.replace(lda, model="lda@augmented")
     table = predict_images(trained, read_images([folder])[0], folder, progress=progress)

@@ -9,7 +9,7 @@ from leukobench.errors import UsageError
 from leukobench.features import extract_features, feature_names
 from leukobench.imaging.io import read_image
 from leukobench.imaging.stain import Augmentation
-from leukobench.preparation import sights
+from leukobench.preparation import shared_views
 from leukobench.preparation.corruptions import corrupt
 from leukobench.preparation.crops import crop_rows
 from leukobench.preparation.views import apply_view
@@ -89,9 +89,12 @@ def test_crops_are_kept_as_bytes_and_read_in_the_order_of_the_images(root, sampl
 
 def test_representations_of_a_view_share_it(root, samples, tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(
-        sights, "apply_view", lambda images, view, *more: made.append(view.copies) or apply_view(images, view, *more)
-    )
+
+    def looked(images, view, *more):
+        made.append(view.copies)
+        return apply_view(images, view, *more)
+
+    monkeypatch.setattr(shared_views, "apply_view", looked)
     cache = TableCache(tmp_path)
     names = ["features:untextured@canonical", "pixels:canonical", "features:untextured@augmented"]
     compute_missing(names, samples[:2], root, cache=cache)

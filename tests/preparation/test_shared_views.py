@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 import pytest
 
-from leukobench.preparation import sights
-from leukobench.preparation.sights import Sights
+from leukobench.preparation import shared_views
+from leukobench.preparation.shared_views import SharedViews
 from leukobench.preparation.views import VIEWS, View, apply_view
 from leukobench.segmentation import segment
 
@@ -29,14 +29,14 @@ def made(monkeypatch):
         made.append(view)
         return apply_view(images, view, *more)
 
-    monkeypatch.setattr(sights, "apply_view", looked)
-    monkeypatch.setattr(sights, "segment", lambda images: made.append(None) or segment(images))
+    monkeypatch.setattr(shared_views, "apply_view", looked)
+    monkeypatch.setattr(shared_views, "segment", lambda images: made.append(None) or segment(images))
     return made
 
 
 def test_views_that_differ_in_copies_alone_are_made_once_and_give_what_each_gives_alone(images, made):
     few, many = View(0.2, "white_balance"), View(0.2, "white_balance", copies=2, description="for training")
-    looks = Sights(images, SCALES, [few, many, few])
+    looks = SharedViews(images, SCALES, [few, many, few])
     for view in (few, many):
         seen, _ = looks.through(view)
         alone = apply_view(images, view, SCALES)
@@ -48,7 +48,7 @@ def test_views_that_differ_in_copies_alone_are_made_once_and_give_what_each_give
 
 def test_other_views_and_no_view_are_made_apart_each_once(images, made):
     views = [None, VIEWS["scale"], VIEWS["canonical"]]
-    looks = Sights(images, SCALES, views)
+    looks = SharedViews(images, SCALES, views)
     for view in views * 2:
         looks.through(view)
     assert made == views
@@ -58,6 +58,6 @@ def test_other_views_and_no_view_are_made_apart_each_once(images, made):
 def test_each_of_those_that_share_a_view_is_told_its_own_part_of_the_time(images, monkeypatch):
     few, many = View(0.2), View(0.2, copies=1)
     clock = iter([10.0, 14.0])
-    monkeypatch.setattr(sights.time, "perf_counter", lambda: next(clock))
-    looks = Sights(images, SCALES, [few, many])
+    monkeypatch.setattr(shared_views.time, "perf_counter", lambda: next(clock))
+    looks = SharedViews(images, SCALES, [few, many])
     assert [looks.through(view)[1] for view in (many, few)] == [4.0, 2.0]

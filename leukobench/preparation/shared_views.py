@@ -7,7 +7,7 @@ from leukobench.preparation.views import Seen, apply_view
 from leukobench.segmentation import segment
 
 
-class Sights:
+class SharedViews:
     """Some images, and what has been made of them already.
 
     Parameters
