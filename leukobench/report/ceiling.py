@@ -53,7 +53,7 @@ def ceiling_of(report, dataset):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
     dataset : str
 
     Returns

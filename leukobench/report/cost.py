@@ -11,7 +11,7 @@ def costs(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------

@@ -63,7 +63,7 @@ def as_latex(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------

@@ -46,7 +46,7 @@ def as_markdown(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------
@@ -86,7 +86,7 @@ def matrices_as_markdown(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------

@@ -19,7 +19,7 @@ def print_leaderboard(console, report):
     Parameters
     ----------
     console : rich.console.Console
-    report : tables.Report
+    report : build.Report
     """
     kind = "SYNTHETIC (phantom) " if report.synthetic else ""
     console.print()
@@ -38,7 +38,7 @@ def leaderboard_table(report, width=100):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
     width : int, default 100
         Columns that there is no room for are left out; the files have them all.
 

@@ -8,8 +8,9 @@ from leukobench.files import content_hash
 from leukobench.inputs import read_text
 from leukobench.readback import DamagedFile
 from leukobench.report import manifest
+from leukobench.report.build import report_of
 from leukobench.report.reader import Run, ranked_by, read_record
-from leukobench.report.tables import render, report_of
+from leukobench.report.tables import render
 from leukobench.running.changes import identity_of
 from leukobench.running.environment import describe_environment
 from leukobench.running.records import SEAL, checksum, seal_holds

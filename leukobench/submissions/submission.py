@@ -13,9 +13,9 @@ from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.readback import read_json
+from leukobench.report.build import report_of
 from leukobench.report.columns import SAME_CLASSES, TIMES
 from leukobench.report.reader import read_run
-from leukobench.report.tables import report_of
 from leukobench.report.verify import verify
 from leukobench.running.records import sealed
 from leukobench.running.setting import dataset_of

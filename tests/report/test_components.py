@@ -5,8 +5,9 @@ import json
 import numpy as np
 import pytest
 
+from leukobench.report.build import build_report
 from leukobench.report.components import _Runs
-from leukobench.report.tables import build_report, write_report
+from leukobench.report.tables import write_report
 
 TRUTH = {name: ["LY"] * 20 + ["NE"] * 20 for name in ("cvb", "raabin", "munich")}
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from leukobench.report.tables import build_report
+from leukobench.report.build import build_report
 
 TRUTH = {name: ["LY"] * 30 + ["MO"] * 30 for name in "abc"}
 

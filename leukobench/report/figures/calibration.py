@@ -15,7 +15,7 @@ def draw(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------

@@ -12,7 +12,7 @@ def draw(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------

@@ -60,7 +60,7 @@ def new_figure(report, title, size, caption=""):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
     title : str
     size : (float, float)
         Width and height in inches.

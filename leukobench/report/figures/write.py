@@ -29,7 +29,7 @@ def write_figures(report):
 
     Parameters
     ----------
-    report : tables.Report
+    report : build.Report
 
     Returns
     -------
