@@ -3,18 +3,27 @@
 The pixel model of `leukobench.segmentation` learns from these drawings alone, so no expert mask of any
 dataset takes part in it. Realism is not the aim; breadth is (domain randomisation, Tobin 2017). A scene is
 a stack of concentrations, one layer per stained material, and an exact label mask. Colour comes later
-and anew each time (`colourise`): light falls off exponentially with the stain it crosses (Beer-Lambert).
+and anew each time (`appearance.colourise`): light falls off exponentially with the stain it crosses (Beer-Lambert).
 """
 
 import cv2
 import numpy as np
 
-SIDE = 128  # px of a scene
-FINE = 2 * SIDE  # px it is drawn at, for smooth edges
+from leukobench.segmentation.outlines import (
+    ANGLES,
+    FINE,
+    SIDE,
+    TURN,
+    cell_outline,
+    draw_dot,
+    draw_nucleus,
+    paint,
+    unit_vector,
+    wavy,
+)
+
 LAYERS = ("chromatin", "cytoplasm", "dark granules", "eosinophilic granules", "haemoglobin", "debris")
 CHROMATIN, CYTOPLASM, DARK, EOSIN, HAEMOGLOBIN, DEBRIS = range(len(LAYERS))
-TURN = 2 * np.pi
-ANGLES = np.linspace(0, TURN, 96, endpoint=False)
 
 
 class Noise:
@@ -53,9 +62,9 @@ def draw_scene(rng, noise):
     platelet = rng.random() < 0.05
     radius = FINE * (rng.uniform(0.05, 0.14) if platelet else rng.uniform(0.11, 0.40))
     centre = FINE * (0.5 + rng.normal(0, 0.035, 2))
-    cell = _cell_outline(rng, radius)
-    inside = _paint(centre, cell)
-    nucleus = np.zeros_like(inside) if platelet else _nucleus(rng, centre, cell, radius, inside)
+    cell = cell_outline(rng, radius)
+    inside = paint(centre, cell)
+    nucleus = np.zeros_like(inside) if platelet else draw_nucleus(rng, centre, cell, radius, inside)
     if platelet:
         _fill_platelet(rng, noise, layers, inside)
     else:
@@ -71,130 +80,6 @@ def draw_scene(rng, noise):
     return np.clip(np.stack(small) * 100, 0, 255).astype(np.uint8), np.clip(np.stack(truth) * 255, 0, 255).astype(
         np.uint8
     )
-
-
-# -- outlines: radius as a function of the angle ------------------------------------------------------------
-
-
-def _wavy(rng, radius, amount, last=7):
-    outline = np.ones_like(ANGLES)
-    for k in range(2, last):
-        outline += rng.normal(0, amount / k) * np.cos(k * ANGLES + rng.uniform(0, TURN))
-    return radius * np.clip(outline, 0.45, 1.7)
-
-
-def _bump(at, width):
-    gap = (ANGLES - at + np.pi) % TURN - np.pi
-    return np.exp(-((gap / width) ** 2))
-
-
-def _press(rng, outline, radius, count):
-    """Flatten an outline where neighbours would press on it."""
-    for _ in range(count):
-        facing = np.cos(ANGLES - rng.uniform(0, TURN))
-        chord = radius * rng.uniform(0.6, 0.98) / np.maximum(facing, 1e-3)
-        outline = np.where(facing > 0.05, np.minimum(outline, chord), outline)
-    return outline
-
-
-def _smooth(outline, width):
-    kernel = np.exp(-0.5 * (np.arange(-6, 7) / width) ** 2)
-    return np.convolve(np.r_[outline[-6:], outline, outline[:6]], kernel / kernel.sum(), "valid")
-
-
-def _cell_outline(rng, radius):
-    kind = rng.random()
-    outline = _wavy(rng, radius, rng.choice([0.03, 0.08, 0.16, 0.3], p=[0.4, 0.3, 0.2, 0.1]))
-    if kind < 0.3:
-        outline = _press(rng, outline, radius, rng.integers(1, 6))
-    elif kind < 0.42:  # pseudopods, tails, hand-mirror shapes
-        for _ in range(rng.integers(1, 4)):
-            outline = outline * (1 + rng.uniform(0.1, 0.8) * _bump(rng.uniform(0, TURN), rng.uniform(0.15, 0.6)))
-    if rng.random() < 0.15:
-        outline = outline * (1 + rng.normal(0, 0.05, len(outline)))
-    return _smooth(outline, rng.uniform(0.5, 2.5))
-
-
-def _points(centre, outline, angle=0.0, stretch=1.0):
-    x, y = outline * np.cos(ANGLES) * stretch, outline * np.sin(ANGLES) / stretch
-    c, s = np.cos(angle), np.sin(angle)
-    return np.stack([centre[0] + c * x - s * y, centre[1] + s * x + c * y], 1)
-
-
-def _paint(centre, outline, angle=0.0, stretch=1.0):
-    canvas = np.zeros((FINE, FINE), np.float32)
-    cv2.fillPoly(canvas, [np.round(_points(centre, outline, angle, stretch) * 16).astype(np.int32)], 1.0, shift=4)
-    return canvas
-
-
-# -- nucleus ------------------------------------------------------------------------------------------------
-
-
-def _nucleus(rng, centre, cell, radius, inside):
-    kind = rng.choice(["round", "bean", "band", "lobes"], p=[0.38, 0.2, 0.14, 0.28])
-    canvas = np.zeros_like(inside)
-    turn = rng.uniform(0, TURN)
-    if kind in ("round", "bean"):
-        share = rng.uniform(0.45, 1.0)
-        outline = _wavy(rng, radius * share, rng.choice([0.03, 0.08, 0.2]))
-        if rng.random() < 0.3:
-            outline = np.minimum(outline, cell * share)
-        if kind == "bean":
-            for _ in range(rng.integers(1, 3)):
-                outline = outline * (1 - rng.uniform(0.2, 0.7) * _bump(rng.uniform(0, TURN), rng.uniform(0.2, 0.7)))
-        if rng.random() < 0.2:
-            outline = np.maximum(outline * (1 + rng.normal(0, 0.08, len(outline))), 1)
-        drift = radius * (1.03 - share) * rng.uniform(0, 1)
-        canvas = _paint(centre + drift * np.array([np.cos(turn), np.sin(turn)]), _smooth(outline, 1.0))
-    else:
-        arc = rng.uniform(1.2, 5.0)
-        ring = radius * rng.uniform(0.3, 0.6)
-        middle = centre + radius * rng.uniform(0, 0.25) * np.array([np.cos(turn), np.sin(turn)])
-        path = middle + ring * np.stack(
-            [np.cos(turn + np.linspace(0, arc, 40)), np.sin(turn + np.linspace(0, arc, 40))], 1
-        )
-        path = path + np.cumsum(rng.normal(0, radius * 0.015, path.shape), 0)
-        thick = radius * rng.uniform(0.2, 0.42)
-        if kind == "band":
-            for step, point in enumerate(path):
-                swell = 1 + rng.uniform(0, 0.35) * np.cos(TURN * rng.uniform(0.5, 2) * step / 40)
-                _dot(canvas, point, thick * swell)
-        else:
-            lobes = rng.integers(2, 6)
-            for at in np.linspace(0, 39, lobes).astype(int):
-                lobe = _wavy(rng, radius * rng.uniform(0.2, 0.45), 0.12)
-                canvas = np.maximum(
-                    canvas,
-                    _paint(
-                        path[at] + rng.normal(0, 0.05 * radius, 2), lobe, rng.uniform(0, TURN), rng.uniform(1, 1.25)
-                    ),
-                )
-            if rng.random() < 0.7:
-                thread = max(1, round(radius * rng.uniform(0.02, 0.16)))
-                cv2.polylines(canvas, [np.round(path).astype(np.int32)], False, 1.0, thread, cv2.LINE_AA)
-    room = inside
-    if rng.random() < 0.6:
-        rim = max(1, round(radius * rng.uniform(0.01, 0.08)))
-        room = cv2.erode(inside, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
-    canvas = np.minimum(canvas, room)
-    if canvas.sum() < 0.04 * inside.sum():
-        return _paint(centre, np.full_like(ANGLES, 0.5 * radius)) * inside
-    return canvas
-
-
-def _dot(canvas, point, radius, value=1.0):
-    cv2.circle(
-        canvas,
-        tuple(np.round(np.asarray(point) * 16).astype(int).tolist()),
-        max(1, round(radius * 16)),
-        value,
-        -1,
-        cv2.LINE_AA,
-        4,
-    )
-
-
-# -- what fills the outlines --------------------------------------------------------------------------------
 
 
 def _fill_leukocyte(rng, noise, layers, inside, nucleus, centre, radius):
@@ -224,8 +109,8 @@ def _fill_leukocyte(rng, noise, layers, inside, nucleus, centre, radius):
     if rng.random() < 0.22:
         holes = np.zeros_like(inside)
         for _ in range(rng.integers(1, 14)):
-            place = centre + radius * rng.uniform(0, 1) * _unit(rng)
-            _dot(holes, place, radius * rng.uniform(0.02, 0.13))
+            place = centre + radius * rng.uniform(0, 1) * unit_vector(rng)
+            draw_dot(holes, place, radius * rng.uniform(0.02, 0.13))
         holes = cv2.GaussianBlur(holes, (3, 3), 0)
         for layer in (CHROMATIN, CYTOPLASM, DARK, EOSIN):
             layers[layer] *= 1 - rng.uniform(0.3, 1) * holes
@@ -237,7 +122,7 @@ def _granules(rng, layers, inside, nucleus, radius):
     canvas = np.zeros_like(inside)
     middle = np.argwhere(inside > 0.5)
     for y, x in middle[rng.integers(0, len(middle), count)]:
-        _dot(canvas, (x, y), radius * size * rng.uniform(0.6, 1.3), rng.uniform(0.5, 1.2))
+        draw_dot(canvas, (x, y), radius * size * rng.uniform(0.6, 1.3), rng.uniform(0.5, 1.2))
     canvas = cv2.GaussianBlur(canvas, (3, 3), 0) * inside
     over_nucleus = rng.random() < 0.35
     layers[rng.choice([DARK, EOSIN])] += canvas * (1 if over_nucleus else 1 - nucleus) * rng.uniform(0.3, 1.5)
@@ -278,10 +163,10 @@ def _red_cells(rng, noise, layer, inside, centre, cell, red_radius):
         if not overlap and any(np.hypot(*(place - other)) < (size + reach) * 0.95 for other, reach in done):
             continue
         done.append((place, size))
-        outline = _wavy(rng, size, spread)
+        outline = wavy(rng, size, spread)
         if crenated:
             outline = outline * (1 + 0.12 * np.cos(rng.integers(8, 15) * ANGLES))
-        disc = _paint(place, outline, rng.uniform(0, TURN), rng.uniform(1, 1.2))
+        disc = paint(place, outline, rng.uniform(0, TURN), rng.uniform(1, 1.2))
         out = np.hypot(x - place[0], y - place[1]) / size
         if ghosts:
             density = np.exp(-(((out - 0.92) / 0.1) ** 2)) * rng.uniform(0.5, 1) + 0.05
@@ -296,10 +181,10 @@ def _red_cells(rng, noise, layer, inside, centre, cell, red_radius):
 def _neighbour_leukocyte(rng, noise, layers, inside, centre, radius):
     for _ in range(rng.integers(1, 3)):
         size = radius * rng.uniform(0.6, 1.3)
-        place = centre + (radius + size) * rng.uniform(0.98, 1.8) * _unit(rng)
-        outline = _cell_outline(rng, size)
-        body = _paint(place, outline) * (1 - inside)
-        kernel = _nucleus(rng, place, outline, size, body) if body.sum() > 200 else body
+        place = centre + (radius + size) * rng.uniform(0.98, 1.8) * unit_vector(rng)
+        outline = cell_outline(rng, size)
+        body = paint(place, outline) * (1 - inside)
+        kernel = draw_nucleus(rng, place, outline, size, body) if body.sum() > 200 else body
         layers[HAEMOGLOBIN] *= 1 - body
         layers[CHROMATIN] += kernel * np.clip(1 + 0.2 * noise.cut(rng, 2, 8), 0.3, 2)
         layers[CYTOPLASM] += body * np.clip(1 + 0.2 * noise.cut(rng, 1, 8), 0.2, 2)
@@ -309,7 +194,7 @@ def _specks(rng, noise, layers, inside, radius):
     """Platelets and precipitate around the cell."""
     for _ in range(rng.poisson(2.5)):
         size = FINE * rng.uniform(0.006, 0.035)
-        body = _paint(rng.uniform(0, 1, 2) * FINE, _wavy(rng, size, 0.2)) * (1 - inside)
+        body = paint(rng.uniform(0, 1, 2) * FINE, wavy(rng, size, 0.2)) * (1 - inside)
         layers[rng.choice([CHROMATIN, DARK, CYTOPLASM])] += (
             body * rng.uniform(0.3, 1) * np.clip(1 + 0.3 * noise.cut(rng, 1, 2), 0.2, 2)
         )
@@ -317,119 +202,3 @@ def _specks(rng, noise, layers, inside, radius):
         layers[DEBRIS] += (
             np.clip(noise.cut(rng, 8, 20) - rng.uniform(0.5, 2), 0, 1) * rng.uniform(0.1, 0.6) * (1 - inside)
         )
-
-
-def _unit(rng):
-    angle = rng.uniform(0, TURN)
-    return np.array([np.cos(angle), np.sin(angle)])
-
-
-# -- stain, light, lens and camera --------------------------------------------------------------------------
-
-
-def colourise(layers, labels, rng, side):
-    """A scene in a random stain under a random camera, turned, mirrored and scaled at random.
-
-    Parameters
-    ----------
-    layers, labels : uint8 arrays as `draw_scene` returns them
-    rng : numpy.random.Generator
-    side : int
-        Pixels of the picture.
-
-    Returns
-    -------
-    rgb : uint8 array, shape (side, side, 3)
-    truth : float32 array, shape (2, side, side)
-        Coverage of cell and nucleus, 0 to 1.
-    """
-    scale = side / SIDE * rng.uniform(0.8, 1.3)
-    turn = cv2.getRotationMatrix2D((SIDE / 2, SIDE / 2), rng.uniform(0, 360), scale)
-    turn[:, 2] += (side - SIDE) / 2 + rng.normal(0, 0.02 * side, 2)
-    mirror = rng.random() < 0.5
-
-    def warp(stack, border):
-        stack = np.ascontiguousarray(stack.transpose(1, 2, 0))
-        warped = cv2.warpAffine(stack, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=border)
-        return (warped[:, ::-1] if mirror else warped).astype(np.float32)
-
-    # beyond its border a scene goes on as its own mirror image, so a second cell may show: a neighbour
-    density = np.concatenate([warp(layers[:3], cv2.BORDER_REFLECT), warp(layers[3:], cv2.BORDER_REFLECT)], 2)
-    truth = warp(labels, cv2.BORDER_CONSTANT).transpose(2, 0, 1) / 255
-    density = density @ (_stain(rng) / 100)
-    density = density @ (np.eye(3) + rng.normal(0, 0.06, (3, 3)))
-    light = np.exp(-np.clip(density, -0.1, 4))
-    y, x = np.mgrid[:side, :side] / side - 0.5
-    slope = rng.normal(0, 0.12, 2)
-    light *= (_glass(rng) * (1 + slope[0] * x + slope[1] * y)[..., None]).astype(np.float32)
-    return _camera(light, rng), truth
-
-
-def _ratios(rng, red, blue):
-    return np.array([rng.uniform(*red), 1.0, rng.uniform(*blue)])
-
-
-def _log_uniform(rng, low, high):
-    return np.exp(rng.uniform(np.log(low), np.log(high)))
-
-
-def _stain(rng):
-    """Optical density in R, G, B of each layer at full stain: rows as `LAYERS`."""
-    chromatin = _log_uniform(rng, 0.6, 2.3) * _ratios(rng, (0.35, 1.1), (0.25, 0.9))
-    strength = chromatin.mean()
-    azure = chromatin[0] / chromatin[1]  # red light stopped per green light: nothing stops more than chromatin
-    kind = rng.random()
-    if kind < 0.45:  # basophilic: azure, methylene blue
-        cytoplasm = _ratios(rng, (0.6, 1.5), (0.05, 0.6))
-    elif kind < 0.8:  # pink: eosin
-        cytoplasm = _ratios(rng, (0.15, 0.7), (0.3, 1.0)) * [azure, 1, 1]
-    else:
-        cytoplasm = chromatin / chromatin[1] * rng.normal(1, 0.1, 3)
-    cytoplasm *= strength * _log_uniform(rng, 0.05, 0.8) / cytoplasm.mean()
-    dark = chromatin * rng.uniform(0.4, 1.2) * rng.normal(1, 0.1, 3)
-    eosin = _ratios(rng, (0.2, 0.85), (0.4, 1.3)) * [azure, 1, 1]
-    eosin *= strength * rng.uniform(0.2, 1.2) / eosin.mean()
-    red = _ratios(rng, (0.25, 0.95), (0.3, 1.2)) * [azure, 1, 1]
-    red *= strength * _log_uniform(rng, 0.1, 0.85) / red.mean()
-    debris = rng.uniform(0.1, 1, 3) * strength
-    return np.stack([chromatin, cytoplasm, dark, eosin, red, debris])
-
-
-def _glass(rng):
-    """Colour of the empty glass: white, cream, yellow, grey or bluish; now and then overexposed."""
-    colour = rng.uniform(0.6, 1.0) * np.ones(3)
-    kind = rng.random()
-    if kind < 0.35:
-        colour *= [1, rng.uniform(0.85, 1), rng.uniform(0.65, 1)]
-    elif kind < 0.5:
-        colour *= [1, rng.uniform(0.9, 1.02), rng.uniform(0.3, 0.7)]
-    elif kind < 0.65:
-        colour *= [rng.uniform(0.8, 1), rng.uniform(0.8, 1), 1]
-    return colour * (rng.uniform(1, 1.15) if rng.random() < 0.2 else 1)
-
-
-def _camera(light, rng):
-    image = np.clip(light, 0, 1).astype(np.float32) ** (rng.uniform(0.75, 1.3) * rng.normal(1, 0.06, 3)).astype(
-        np.float32
-    )
-    if rng.random() < 0.4:  # the camera's own saturation and contrast
-        grey = image.mean(2, keepdims=True)
-        image = np.clip(grey + (image - grey) * rng.uniform(0.6, 1.8), 0, 1)
-    if rng.random() < 0.3:
-        image = np.clip(0.5 + (image - 0.5) * rng.uniform(0.8, 1.4), 0, 1)
-    if rng.random() < 0.6:
-        image = cv2.GaussianBlur(image, (0, 0), _log_uniform(rng, 0.25, 1.3))
-    if rng.random() < 0.3:
-        image = image + rng.uniform(0.3, 1.5) * (image - cv2.GaussianBlur(image, (0, 0), 1.0))
-    if rng.random() < 0.25:  # colour fringes
-        for channel in (0, 2):
-            shift = np.float32([[1, 0, rng.normal(0, 0.4)], [0, 1, rng.normal(0, 0.4)]])
-            image[..., channel] = cv2.warpAffine(
-                image[..., channel], shift, image.shape[1::-1], borderMode=cv2.BORDER_REPLICATE
-            )
-    image = image * 255 + rng.normal(0, rng.uniform(0, 6), image.shape).astype(np.float32)
-    image = np.clip(image, 0, 255).astype(np.uint8)
-    if rng.random() < 0.3:
-        coded = cv2.imencode(".jpg", image[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 96))])[1]
-        image = np.ascontiguousarray(cv2.imdecode(coded, cv2.IMREAD_COLOR)[..., ::-1])
-    return image

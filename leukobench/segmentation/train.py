@@ -12,8 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
+from leukobench.segmentation.appearance import colourise
 from leukobench.segmentation.network import CHANNELS, SIDE, normalise
-from leukobench.segmentation.scenes import Noise, colourise, draw_scene
+from leukobench.segmentation.scenes import Noise, draw_scene
 
 BATCH = 32
 LEARNING_RATE = 4e-3

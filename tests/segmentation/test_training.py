@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from leukobench.segmentation import network
-from leukobench.segmentation.scenes import LAYERS, SIDE, Noise, colourise, draw_scene
+from leukobench.segmentation.appearance import colourise
+from leukobench.segmentation.outlines import SIDE
+from leukobench.segmentation.scenes import LAYERS, Noise, draw_scene
 
 
 @pytest.fixture(scope="module")
