@@ -10,7 +10,7 @@ ANGLES = np.linspace(0, TURN, 96, endpoint=False)
 
 
 def wavy(rng, radius, amount, last=7):
-    """A circle whose radius swings by `amount` in waves of two to `last - 1` to the turn, each weaker than the one before."""
+    """A circle whose radius swings by `amount` in waves of 2 to `last - 1` to the turn, each weaker than the last."""
     outline = np.ones_like(ANGLES)
     for k in range(2, last):
         outline += rng.normal(0, amount / k) * np.cos(k * ANGLES + rng.uniform(0, TURN))
