@@ -2,10 +2,13 @@
 
     python benchmarks/abroad.py --data ../shared/data --models 'vote@worlds,ensemble:"vote@worlds,lenet"'
     python benchmarks/abroad.py --data ../shared/data --models ... --targets raabin,munich,cvb,jiangxi
+    python benchmarks/abroad.py --data ../shared/data --models ... --protocols lodo,pairwise
 
 Each model, and each member of an ensemble, is fitted once to four fifths of the source; copies of the held-out fifth in
-simulated laboratories that no model trained in give worlds.csv, other datasets give targets.csv. Members of an ensemble
-have the same seed wherever they stand, so that what an average gives is told by the same fits.
+simulated laboratories that no model trained in give worlds.csv, other datasets give targets.csv. With protocols, the
+fits are those of the suite cross-dataset, to whole datasets, and give everywhere.csv. The first member of a name in an
+ensemble has seed 0, the second seed 1, wherever they stand, so that what an average gives is told by the same fits; a
+fit that is done is not done again.
 """
 
 import argparse
@@ -21,7 +24,7 @@ from threadpoolctl import threadpool_limits
 from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index, find_data_root
 from leukobench.files import content_hash
-from leukobench.metrics import Answers
+from leukobench.metrics.scoring import answers_of
 from leukobench.metrics.statistics import bootstrap
 from leukobench.metrics.target import Target
 from leukobench.models import get_model
@@ -29,7 +32,7 @@ from leukobench.models.ensemble import Build
 from leukobench.models.identity import recipe_hash
 from leukobench.running.computing import compute_missing
 from leukobench.running.folds import group_ids
-from leukobench.running.plan import select_samples
+from leukobench.running.plan import head_of, select_samples
 from leukobench.running.protocols import PROTOCOLS
 from leukobench.running.representations import load_rows, representation_key
 from leukobench.running.setting import Setting
@@ -39,83 +42,131 @@ from leukobench.running.tuning import Fitted
 from leukobench.text import split_outside
 
 FIFTH = 5
-LEAST = 5  # images of a class that counts in a mean
 
 
 class Bench:
-    """Rows, fits and probabilities of models of one source, each made once."""
+    """Rows, fits and probabilities of models, each made once."""
 
-    def __init__(self, root, source, names, epochs):
+    def __init__(self, root, datasets, epochs):
         self.root, self.epochs, self.tables = root, epochs, TableCache()
-        suite = load_suite("cross-dataset", datasets=[source, *names], models=["vote"], level="L5")
-        samples = select_samples(build_index(root, names=list(suite.datasets)), suite)
-        self.source = samples[samples["dataset"] == source].reset_index(drop=True)
-        self.targets = {name: samples[samples["dataset"] == name].reset_index(drop=True) for name in names}
-        self.head = sorted(set(self.source["class"]))
-        classes = self.source["class"].to_numpy(str)
-        folds = StratifiedGroupKFold(FIFTH, shuffle=True, random_state=0)
-        self.train, held_out = next(folds.split(classes, classes, group_ids(self.source)))
-        self.held_out = self.source.iloc[held_out].reset_index(drop=True)
+        self.suite = load_suite("cross-dataset", datasets=datasets, models=["vote"], level="L5")
+        self.samples = select_samples(build_index(root, names=list(datasets)), self.suite)
+
+    def of(self, *datasets):
+        return self.samples[self.samples["dataset"].isin(datasets)].reset_index(drop=True)
+
+    def learnt(self, sources):
+        """Images of the sources, of the classes that they have enough of to train on."""
+        own = self.of(*sources)
+        return own[own["class"].isin(head_of(own, sources, self.suite)[0])].reset_index(drop=True)
 
     def rows(self, name, samples):
         compute_missing([name], samples, self.root, cache=self.tables)
         return load_rows(name, samples, self.tables)
 
-    def fitted(self, recipe):
-        """The fit of a model, and its seconds."""
-        key = [recipe.name, recipe_hash(recipe), representation_key(recipe.representation)]
-        key += self.source["sha256"].tolist()
+    def fitted(self, recipe, seed, train):
+        """The fit of a model to some images."""
+        key = [recipe.name, recipe_hash(recipe), representation_key(recipe.representation), *train["sha256"]]
+        key += [seed] * bool(seed)
         path = cache_folder() / "abroad" / f"{content_hash(key)}.joblib"
         if not path.exists():
-            rows, own = self.rows(recipe.representation, self.source)[self.train], self.source.iloc[self.train]
-            told = own["class"].to_numpy(str), own["dataset"].to_numpy(str)
+            told = train["class"].to_numpy(str), train["dataset"].to_numpy(str)
+            rows, unfinished = self.rows(recipe.representation, train), path.with_suffix(".unfinished")
+            path.parent.mkdir(parents=True, exist_ok=True)
             start = time.perf_counter()
             with threadpool_limits(1):
-                made = Fitted(recipe, dict(recipe.defaults), 0, rows, *told, groups=group_ids(own))
-            path.parent.mkdir(parents=True, exist_ok=True)
-            joblib.dump((made, time.perf_counter() - start), path)
+                made = Fitted(
+                    recipe, dict(recipe.defaults), seed, rows, *told, groups=group_ids(train), checkpoint=unfinished
+                )
+            joblib.dump(made, path)
+            sources = ", ".join(train["dataset"].unique())
+            print(
+                f"{recipe.name}, seed {seed}, {len(train)} of {sources}: {time.perf_counter() - start:.0f} s",
+                flush=True,
+            )
         return joblib.load(path)
 
-    def probabilities(self, name, samples, known):
-        """Of a model, or the mean of those of the members of an ensemble; `known` keeps them by name."""
+    def probabilities(self, name, train, samples, known, seed=0):
+        """Of a model, or the mean of those of the members of an ensemble; `known` keeps them by name and seed."""
         recipe = get_model(name).with_epochs(self.epochs)
-        if isinstance(recipe.build, Build):
-            return np.mean([self.probabilities(each.name, samples, known) for each in recipe.build.members], axis=0)
-        if name not in known:
+        if (name, seed) not in known and isinstance(recipe.build, Build):
+            names = [each.name for each in recipe.build.members]
+            seeds = [names[:place].count(each) for place, each in enumerate(names)]
+            members = zip(names, seeds, strict=True)
+            of_each = [self.probabilities(each, train, samples, known, number) for each, number in members]
+            known[name, seed] = np.mean(of_each, axis=0)
+        elif (name, seed) not in known:
             rows = self.rows(recipe.representation, samples)
-            known[name] = self.fitted(recipe)[0].predict_proba(rows, self.head)
-        return known[name]
+            known[name, seed] = self.fitted(recipe, seed, train).predict_proba(rows, sorted(set(train["class"])))
+        return known[name, seed]
+
+    def take(self, targets, source, models, train, samples):
+        """Add to the targets what models make of their images, where both know the class; `samples` tells the test."""
+        head, known = sorted(set(train["class"])), {}
+        for model in models:
+            probabilities = self.probabilities(model, train, samples, known)
+            for test, at in samples.groupby("test", sort=False).indices.items():
+                true = samples["class"].to_numpy(str)[at]
+                shared = [label for label in head if label in true]
+                rows = np.flatnonzero(np.isin(true, shared))
+                given = probabilities[at[rows]][:, np.searchsorted(head, shared)]
+                target = targets.setdefault(test, Target(true, group_ids(samples.iloc[at])))
+                target.add((source, model), rows, answers_of(np.searchsorted(shared, true[rows]), given, shared))
 
 
-def scored(bench, models, samples):
-    """Balanced accuracy of models on every target that samples name, as the bootstrap of all of them."""
-    known = {}
-    given = {name: bench.probabilities(name, samples, known) for name in models}
-    targets = {}
-    for test, at in samples.groupby("test", sort=False).indices.items():
-        own = samples.iloc[at]
-        true, clusters = own["class"].to_numpy(str), group_ids(own)
-        labels = [*bench.head, *sorted({*true} - {*bench.head})]
-        codes = np.array([labels.index(each) for each in true])
-        averaged = np.flatnonzero(np.bincount(codes, minlength=len(labels)) >= LEAST)
-        targets[test] = Target(true, clusters)
-        for name, probabilities in given.items():
-            answers = Answers(codes, probabilities[at], tuple(labels), averaged)
-            targets[test].add(("source", name), np.arange(len(own)), answers)
-    return bootstrap(dict(sorted(targets.items())))
-
-
-def means(scores, models, groups):
-    """One row of each model: its mean over the targets of each group, with the interval; groups may depend on it."""
-    tests, names = (scores.keys.get_level_values(name) for name in ("test", "model"))
-    rows = []
+def figures(targets, models, chosen):
+    """Each figure of each model with its interval: the mean of the scores that `chosen` takes by (train, test)."""
+    scores = bootstrap(dict(sorted(targets.items())))
+    names, rows = scores.keys.get_level_values("model"), []
     for model in models:
-        row, points = {"model": model}, pd.Series(scores.point, tests)[names == model]
-        for group, choose in groups.items():
-            found = scores.interval(scores.weights(np.isin(tests, choose(points)) & (names == model)))
-            row |= dict(zip((group, f"{group}_low", f"{group}_high"), np.round(found, 4), strict=True))
-        rows.append(row)
-    return pd.DataFrame(rows)
+        points = pd.Series(scores.point, scores.keys.droplevel("model"))[names == model]
+        for figure, choose in chosen.items():
+            mine = (names == model) & scores.keys.droplevel("model").isin(choose(points).index)
+            rows.append((model, figure, *np.round(scores.interval(scores.weights(mine)), 4)))
+    return pd.DataFrame(rows, columns=["model", "figure", "score", "low", "high"])
+
+
+def everything(points):
+    return points
+
+
+def worst_tenth(points):
+    return points.sort_values()[: len(points) // 10]
+
+
+def of(**names):
+    """Takes the scores of one train, or of one test, or of both."""
+    return lambda points: points.xs(tuple(names.values()), level=tuple(names), drop_level=False)
+
+
+def in_worlds(bench, models, train, held_out, shown):
+    """Of a part of a source, in forty simulated laboratories and at home."""
+    worlds, home = {}, {}
+    setting = Setting("within", conditions=PROTOCOLS["worlds"].setting.conditions, shown=shown)
+    bench.take(worlds, "source", models, train, shown_samples(held_out, setting))
+    bench.take(home, "source", models, train, held_out.assign(test="own"))
+    chosen = {"worlds": everything, "worst tenth of worlds": worst_tenth}
+    return pd.concat([figures(worlds, models, chosen), figures(home, models, {"own": everything})])
+
+
+def in_targets(bench, models, train, names):
+    """Of a part of a source, in other datasets."""
+    targets = {}
+    samples = bench.of(*names)
+    bench.take(targets, "source", models, train, samples.assign(test=samples["dataset"]))
+    return figures(targets, models, {"mean": everything} | {name: of(test=name) for name in names})
+
+
+def everywhere(bench, models, protocol):
+    """Of whole datasets, as a protocol takes them."""
+    targets, chosen = {}, {protocol: everything}
+    for train, sources, names in PROTOCOLS[protocol].fits(bench.suite.datasets):
+        samples = bench.of(*names)
+        bench.take(targets, train, models, bench.learnt(sources), samples.assign(test=samples["dataset"]))
+        chosen |= {f"{protocol}: {train}": of(train=train)}
+        if len(names) > 1:
+            chosen |= {f"{protocol}: {train} > {name}": of(train=train, test=name) for name in names}
+    return figures(targets, models, chosen)
 
 
 def main():
@@ -123,33 +174,28 @@ def main():
     parser.add_argument("--data", type=Path)
     parser.add_argument("--source", default="barcelona")
     parser.add_argument("--models", required=True, help="names with commas between them")
-    parser.add_argument("--targets", default="", help="datasets; none scores simulated laboratories")
+    parser.add_argument("--targets", default="", help="datasets")
+    parser.add_argument("--protocols", default="", help="lodo or pairwise or both; over five datasets")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--shown", type=int, default=8, help="cells of a class in each simulated laboratory")
     parser.add_argument("--out", type=Path, default=Path("results/abroad"))
     options = parser.parse_args()
     models = [get_model(name).name for name in split_outside(options.models, ",")]
-    names = [name for name in options.targets.split(",") if name]
-    bench = Bench(find_data_root(options.data), options.source, names, options.epochs)
-    options.out.mkdir(parents=True, exist_ok=True)
-    if names:
-        samples = pd.concat(bench.targets.values(), ignore_index=True)
-        samples = samples.assign(test=samples["dataset"], condition="")
-        groups = {"mean": lambda points: points.index} | {n: lambda points, n=n: [n] for n in names}
-        table = means(scored(bench, models, samples), models, groups)
-        table["worst"] = table[names].min(axis=1)
-        table.to_csv(options.out / "targets.csv", index=False)
+    targets, protocols = (list(filter(None, given.split(","))) for given in (options.targets, options.protocols))
+    datasets = load_suite("worlds").datasets if protocols else [options.source, *targets]
+    bench = Bench(find_data_root(options.data), datasets, options.epochs)
+    if protocols:
+        name, table = "everywhere", pd.concat([everywhere(bench, models, protocol) for protocol in protocols])
     else:
-        setting = Setting("within", conditions=PROTOCOLS["worlds"].setting.conditions, shown=options.shown)
-        samples = shown_samples(bench.held_out, setting)
-        own = bench.held_out.assign(test=options.source, condition="")
-        worlds = {
-            "worlds": lambda points: points.index,
-            "worst_tenth": lambda points: points.sort_values().index[: len(points) // 10],
-        }
-        table = means(scored(bench, models, samples), models, worlds)
-        table = table.merge(means(scored(bench, models, own), models, {"own": lambda points: points.index}), on="model")
-        table.to_csv(options.out / "worlds.csv", index=False)
+        own = bench.learnt([options.source])
+        folds = StratifiedGroupKFold(FIFTH, shuffle=True, random_state=0).split(own, own["class"], group_ids(own))
+        train, held_out = (own.iloc[rows].reset_index(drop=True) for rows in next(folds))
+        if targets:
+            name, table = "targets", in_targets(bench, models, train, targets)
+        else:
+            name, table = "worlds", in_worlds(bench, models, train, held_out, options.shown)
+    options.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.out / f"{name}.csv", index=False)
     print(table.to_string(index=False))
 
 
