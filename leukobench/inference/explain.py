@@ -1,5 +1,6 @@
 """Why a model answers what it answers: where a network looks, and which features weigh with all others."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -11,8 +12,10 @@ from leukobench.cache import TableCache
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write, fitting_name, keep_result
 from leukobench.models import MODELS, get_model
+from leukobench.models.ensemble import members_of
 from leukobench.models.network.explain import grad_cam, overlay
 from leukobench.running.representations import columns_of, load_rows
+from leukobench.running.tuning import Fitted
 from leukobench.text import to_csv
 
 SHOWN = 8  # features of each cell, those that weigh most
@@ -30,7 +33,8 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
         Of `leukobench.inference.reading.read_images` and `predict_images`.
     out : path-like
         Folder to write into. Of a network `<file>.png`, in the same folders as the images; of a model that reads
-        features `features.csv`, with what weighs most in each answer.
+        features `features.csv`, with what weighs most in each answer. Of models that answer together both: the mean map
+        of all networks, and the features of the first that reads some, as they weigh in its own answer.
     cache, progress
         As in `train_model`.
 
@@ -48,18 +52,28 @@ def explain_images(trained, images, table, out, *, cache=None, progress):
     check_explainable(trained.model)
     recipe, readable = get_model(trained.model), table["error"] == ""
     rows = load_rows(recipe.representation, images[readable].assign(condition=""), TableCache(cache))
-    if recipe.explainable:
-        _draw(trained, rows, table[readable], out, progress)
-        return {}
-    return _weigh_all(trained, rows, table[readable], Path(out), progress)
+    members = members_of(recipe, rows)
+    estimators = trained.fitted.estimator.estimators_ if len(members) > 1 else [trained.fitted.estimator]
+    parts = [
+        (
+            dataclasses.replace(trained, model=member.name, fitted=Fitted.restore(estimator, trained.fitted.classes)),
+            part,
+        )
+        for (member, part), estimator in zip(members, estimators, strict=True)
+    ]
+    networks = [(part, some) for part, some in parts if get_model(part.model).explainable]
+    if networks:
+        _draw(networks, table[readable], out, progress)
+    named = [(part, some) for part, some in parts if columns_of(get_model(part.model).representation) is not None]
+    return _weigh_all(*named[0], table[readable], Path(out), progress) if named else {}
 
 
-def _draw(trained, rows, shown, out, progress):
-    network = trained.fitted.estimator
+def _draw(networks, shown, out, progress):
+    (trained, rows), *_ = networks
     progress.stage("Grad-CAM", len(shown))
     codes = np.searchsorted(trained.fitted.classes, shown["likeliest"].to_numpy(dtype=str))
-    maps = grad_cam(network, rows, codes)
-    for row, crop, heat in zip(shown.itertuples(), network.field_of(rows), maps, strict=True):
+    maps = np.mean([grad_cam(each.fitted.estimator, some, codes) for each, some in networks], axis=0)
+    for row, crop, heat in zip(shown.itertuples(), trained.fitted.estimator.field_of(rows), maps, strict=True):
         unsure = "" if row.why == "" else ", unsure"
         caption = f"{row.likeliest} {row.probability:.2f}{unsure}{', SYNTHETIC' if row.synthetic else ''}"
         _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
@@ -116,7 +130,8 @@ def weigh(trained, row, label):
 def check_explainable(model):
     """Refuse a model of which nobody can say why; the hint names the networks that Grad-CAM explains."""
     recipe = get_model(model)
-    if not recipe.explainable and columns_of(recipe.representation) is None:
+    members = recipe.build.members if recipe.kind == "several" else [recipe]
+    if not any(each.explainable or columns_of(each.representation) is not None for each in members):
         able = ", ".join(recipe.name for recipe in MODELS.values() if recipe.explainable)
         raise UsageError(
             f"{model} reads numbers without a name, and is no network that Grad-CAM explains",

@@ -25,7 +25,7 @@ from leukobench.running.representations import representation_key
 from leukobench.running.tuning import Fitted
 
 CARD, ESTIMATOR = "card.json", "model.skops"
-MADE_OF = ("numpy", "scikit-learn", "xgboost", "torch")  # packages whose objects are in it
+MADE_OF = ("numpy", "scikit-learn", "xgboost")  # packages whose objects are in it
 MOST_IMAGES = 1_000_000
 MOST_CARD = 100 * MOST_IMAGES  # bytes; a hash has 64
 AGAIN = "train it again with --train and --save; and use no file that you were not meant to have"

@@ -12,8 +12,10 @@ from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.inference.trust import Trust, fit_trust
 from leukobench.models import get_model
+from leukobench.models.ensemble import members_of
 from leukobench.models.identity import recipe_hash
 from leukobench.models.recipe import COSTS
+from leukobench.models.tables import themselves
 from leukobench.running.computing import compute_missing
 from leukobench.running.folds import derive_seed, group_ids, inner_folds
 from leukobench.running.plan import head_of, level_notes, select_samples
@@ -163,9 +165,9 @@ def train_model(
         ]
     held = np.concatenate([test for test, _ in said] or [np.empty(0, int)])
     said = np.concatenate([each for _, each in said] or [np.empty((0, len(head)))])
-    plain = None if columns_of(recipe.representation) is None else rows[:, 0] if rows.ndim == 3 else rows
+    tables = [part for member, part in members_of(recipe, rows) if columns_of(member.representation) is not None]
     held_out = held, said, np.searchsorted(head, classes[held])
-    trust = fit_trust(looks, samples, groups, held_out, estimator_seed, plain)
+    trust = fit_trust(looks, samples, groups, held_out, estimator_seed, themselves(tables[0]) if tables else None)
     return TrainedModel(
         model=recipe.name,
         sources=suite.datasets,

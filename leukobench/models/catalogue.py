@@ -5,7 +5,31 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 
 from leukobench.models.backbones import get_backbone, not_installed
 from leukobench.models.bases import BASES, STEPS
+from leukobench.models.registry import DEFAULT, DEFAULT_WITHOUT_DEEP, get_model
 from leukobench.preparation.views import VIEWS
+
+
+def default_model():
+    """The model that is trained here where none is named.
+
+    Returns
+    -------
+    model : str
+        `leukobench.models.DEFAULT`; `DEFAULT_WITHOUT_DEEP` where something is missing that it is trained with.
+    note : str
+        What is, and how to get it; else empty.
+
+    Examples
+    --------
+    >>> default_model()[0].startswith("ensemble:")
+    True
+    """
+    recipe = get_model(DEFAULT)
+    if not (missing := describe(recipe)["missing"]):
+        return recipe.name, ""
+    name = get_model(DEFAULT_WITHOUT_DEEP).name
+    first = missing.partition("; ")[0]  # a backbone that lacks the same says it once more
+    return name, f"{name} is trained, which is one half of the better {recipe.name}: for that {first}"
 
 
 def describe(recipe):

@@ -97,6 +97,29 @@ class Build:
         return Ensemble([member.build(member.defaults, own) for member, own in zip(members, seeds, strict=True)])
 
 
+def members_of(recipe, rows):
+    """The models that answer together, each with its own table; of any other recipe itself.
+
+    Parameters
+    ----------
+    recipe : Recipe
+    rows : Tables or array
+        Of its representation.
+
+    Returns
+    -------
+    list of (Recipe, array)
+
+    Examples
+    --------
+    >>> from leukobench.models import get_model
+    >>> together = get_model('ensemble:"lda,knn"')
+    >>> [member.name for member, _ in members_of(together, Tables([np.zeros((4, 3)), np.zeros((4, 2))]))]
+    ['lda', 'knn']
+    """
+    return list(zip(recipe.build.members, rows.parts, strict=True)) if recipe.kind == "several" else [(recipe, rows)]
+
+
 def ensemble(members):
     """The recipe of models that answer together, each with its own defaults.
 

@@ -180,13 +180,36 @@ def onnx_path(backbone, input_size, pooling="last"):
     key = content_hash([*parts, backbone.stages] if pooling == "multi_stage" else parts)
     path = cache_folder() / "onnx" / f"{backbone.name.replace(':', '-')}-{key}.onnx"
     if not path.exists():
-        for library in ("onnx", "onnxscript"):
-            _import_onnx(library)
-        atomic_write(path, lambda beside: _export(normalised(backbone, input_size, pooling), input_size, beside))
+        model = export_onnx(normalised(backbone, input_size, pooling), input_size, ["vectors"])
+        atomic_write(path, model.SerializeToString())
     return path
 
 
-def _export(network, input_size, path):
+def export_onnx(network, input_size, outputs, images="images"):
+    """Export a network of torch.
+
+    Parameters
+    ----------
+    network : torch.nn.Module
+        uint8 RGB images (n, size, size, 3) to what it gives; in evaluation mode.
+    input_size : int
+        Side of the images, in pixels.
+    outputs : list of str
+        Names of what it gives.
+    images : str, default "images"
+        Name of what it takes.
+
+    Returns
+    -------
+    onnx.ModelProto
+
+    Raises
+    ------
+    UsageError
+        Where onnx or onnxscript are missing.
+    """
+    for library in ("onnx", "onnxscript"):
+        _import_onnx(library)
     torch = import_deep("torch")
     example = torch.zeros(2, input_size, input_size, 3, dtype=torch.uint8)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]
@@ -194,19 +217,19 @@ def _export(network, input_size, path):
     try:
         for logger in loggers:
             logger.setLevel(logging.ERROR)
-        with warnings.catch_warnings():
+        # of one thread: many wait for each other for minutes where other work shares the cores
+        with warnings.catch_warnings(), torch_threads(1):
             warnings.simplefilter("ignore")
-            torch.onnx.export(
+            return torch.onnx.export(
                 network,
                 (example,),
-                path,
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim("batch")},),
-                input_names=["images"],
-                output_names=["vectors"],
+                input_names=[images],
+                output_names=outputs,
                 external_data=False,
                 verbose=False,
-            )
+            ).model_proto
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)

@@ -15,7 +15,6 @@ from sklearn.preprocessing import StandardScaler
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
 from leukobench.features import feature_names
-from leukobench.imaging.io import read_image
 from leukobench.inference.explain import explain_images
 from leukobench.inference.model_file import load_model, save_model
 from leukobench.inference.predict import notes, predict_images
@@ -27,13 +26,6 @@ from leukobench.running.cell import run_cell
 from leukobench.running.plan import build_plan, head_of, select_samples
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted
-
-
-@pytest.fixture(scope="module")
-def lenet(root, progress):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 64)
-        return train_model("lenet", ["barcelona"], root, epochs=1, progress=progress)
 
 
 def test_the_model_is_the_one_that_the_benchmark_scores(root, progress):
@@ -224,23 +216,6 @@ def test_a_file_that_is_no_model_is_refused(lda, tmp_path):
         load_model(tmp_path / "nowhere.zip")
     with pytest.raises(UsageError, match="cannot write"):
         save_model(lda, tmp_path / "lda.zip" / "below.zip")
-
-
-def test_a_network_is_explained_by_a_picture_per_image(lenet, folder, tmp_path, progress):
-    images, _ = read_images([folder])
-    table = predict_images(lenet, images, folder, progress=progress)
-    out = tmp_path / "cams"
-    explain_images(lenet, images, table, out, progress=progress)
-    drawn = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
-    assert drawn == [f"{file}.png" for file in table.loc[table["error"] == "", "file"]]
-    for name in drawn:
-        picture = read_image(out / name)
-        assert picture.shape == (248, 492, 3)
-        assert np.ptp(picture[:224, :224].astype(int)) > 50  # the cell
-        assert (picture[224:] < 128).any()  # the caption
-    saved = tmp_path / "lenet.zip"
-    save_model(lenet, saved)
-    pd.testing.assert_frame_equal(table, predict_images(load_model(saved), images, folder, progress=progress))
 
 
 def test_a_model_of_numbers_without_names_is_not_explained(lda, tmp_path, progress):

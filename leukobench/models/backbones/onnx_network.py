@@ -168,7 +168,9 @@ def open_session(path, *, threads=None, cuda=False):
 
     Parameters
     ----------
-    path, threads, cuda
+    path : path-like or bytes
+        The file, or what is in it.
+    threads, cuda
         As for `open_network`.
 
     Returns
@@ -191,9 +193,12 @@ def open_session(path, *, threads=None, cuda=False):
     options.add_session_config_entry("session.intra_op.spin_duration_us", "100")
     providers = ["CUDAExecutionProvider"] * cuda + ["CPUExecutionProvider"]
     try:
-        return onnxruntime.InferenceSession(str(path), options, providers=providers)
+        return onnxruntime.InferenceSession(
+            path if isinstance(path, bytes) else str(path), options, providers=providers
+        )
     except Exception as error:  # ONNX Runtime's own exceptions have no common base of theirs
-        raise UsageError(f"{path} is no ONNX file that can be run ({_first_line(error)})") from error
+        name = "this" if isinstance(path, bytes) else path
+        raise UsageError(f"{name} is no ONNX file that can be run ({_first_line(error)})") from error
 
 
 def session_threads(asked=None):

@@ -16,6 +16,8 @@ from leukobench.models.embedding import TTA
 from leukobench.models.inference import torch_threads
 from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
+from leukobench.models.network.exported import BATCH as CPU_BATCH
+from leukobench.models.network.exported import Exported
 from leukobench.models.pipeline import threads
 from leukobench.models.soundness import MOST_CLASSES, whole
 from leukobench.models.transductive import check_enough
@@ -27,8 +29,7 @@ LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
 MOST_REPEATS = 8  # unless that means more draws than this of each of its images
 VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 TEMPERATURES = (0.05, 20.0)
-BATCH = 64  # of inference;
-CPU_BATCH = 16  # so many maps of MobileNetV2 stay in a processor's cache, which is 1.7 times as fast
+BATCH = 64  # of inference on a GPU; on a CPU small batches are 1.7 times as fast
 
 
 class NetworkClassifier(Probable):
@@ -73,8 +74,8 @@ class NetworkClassifier(Probable):
     Attributes
     ----------
     classes_ : ndarray of shape (k,)
-    module_ : torch.nn.Module
-        The trained network, on the CPU.
+    module_ : torch.nn.Module or Exported
+        The trained network, on the CPU; read from a file, its graph, which needs no torch.
     temperature_ : float
         What logits are divided by (Guo 2017, arXiv 1706.04599).
     history_ : list of dict
@@ -243,7 +244,7 @@ class NetworkClassifier(Probable):
 
         Returns
         -------
-        torch.nn.Module
+        torch.nn.Module or Exported
             `module_`; with `adapt` a copy that has the statistics of the crops.
 
         Raises
@@ -260,18 +261,44 @@ class NetworkClassifier(Probable):
 
     def __getstate__(self):
         state = super().__getstate__()
-        if "module_" in state:  # classes of backbones need not be importable, so that weights are kept and not modules
-            weights = state["module_"].state_dict()
-            state = state | {"module_": {name: weight.numpy(force=True) for name, weight in weights.items()}}
-        return state
+        # Classes of backbones need not be importable, so that no module is kept but a graph; of AdaBN, whose graph
+        # changes with the images, the weights.
+        module = state.get("module_")
+        if self.adapt and module is not None:
+            weights = module.state_dict().items()
+            return state | {"module_": {name: weight.numpy(force=True) for name, weight in weights}}
+        return state if module is None else state | {"module_": self.exported().state()}
 
     def __setstate__(self, state):
         super().__setstate__(state)
         if "module_" in state:
             whole(self.size_, 1, SIZE), whole(len(self.classes_), 2, MOST_CLASSES)  # they say how large the network is
+            if not self.adapt:
+                self.module_ = Exported.restore(state["module_"], self.size_, len(self.classes_))
+                return
             self.module_ = self._build(len(self.classes_), self.size_).eval()
             torch = import_deep("torch")
             self.module_.load_state_dict({name: torch.from_numpy(each) for name, each in state["module_"].items()})
+
+    def exported(self):
+        """The trained network as a graph that ONNX Runtime runs.
+
+        Returns
+        -------
+        leukobench.models.network.exported.Exported
+
+        Raises
+        ------
+        UsageError
+            Where torch, onnx or onnxscript are missing, which export it.
+        ValueError
+            Where it is made of operators that no file may ask for.
+        """
+        check_is_fitted(self)
+        if isinstance(self.module_, Exported):
+            return self.module_
+        export = import_deep("leukobench.models.network.export").export_network
+        return export(self.module_, self.size_, len(self.classes_))
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -289,6 +316,8 @@ class NetworkClassifier(Probable):
         return module.to(memory_format=torch.channels_last)
 
     def _logits(self, module, crops):
+        if isinstance(module, Exported):
+            return module.logits(crops)
         torch = import_deep("torch")
         device = _device(self.device)
         module = module.to(device)

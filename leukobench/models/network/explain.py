@@ -7,12 +7,13 @@ from sklearn.utils.validation import check_is_fitted
 from leukobench.errors import UsageError
 from leukobench.models.backbones import import_deep
 from leukobench.models.inference import torch_threads
-from leukobench.models.network.classifier import batches_of
+from leukobench.models.network.exported import Exported
 from leukobench.models.pipeline import threads
 
 SIDE = 224  # px of a crop in a picture
 OPACITY = 0.6  # of the map where it is 1
 CAPTION = 24  # px of the line below
+BATCH = 64  # crops at a time
 BAR = 44  # px of the colour bar and its numbers, to the right
 
 
@@ -42,7 +43,8 @@ def grad_cam(classifier, X, classes=None):
     Raises
     ------
     UsageError
-        Where the backbone has no feature map behind which everything passes, as vision transformers have none.
+        Where the backbone has no feature map behind which everything passes, as vision transformers have none; and of a
+        network from a file, where more than a mean and one layer follow the map.
     ValueError
         Where a class is unknown to the classifier.
 
@@ -68,9 +70,9 @@ def grad_cam(classifier, X, classes=None):
     total = 0.0
     for member in getattr(classifier, "estimators_", [classifier]):
         module = member.network_for(crops)
-        place = _last_map(module, crops[:1])
+        maps_of = module.class_maps if isinstance(module, Exported) else _maps_of(module, crops[:1])
         for down, right in ((1, 1), (1, -1), (-1, 1), (-1, -1)):
-            total = total + _maps(module, place, crops[:, ::down, ::right], columns)[:, ::down, ::right]
+            total = total + maps_of(crops[:, ::down, ::right], columns)[:, ::down, ::right]
     maps = np.stack([cv2.resize(each, (classifier.size_,) * 2, interpolation=cv2.INTER_LINEAR) for each in total])
     peaks = maps.max((1, 2), keepdims=True)
     return np.divide(maps, peaks, out=np.zeros_like(maps), where=peaks > 0)
@@ -118,8 +120,24 @@ def _colour_bar():
     return bar
 
 
-def _last_map(module, crops):
-    """Module of the backbone that gives the last square feature map, and at which of its calls it does so."""
+def last_map(module, crops):
+    """Where a network's last square feature map comes from.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    crops : uint8 array, shape (n, size, size, 3)
+
+    Returns
+    -------
+    torch.nn.Module, int
+        The module of the backbone that gives it, and at which of its calls it does so.
+
+    Raises
+    ------
+    UsageError
+        Where it has none.
+    """
     torch = import_deep("torch")
     calls, found = {}, []
 
@@ -142,30 +160,55 @@ def _last_map(module, crops):
     return found[-1]
 
 
-def _maps(module, place, crops, columns):
-    """Unscaled maps (n, h, w) of the class in each column."""
+def _maps_of(module, crops):
+    """The function from crops and the column of a class for each to unscaled maps (n, h, w), for a network of torch."""
+    torch, place = import_deep("torch"), last_map(module, crops)
+
+    def maps_of(crops, columns):
+        parts = []
+        for start in range(0, len(crops), BATCH):
+            batch, chosen = (np.ascontiguousarray(each[start : start + BATCH]) for each in (crops, columns))
+            kept, weights = channel_weights(module, place, torch.from_numpy(batch), torch.from_numpy(chosen))
+            parts.append(np.maximum(np.einsum("nc,nchw->nhw", weights, kept), 0))
+        return np.concatenate(parts)
+
+    return maps_of
+
+
+def channel_weights(module, place, images, columns):
+    """The map of some images, and the mean slope of a class's logit over each of its channels.
+
+    Parameters
+    ----------
+    module : torch.nn.Module
+    place : torch.nn.Module, int
+        Of `last_map`.
+    images : uint8 tensor, shape (n, size, size, 3)
+    columns : int tensor, shape (n,)
+        The class of each.
+
+    Returns
+    -------
+    float32 arrays, shapes (n, channels, h, w) and (n, channels)
+    """
     torch = import_deep("torch")
-    (layer, call), parts = place, []
-    for batch, chosen in zip(batches_of(crops), batches_of(columns), strict=True):
-        left, kept = call, []
+    (layer, left), kept = place, []
 
-        def hold(each, inputs, output, kept=kept):
-            nonlocal left
-            left -= 1
-            if left:
-                return output
-            kept.append(output.detach().requires_grad_())
-            torch.set_grad_enabled(True)  # from here on only: what comes before needs no slopes
-            return kept[0].clone()  # a copy, as what follows may work in place
+    def hold(each, inputs, output):
+        nonlocal left
+        left -= 1
+        if left:
+            return output
+        kept.append(output.detach().requires_grad_())
+        torch.set_grad_enabled(True)  # from here on only: what comes before needs no slopes
+        return kept[0].clone()  # a copy, as what follows may work in place
 
-        hook = layer.register_forward_hook(hold)
-        try:
-            with torch.no_grad(), torch_threads(threads()):
-                logits, _ = module(batch)
-                score = logits.gather(1, chosen[:, None]).sum()
-                (slopes,) = torch.autograd.grad(score, kept)
-        finally:
-            hook.remove()
-        weights = slopes.mean((2, 3), keepdim=True)
-        parts.append((weights * kept[0].detach()).sum(1).clamp(min=0).float().numpy())
-    return np.concatenate(parts)
+    hook = layer.register_forward_hook(hold)
+    try:
+        with torch.no_grad(), torch_threads(threads()):
+            logits, _ = module(images)
+            score = logits.gather(1, columns[:, None]).sum()
+            (slopes,) = torch.autograd.grad(score, kept)
+    finally:
+        hook.remove()
+    return kept[0].detach().float().numpy(), slopes.mean((2, 3)).float().numpy()

@@ -135,7 +135,7 @@ def test_map_of_a_frozen_network_is_the_formula_of_the_paper():
 def test_a_layer_that_is_called_twice_gives_its_last_map():
     model = tiny([Shared()])
     X = np.random.default_rng(1).integers(0, 256, (2, 3 * 32 * 32)).astype(np.uint8)
-    layer, call = explain._last_map(model.module_, model.field_of(X))
+    layer, call = explain.last_map(model.module_, model.field_of(X))
     assert (type(layer), call) == (torch.nn.ReLU, 2)
     assert grad_cam(model, X, 0).shape == (2, 32, 32)
 

@@ -1,0 +1,157 @@
+"""A trained network as an ONNX graph: ONNX Runtime runs it, so that who predicts needs no torch."""
+
+from functools import cached_property
+
+import numpy as np
+
+from leukobench.errors import UsageError
+from leukobench.models.backbones.onnx_network import open_session
+from leukobench.models.pipeline import threads
+from leukobench.models.soundness import ensure
+
+IMAGES, LOGITS, MAPS = "images", "logits", "maps"  # what a graph takes and gives, by name
+BATCH = 16  # images at a time: so many maps of MobileNetV2 stay in a processor's cache
+MOST_NUMBERS = 2**25  # that one image becomes on its way, all layers together; MobileNetV2 makes 6 million of it
+OPERATORS = {
+    *("Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "Div", "Erf", "Exp"),
+    *("Flatten", "Gather", "GatherND", "Gelu", "Gemm", "GlobalAveragePool", "GroupNormalization"),
+    *("HardSigmoid", "HardSwish", "Identity", "InstanceNormalization", "LayerNormalization", "MatMul"),
+    *("MaxPool", "Mul", "Pad", "Pow", "ReduceMean", "Relu", "Reshape", "Sigmoid", "Slice", "Softmax", "Split"),
+    *("Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where"),
+}
+"""What a graph may ask for: arithmetic on arrays that are there. Nothing that loops, branches, draws or reads files."""
+
+
+class Exported:
+    """A network that takes bytes and gives logits.
+
+    Parameters
+    ----------
+    graph : bytes
+        Of an ONNX model that `check_graph` has passed: uint8 RGB images (n, size, size, 3) to logits (n, k), and where
+        there are slopes the last feature map (n, channels, h, w).
+    slopes : float array of shape (k, channels)
+        How much a class's logit rises with each channel of the map, where that is the same for all pictures; without
+        rows where it is not, or there is no such map.
+    """
+
+    def __init__(self, graph, slopes):
+        self.graph, self.slopes = graph, slopes
+
+    def logits(self, crops):
+        """Logits of crops, shape (n, k)."""
+        return self._run(LOGITS, crops)
+
+    def class_maps(self, crops, columns):
+        """What speaks for a class, place by place, as Grad-CAM has it before it is scaled.
+
+        Parameters
+        ----------
+        crops : uint8 array of shape (n, size, size, 3)
+        columns : int array of shape (n,)
+            The class of each.
+
+        Returns
+        -------
+        float32 array of shape (n, h, w)
+
+        Raises
+        ------
+        UsageError
+            Where slopes depend on the picture, which takes the network itself.
+        """
+        if not len(self.slopes):
+            raise UsageError(
+                "where this network looks cannot be told from its file", "name --train in place of --load to explain it"
+            )
+        weighted = np.einsum("nc,nchw->nhw", self.slopes[columns], self._run(MAPS, crops))
+        return np.maximum(weighted, 0)
+
+    def state(self):
+        """The same as arrays, for a file; `restore` reads it."""
+        return {"graph": np.frombuffer(self.graph, np.uint8), "slopes": self.slopes}
+
+    def _run(self, output, crops):
+        starts = range(0, len(crops), BATCH)
+        parts = (np.ascontiguousarray(crops[start : start + BATCH]) for start in starts)
+        return np.concatenate([self._session.run([output], {IMAGES: part})[0] for part in parts])
+
+    @cached_property
+    def _session(self):
+        return open_session(self.graph, threads=threads())
+
+    @classmethod
+    def restore(cls, state, size, classes):
+        """The network in what `state` gave, which may come from anywhere; ValueError where it is unsound.
+
+        Parameters
+        ----------
+        state : dict
+        size, classes : int
+            Side of its images, and how many classes it tells apart.
+
+        Returns
+        -------
+        Exported
+        """
+        graph, slopes = state["graph"].tobytes(), state["slopes"]
+        channels = check_graph(graph, size, classes)
+        shape = (classes, channels) if channels else (0, 0)
+        ensure(slopes.shape == shape and np.isfinite(slopes).all(), "slopes of another network")
+        return cls(graph, slopes)
+
+
+def check_graph(content, size, classes):
+    """Refuse an ONNX model that is more than arithmetic, or that one image could make too large.
+
+    Parameters
+    ----------
+    content : bytes
+    size, classes : int
+        Of its images and answers.
+
+    Returns
+    -------
+    int
+        Channels of the map that it gives beside its logits; 0 where it gives none.
+
+    Raises
+    ------
+    ValueError
+        Where it takes or gives something else, asks for another operator, keeps arrays in other files, or makes more
+        than `MOST_NUMBERS` of an image.
+    """
+    import onnx
+
+    model = onnx.load_model_from_string(content)
+    graph = model.graph
+    ensure(not (model.functions or model.training_info or graph.sparse_initializer), "a network with functions")
+    asked = {f"{node.domain}:{node.op_type}".removeprefix("ai.onnx").removeprefix(":") for node in graph.node}
+    ensure(asked <= OPERATORS, f"a network that asks for {', '.join(sorted(asked - OPERATORS))}")
+    stored = graph.initializer
+    outside = any(each.external_data or each.data_location != onnx.TensorProto.DEFAULT for each in stored)
+    ensure(not outside, "a network whose weights lie in other files")
+    ensure([each.name for each in graph.input] == [IMAGES], "a network that takes other things than images")
+    kind = graph.input[0].type.tensor_type
+    kind.shape.dim[0].dim_value = 1
+    ensure((kind.elem_type, _shape(kind)) == (onnx.TensorProto.UINT8, (1, size, size, 3)), "images of another form")
+    names = [each.name for each in graph.output]
+    ensure(names in ([LOGITS], [LOGITS, MAPS]), "a network that gives other things than logits")
+    onnx.checker.check_model(model)
+    del graph.value_info[:]
+    for each in graph.output:
+        each.type.tensor_type.ClearField("shape")
+    known = onnx.shape_inference.infer_shapes(model, check_type=True, strict_mode=True, data_prop=True).graph
+    shapes = {each.name: _shape(each.type.tensor_type) for each in (*known.value_info, *known.output)}
+    ensure({name for node in graph.node for name in node.output if name} == {*shapes}, "layers of unknown size")
+    ensure(all(min(shape, default=1) > 0 for shape in shapes.values()), "layers of unknown size")
+    numbers = sum(int(np.prod(shape, dtype=object)) for shape in shapes.values())
+    ensure(numbers <= MOST_NUMBERS, f"a network that makes {numbers:,} numbers of an image")
+    ensure(shapes[LOGITS] == (1, classes), "a network for another number of classes")
+    ensure(len(shapes.get(MAPS, (1, 1, 1, 1))) == 4, "a map of another form")
+    return shapes[MAPS][1] if MAPS in shapes else 0
+
+
+def _shape(kind):
+    """Sizes of a tensor by its type; 0 where one is not known."""
+    return tuple(each.dim_value for each in kind.shape.dim)
