@@ -129,3 +129,58 @@ def test_ours_stands_beside_theirs_and_what_is_owed_is_named(reproduce, tmp_path
     text = reproduce.page("study", told, table, notes)
     assert "| theirs | theirs | 0.500 | 0.250 |" in text
     assert "Not comparable" in text
+
+
+@pytest.fixture(scope="module")
+def abroad():
+    return load(BENCHMARKS / "abroad.py")
+
+
+class Known:
+    """Says LY with a confidence that depends on its seed."""
+
+    def __init__(self, seed):
+        self.sure = 0.9 - 0.2 * seed
+
+    def predict_proba(self, rows, head):
+        rest = (1 - self.sure) / (len(head) - 1)
+        return np.where(np.array(head) == "LY", self.sure, rest) + np.zeros((len(rows), 1))
+
+
+@pytest.fixture
+def bench(abroad):
+    bench = object.__new__(abroad.Bench)
+    bench.epochs, bench.fits = 1, []
+    bench.rows = lambda name, samples: np.zeros((len(samples), 2))
+    bench.fitted = lambda recipe, seed, train: bench.fits.append((recipe.name, seed)) or Known(seed)
+    return bench
+
+
+TRAIN = pd.DataFrame({"class": ["LY", "MO", "NE"]})
+
+
+def test_members_of_one_name_are_fits_of_several_seeds_and_each_is_made_once(bench):
+    known, rows = {}, pd.DataFrame({"class": ["LY"]})
+    found = bench.probabilities('ensemble:"lda,lda,lda"', TRAIN, rows, known)
+    assert found[0].round(6).tolist() == [0.7, 0.15, 0.15]
+    bench.probabilities('ensemble:"lda,lda"', TRAIN, rows, known)
+    assert bench.fits == [("lda", 0), ("lda", 1), ("lda", 2)]
+
+
+def test_cells_of_a_class_that_the_source_lacks_are_not_asked_about(abroad, bench):
+    classes = ["LY"] * 6 + ["MO"] * 6 + ["EO"] * 6
+    samples = pd.DataFrame({"class": classes, "dataset": "x", "test": "x", "group": None})
+    samples["sha256"] = samples.index.astype(str)
+    targets = {}
+    bench.take(targets, "source", ["lda"], TRAIN, samples)
+    table = abroad.figures(targets, ["lda"], {"mean": abroad.everything, "x": abroad.of(train="source", test="x")})
+    assert table["figure"].tolist() == ["mean", "x"]
+    assert table["score"].tolist() == [0.5, 0.5], "MO and LY count, EO does not"
+
+
+def test_another_mix_is_four_of_five_of_one_class():
+    adaptation = load(BENCHMARKS / "adaptation.py")
+    classes, rng = np.array(["NE"] * 20 + ["LY"] * 60), np.random.default_rng(0)
+    assert np.bincount(classes[adaptation.of_another_mix(50)(classes, rng)] == "NE").tolist() == [5, 20]
+    assert set(classes[adaptation.of_all_classes_but_one(50)(classes, rng)]) == {"NE"}
+    assert len(adaptation.any_of(10)(classes, rng)) == 10

@@ -175,6 +175,25 @@ class SelfTraining(ToldWrapper):
         self.estimator_ = fit_told(self.estimator, X, y, laboratories=self.laboratories_, original=original)
 
     def _answer(self, X):
+        return self.adapted(X).predict_proba(X)
+
+    def adapted(self, X):
+        """The estimator fitted again with what it is sure of in a laboratory, for other images of that.
+
+        Parameters
+        ----------
+        X : array of shape (n, p)
+            Unlabelled images of one laboratory.
+
+        Returns
+        -------
+        classifier
+
+        Raises
+        ------
+        TooFewImages
+            Where there are fewer than `least`.
+        """
         check_enough(len(X), self.least)
         first = self.estimator_.predict_proba(X)
         guess, sureness = first.argmax(1), first.max(1)
@@ -187,7 +206,7 @@ class SelfTraining(ToldWrapper):
             "laboratories": np.append(self.laboratories_, np.full(len(believed), -1)),
             "original": np.append(self.original_, np.ones(len(believed), bool)),
         }
-        return fit_told(self.estimator, rows, labels, **told).predict_proba(X)
+        return fit_told(self.estimator, rows, labels, **told)
 
 
 def _largest(values, among, share):

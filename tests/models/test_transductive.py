@@ -65,6 +65,15 @@ def test_self_training_follows_a_moved_laboratory():
     assert after > before + 0.02
 
 
+def test_self_training_adapts_to_some_cells_for_others():
+    rng = np.random.default_rng(3)
+    (X, y), (X_new, y_new) = laboratory(rng, 300), laboratory(rng, 600, shift=1.3)
+    plain = LogisticRegression(max_iter=500)
+    model = SelfTraining(plain, share=0.5).fit(X, y)
+    before = recall(y_new[300:], model.estimator_.predict(X_new[300:]))
+    assert recall(y_new[300:], model.adapted(X_new[:300]).predict(X_new[300:])) > before + 0.02
+
+
 def test_self_training_repeats_itself():
     X, y = laboratory(np.random.default_rng(4))
     model = SelfTraining(GaussianNB()).fit(X, y)
