@@ -114,6 +114,12 @@ class Bench:
                 target.add((source, model), rows, answers_of(np.searchsorted(shared, true[rows]), given, shared))
 
 
+def fifths(own):
+    """Four fifths of images to train on, and the fifth that is held out."""
+    folds = StratifiedGroupKFold(FIFTH, shuffle=True, random_state=0).split(own, own["class"], group_ids(own))
+    return (own.iloc[rows].reset_index(drop=True) for rows in next(folds))
+
+
 def figures(targets, models, chosen):
     """Each figure of each model with its interval: the mean of the scores that `chosen` takes by (train, test)."""
     scores = bootstrap(dict(sorted(targets.items())))
@@ -187,9 +193,7 @@ def main():
     if protocols:
         name, table = "everywhere", pd.concat([everywhere(bench, models, protocol) for protocol in protocols])
     else:
-        own = bench.learnt([options.source])
-        folds = StratifiedGroupKFold(FIFTH, shuffle=True, random_state=0).split(own, own["class"], group_ids(own))
-        train, held_out = (own.iloc[rows].reset_index(drop=True) for rows in next(folds))
+        train, held_out = fifths(bench.learnt([options.source]))
         if targets:
             name, table = "targets", in_targets(bench, models, train, targets)
         else:
