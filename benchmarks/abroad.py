@@ -121,15 +121,17 @@ def fifths(own):
 
 
 def figures(targets, models, chosen):
-    """Each figure of each model with its interval: the mean of the scores that `chosen` takes by (train, test)."""
+    """Each model's mean of the scores that `chosen` takes by (train, test), and its gain on the first model."""
     scores = bootstrap(dict(sorted(targets.items())))
-    names, rows = scores.keys.get_level_values("model"), []
+    names, rows, first = scores.keys.get_level_values("model"), [], {}
     for model in models:
         points = pd.Series(scores.point, scores.keys.droplevel("model"))[names == model]
         for figure, choose in chosen.items():
             mine = (names == model) & scores.keys.droplevel("model").isin(choose(points).index)
-            rows.append((model, figure, *np.round(scores.interval(scores.weights(mine)), 4)))
-    return pd.DataFrame(rows, columns=["model", "figure", "score", "low", "high"])
+            weights = scores.weights(mine)
+            gain = scores.interval(weights - first.setdefault(figure, weights))
+            rows.append((model, figure, *np.round([*scores.interval(weights), *gain], 4)))
+    return pd.DataFrame(rows, columns=["model", "figure", "score", "low", "high", "gain", "gain_low", "gain_high"])
 
 
 def everything(points):
