@@ -13,9 +13,10 @@ from leukobench.errors import UsageError
 from leukobench.files import atomic_write, fitting_name, keep_result
 from leukobench.models import MODELS, get_model
 from leukobench.models.ensemble import members_of
-from leukobench.models.network.explain import grad_cam, overlay
+from leukobench.models.network.explain import around, grad_cam, overlay
 from leukobench.running.representations import columns_of, load_rows
 from leukobench.running.tuning import Fitted
+from leukobench.segmentation import segment
 from leukobench.text import to_csv
 
 SHOWN = 8  # features of each cell, those that weigh most
@@ -73,10 +74,14 @@ def _draw(networks, shown, out, progress):
     progress.stage("Grad-CAM", len(shown))
     codes = np.searchsorted(trained.fitted.classes, shown["likeliest"].to_numpy(dtype=str))
     maps = np.mean([grad_cam(each.fitted.estimator, some, codes) for each, some in networks], axis=0)
-    for row, crop, heat in zip(shown.itertuples(), trained.fitted.estimator.field_of(rows), maps, strict=True):
+    crops = trained.fitted.estimator.field_of(rows)
+    for row, crop, heat, mask in zip(shown.itertuples(), crops, maps, segment(list(crops)), strict=True):
         unsure = "" if row.why == "" else ", unsure"
-        caption = f"{row.likeliest} {row.probability:.2f}{unsure}{', SYNTHETIC' if row.synthetic else ''}"
-        _, encoded = cv2.imencode(".png", overlay(crop, heat, caption)[..., ::-1])
+        on_cell = f", {heat[mask > 0].sum() / heat.sum():.0%} on the cell" if heat.any() and mask.any() else ""
+        synthetic = ", SYNTHETIC" if row.synthetic else ""
+        caption = f"{row.likeliest} {row.probability:.2f}{unsure}{on_cell}{synthetic}"
+        place = around(mask)
+        _, encoded = cv2.imencode(".png", overlay(crop[place], heat[place], caption)[..., ::-1])
         *folders, name = Path(row.file).parts
         atomic_write(Path(out, *folders, fitting_name(name, ".png")), encoded.tobytes())
         progress.advance(1, row.file)

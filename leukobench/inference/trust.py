@@ -25,7 +25,7 @@ MOST_REFERENCES = 1_000  # images that are kept to compare with, beside their co
 TEMPERATURES = (0.1, 10.0)
 FLOOR = 1e-12  # of a probability before its logarithm
 FARTHEST = 20.0  # standard deviations that one measure may count
-LEAST_SPAN = np.log(1.6)  # a cell this many times as large or small as the middle one passes, however few there were
+LEAST_SPAN = np.log(1.6)  # a cell so much larger, smaller or smoother than the middle passes, however few there were
 USUAL = 0.01  # share of the source at either end that is not its usual range
 AT_ONCE = 500  # cells that are compared at a time
 COLUMNS = [*FACTS, *MEASURES]
@@ -227,9 +227,10 @@ def fit_trust(looks, samples, groups, held_out, seed=0, features=None):
     doubt = np.full(len(table), np.nan)
     if len(rows):
         doubt[rows * each] = 1 - np.exp(_cooled(probabilities, temperature)).max(axis=1)
+    scores = {name: np.asarray(of(table, distance, doubt, usual)) for name, of in CHECKS.items()}
     return Trust(
         temperature=temperature,
-        limits=_limits({name: np.asarray(of(table, distance, doubt, usual)) for name, of in CHECKS.items()}, original),
+        limits=_limits(scores, original, samples["class"].to_numpy()),
         usual=usual,
         middle=tuple(middle.tolist()),
         spread=tuple(spread.tolist()),
@@ -244,13 +245,16 @@ def fit_trust(looks, samples, groups, held_out, seed=0, features=None):
     )
 
 
-def _limits(scores, original):
+def _limits(scores, original, classes):
     """Quantiles of all checks at the level where few of the originals, and few of the copies, lie beyond any."""
     scores = pd.DataFrame(scores)
     worst = scores.rank(pct=True, method="max").max(axis=1)
     level = max(worst[part].quantile(1 - ALLOWED) for part in (original, ~original) if worst[part].notna().any())
     limits = {name: float(values.quantile(level)) for name, values in scores.items() if values.notna().any()}
-    return limits | {"size": max(limits["size"], LEAST_SPAN)} if "size" in limits else limits
+    # Sizes count from the middle already. How smooth cells are depends on their class, of which a slide may have few.
+    smoothest = scores["blur"][original].groupby(classes).median().max()
+    least = {"size": LEAST_SPAN, "blur": smoothest + LEAST_SPAN}
+    return {name: max(limit, least.get(name, limit)) for name, limit in limits.items()}
 
 
 def _typical(features):

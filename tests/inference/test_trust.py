@@ -128,6 +128,19 @@ def test_few_of_the_held_out_cells_are_unsure_by_all_checks_together():
     assert np.mean([text != "" for text in why]) <= 0.07
 
 
+def test_a_cell_that_is_smooth_for_a_rare_class_is_not_called_blurred():
+    looks, samples = drawn(300, 0)
+    smooth = np.arange(300) < 3  # of one class, and on too few images to set a quantile
+    place = COLUMNS.index("sharpness")
+    looks[..., place] = np.random.default_rng(1).normal(-2.2, 0.05, (300, 4))
+    looks[smooth, :, place] = -2.5
+    samples["class"] = np.where(smooth, "LY", "NE")
+    limit = fit_trust(looks, samples, np.arange(300), (np.empty(0, int), np.empty((0, 2)), np.empty(0, int))).limits[
+        "blur"
+    ]
+    assert 2.5 + np.log(1.3) < limit < 2.5 + np.log(2)
+
+
 def test_the_temperature_makes_a_boaster_modest():
     looks, samples = drawn(300, 0)
     true = np.arange(300) % 2

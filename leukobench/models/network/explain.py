@@ -12,6 +12,7 @@ from leukobench.models.pipeline import threads
 
 SIDE = 224  # px of a crop in a picture
 OPACITY = 0.6  # of the map where it is 1
+MARGIN = 1.5  # side of what is shown over that of the cell, so that its neighbours' rims show, too
 CAPTION = 24  # px of the line below
 BATCH = 64  # crops at a time
 BAR = 44  # px of the colour bar and its numbers, to the right
@@ -76,6 +77,35 @@ def grad_cam(classifier, X, classes=None):
     maps = np.stack([cv2.resize(each, (classifier.size_,) * 2, interpolation=cv2.INTER_LINEAR) for each in total])
     peaks = maps.max((1, 2), keepdims=True)
     return np.divide(maps, peaks, out=np.zeros_like(maps), where=peaks > 0)
+
+
+def around(mask):
+    """The square around a cell and a margin of it.
+
+    Parameters
+    ----------
+    mask : array, shape (size, size)
+        Above 0 where the cell is.
+
+    Returns
+    -------
+    tuple of two slices
+        All of the picture where it shows no cell.
+
+    Examples
+    --------
+    >>> mask = np.zeros((112, 112))
+    >>> mask[40:60, 50:80] = 1
+    >>> around(mask)
+    (slice(27, 72, None), slice(42, 87, None))
+    """
+    rows, columns = np.nonzero(mask)
+    if not len(rows):
+        return slice(0, len(mask)), slice(0, len(mask))
+    ends = [(each.min(), each.max() + 1) for each in (rows, columns)]
+    side = min(round(MARGIN * max(stop - start for start, stop in ends)), len(mask))
+    starts = [min(max((start + stop - side) // 2, 0), len(mask) - side) for start, stop in ends]
+    return tuple(slice(int(start), int(start) + side) for start in starts)
 
 
 def overlay(crop, heat, caption=""):
