@@ -104,7 +104,7 @@ def ours(labels, clusters, hit, rng):
     keys = pd.MultiIndex.from_tuples([("source", "target", "model")], names=["train", "test", "model"])
     found = {
         "tables": Scores(keys, point, values, {"target": target.precision}),
-        "tables, not in log odds": Scores(keys, point, values, {"target": target.precision}, bounded=False),
+        "tables, not in log odds": Scores(keys, point, values, {"target": target.precision}, bounds=(-np.inf, np.inf)),
         "tables, normal in place of t": Scores(keys, point, values, {"target": (1.0, np.inf)}),
     }
     intervals = {name: scores.interval(np.ones(1), LEVEL)[1:] for name, scores in found.items()}

@@ -32,8 +32,8 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(call, monkeypatch, tmp_
     assert code == 0
     for line in (
         "not installed: torch",
-        "to do: pip install leukobench[deep]",
-        "to do: pip install leukobench[report]",
+        "to do: pip install 'leukobench[deep]'",
+        "to do: pip install 'leukobench[report]'",
         "found: none: runs are on drawn images",
         "to do: leukobench data fetch cvb",
     ):

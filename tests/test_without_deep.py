@@ -50,7 +50,9 @@ def test_what_cannot_run_is_listed_with_the_reason(run):
     listed = json.loads(run(COMMAND, "models", "ls", "--format", "json"))
     missing = {row["model"]: row["missing"] for row in listed["models"]}
     assert missing["lda"] == missing["vote@augmented"] == ""
-    assert missing["mobilenet_v2+knn"] == "torch not installed: pip install leukobench[deep]"
+    assert missing["mobilenet_v2+knn"] == "torch not installed: pip install 'leukobench[deep]'"
+    # The network lacks nothing that its recipe has not said.
+    assert missing["finetune:mobilenet_v2"] == "torch, skorch not installed: pip install 'leukobench[deep]'"
     deep = {row["model"] for row in listed["models"] if row["family"] in ("embedding", "fine-tuned")}
     assert {name for name, reason in missing.items() if reason} >= deep
     text = run(COMMAND, "models", "ls", "--family", "embedding")
@@ -75,7 +77,7 @@ except UsageError as error:
     print(error)
 """
     )
-    assert "pip install leukobench[deep]" in text
+    assert "pip install 'leukobench[deep]'" in text
 
 
 def test_a_classical_suite_runs(run, tmp_path):

@@ -126,7 +126,7 @@ def draw(report):
     try:
         from leukobench.report.figures import write_figures
     except ImportError as error:
-        console.say(f"no figures, for lack of {error.name}: pip install leukobench[report]")
+        console.say(f"no figures, for lack of {error.name}: pip install 'leukobench[report]'")
         return
     if written := write_figures(report):
         console.say(f"figures: {written[0].parent}")

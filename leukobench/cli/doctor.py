@@ -39,7 +39,7 @@ def _machine():
     yield (
         "GPU",
         facts["gpu"] or (unused if driver else "none"),
-        "pip install leukobench[gpu-cuda12]" * (driver and not facts["gpu"]),
+        "pip install 'leukobench[gpu-cuda12]'" * (driver and not facts["gpu"]),
     )
 
 
@@ -57,7 +57,11 @@ def _extras():
     shown = [name for name in EXTRAS if not name.startswith("gpu") or any(Path(each).exists() for each in GPU_DEVICES)]
     for extra in shown:
         missing = f"not installed: {', '.join(lacking[extra])}" if lacking[extra] else "installed"
-        yield f"extra {extra}, for {EXTRAS[extra]}", missing, f"pip install leukobench[{extra}]" * bool(lacking[extra])
+        yield (
+            f"extra {extra}, for {EXTRAS[extra]}",
+            missing,
+            f"pip install 'leukobench[{extra}]'" * bool(lacking[extra]),
+        )
 
 
 def _installed(name):

@@ -36,7 +36,8 @@ def submit(
         if wrong := faults(read_submission(check), folder):
             console.say(*(f"{check}: {line}" for line in wrong))
             raise typer.Exit(1)
-        told = f"its scores are those of {folder}" if folder else "with its run folder, the scores could be checked too"
+        alone = "without its run folder nobody sees whether scores are its own, or a seed was lost with all its cells"
+        told = f"its scores are those of {folder}" if folder else alone
         return console.say(f"{check} agrees with itself; {told}")
     if not folder:
         raise UsageError("no run folder to submit", "name one, or a file with --check")

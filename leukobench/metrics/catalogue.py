@@ -4,6 +4,7 @@ They are written out in NumPy: a store holds tens of thousands of scores. scikit
 the tests compare with; one call of it costs milliseconds where all of them together take a fraction of one.
 """
 
+import math
 import re
 
 import numpy as np
@@ -147,7 +148,7 @@ METRICS = {
             "Matthews' correlation",
             lambda a: _matthews(a.confusion),
             of_confusion(_matthews),
-            bounded=False,
+            bounds=(-1, 1),
             chance=lambda classes: 0.0,
             shown=False,
         ),
@@ -156,7 +157,7 @@ METRICS = {
             "Cohen's kappa",
             lambda a: _kappa(a.confusion),
             of_confusion(_kappa),
-            bounded=False,
+            bounds=(-1, 1),
             chance=lambda classes: 0.0,
             shown=False,
         ),
@@ -175,7 +176,7 @@ METRICS = {
             "log loss",
             lambda a: _losses(a).mean(),
             mean_of(_losses),
-            bounded=False,
+            bounds=(0, math.inf),
             higher_is_better=False,
             shown=False,
             probabilistic=True,

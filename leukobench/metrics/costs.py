@@ -58,7 +58,7 @@ def confusion_cost(costs):
         lambda answers: paid(answers).mean(),
         mean_of(paid),
         higher_is_better=False,
-        bounded=False,
+        bounds=(0, np.inf),
         shown=False,
         applies=lambda answers: bool(costs),
     )

@@ -76,8 +76,8 @@ class Metric:
     over_classes : bool, default False
         Whether it is a mean over classes: undefined with fewer than two averaged ones. Any metric is undefined with
         fewer than two classes among the images.
-    bounded : bool, default True
-        Whether it lies between 0 and 1: its intervals then do too.
+    bounds : (float, float), default (0, 1)
+        The least and the most that it can be, infinite where there is no end: its intervals keep to them.
     chance : callable or None, default None
         Number of averaged classes to what guessing gives.
     shown : bool, default True
@@ -105,7 +105,7 @@ class Metric:
     sums: Sums | None = None
     higher_is_better: bool = True
     over_classes: bool = False
-    bounded: bool = True
+    bounds: tuple[float, float] = (0.0, 1.0)
     chance: Callable[[int], float] | None = None
     shown: bool = True
     probabilistic: bool = False
@@ -121,6 +121,11 @@ class Metric:
     def sign(self) -> int:
         """1 where more is better, else -1."""
         return 1 if self.higher_is_better else -1
+
+    @property
+    def bounded(self) -> bool:
+        """Whether it lies between 0 and 1."""
+        return self.bounds == (0, 1)
 
     @property
     def column(self) -> str:

@@ -39,15 +39,15 @@ class Scores:
     replicates : ndarray of float, shape (b, k)
     precision : dict of str -> (float, float)
         Of each target, see `Target.precision`.
-    bounded : bool, default True
-        Whether a score lies between 0 and 1.
+    bounds : (float, float), default (0, 1)
+        The least and the most that a score can be.
     """
 
     keys: pd.MultiIndex
     point: np.ndarray
     replicates: np.ndarray
     precision: dict
-    bounded: bool = True
+    bounds: tuple = (0.0, 1.0)
 
     def weights(self, chosen):
         """Weights that take the plain mean over some columns.
@@ -67,7 +67,7 @@ class Scores:
         """Interval of a weighted sum of scores: a mean, or a difference of two means.
 
         The spread of the replicates, times the quantile of Student's t at the degrees of freedom that so few slides and
-        images leave; of a mean of scores between 0 and 1 on the scale of log odds, so that it stays between them.
+        images leave; of a mean of scores that have bounds on the scale of log odds between them (`within_bounds`).
         `benchmarks/intervals.py` says how often such an interval holds the truth.
 
         Parameters
@@ -127,10 +127,9 @@ class Scores:
         """
         # What rounding alone makes is no spread.
         reach = (spread > ROUNDING) * spread * stats.t.ppf((1 + level) / 2, self._freedom(weights))
-        if self.bounded and (weights >= 0).all() and reach and 0 < estimate < 1:
-            odds, reach = special.logit(estimate), reach / (estimate * (1 - estimate))
-            return Interval(estimate, float(special.expit(odds - reach)), float(special.expit(odds + reach)))
-        return Interval(estimate, estimate - reach, estimate + reach)
+        if not reach or (weights < 0).any():
+            return Interval(estimate, estimate - reach, estimate + reach)
+        return Interval(estimate, *within_bounds(estimate, reach, self.bounds))
 
     def _freedom(self, weights):
         """Degrees of freedom of a weighted sum over targets (Satterthwaite)."""
@@ -140,6 +139,36 @@ class Scores:
         variances, freedoms = np.array([self.precision[self.keys.levels[place][k]] for k in used]).T
         variances = variances * shares[used] ** 2
         return variances.sum() ** 2 / (variances**2 / freedoms).sum() if (variances / freedoms).any() else np.inf
+
+
+def within_bounds(estimate, reach, bounds):
+    """Ends of an interval that keeps to what a score can be: even on the scale of log odds, or of logarithms.
+
+    Parameters
+    ----------
+    estimate, reach : float
+        The score, and half the interval's width where it is even around it.
+    bounds : (float, float)
+        Log odds between two ends, logarithms above one, and the score itself where there is none, or at an end.
+
+    Returns
+    -------
+    low, high : float
+
+    Examples
+    --------
+    >>> low, high = within_bounds(0.9, 0.2, (-1, 1))
+    >>> print(f"{low:.3f} {high:.3f}")
+    0.397 0.987
+    """
+    least, most = bounds
+    if not least < estimate < most or np.isinf(least):
+        return estimate - reach, estimate + reach
+    above = estimate - least
+    if np.isinf(most):
+        return tuple(float(least + above * np.exp(sign * reach / above)) for sign in (-1, 1))
+    odds, reach = special.logit(above / (most - least)), reach / above + reach / (most - estimate)
+    return tuple(float(least + (most - least) * special.expit(odds + sign * reach)) for sign in (-1, 1))
 
 
 def bootstrap(targets, *, replicates=REPLICATES, seed=0, draws=None):
@@ -168,5 +197,5 @@ def bootstrap(targets, *, replicates=REPLICATES, seed=0, draws=None):
         drawn.append(target.replicates(draws.of(name, target)))
     index = pd.MultiIndex.from_frame(pd.DataFrame(keys, columns=["train", "test", "model"], dtype=str))
     precision = {name: target.precision for name, target in targets.items()}
-    bounded = all(target.metric.bounded for target in targets.values())
-    return Scores(index, np.concatenate(point), np.concatenate(drawn, axis=1), precision, bounded)
+    bounds = next((target.metric.bounds for target in targets.values()), (0, 1))
+    return Scores(index, np.concatenate(point), np.concatenate(drawn, axis=1), precision, bounds)

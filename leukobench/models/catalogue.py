@@ -51,7 +51,8 @@ def describe(recipe):
     ''
     """
     cards = [get_backbone(name) for name in recipe.backbones]
-    missing = [not_installed(recipe.needs), *(card.missing() for card in cards)]
+    # What networks lack is asked where the model's own libraries are there: they are mostly the same.
+    lacking = dict.fromkeys(filter(None, (card.missing() for card in cards)))
     return {
         "model": recipe.name,
         "family": recipe.family,
@@ -61,7 +62,7 @@ def describe(recipe):
         "has seen": ", ".join(recipe.contamination),
         "developed on": ", ".join(recipe.developed_on),
         "cost": recipe.cost,
-        "missing": "; ".join(dict.fromkeys(filter(None, missing))),
+        "missing": not_installed(recipe.needs) or "; ".join(lacking),
         "what it is": recipe.description,
     }
 

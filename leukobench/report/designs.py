@@ -136,7 +136,7 @@ def make_field(models, cells, scores, own=None, metric=DEFAULT, *, target=None, 
         counts = count_averaged(rows).groupby([rows["train"], rows["test"], rows["model"]]).max()
         chance = np.array([metric.chance(counts[key]) for key in scores.keys])
         point, drawn = (point - chance) / (1 - chance), (drawn - chance) / (1 - chance)
-        scores = replace(scores, bounded=False)  # Below chance it is negative.
+        scores = replace(scores, bounds=(-np.inf, np.inf))  # Below chance it is negative.
     asked = np.array([target in (None, test) for test in scores.keys.get_level_values("test")])
     trains, names = (np.asarray(scores.keys.get_level_values(name)) for name in ("train", "model"))
     sources = sorted(set(trains[asked]))

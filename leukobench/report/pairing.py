@@ -37,7 +37,7 @@ def paired_intervals(one, two, pairs, by):
             np.concatenate([one.scores.point, two.scores.point]),
             np.concatenate([one.scores.replicates, two.scores.replicates], axis=1),
             two.scores.precision | one.scores.precision,
-            one.scores.bounded,
+            one.scores.bounds,
         )
         same = {test for test in one.images.truth if one.images.same(two.images, test)}
         for name, rows in pairs.groupby(level=by):

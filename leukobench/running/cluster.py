@@ -40,7 +40,7 @@ def check_address(scheduler):
     try:
         from distributed.comm.addressing import get_address_host_port
     except ImportError:
-        raise UsageError("--executor dask needs the package distributed", "install leukobench[cluster]") from None
+        raise UsageError("--executor dask needs the package distributed", "install 'leukobench[cluster]'") from None
     try:
         host, port = get_address_host_port(scheduler, strict=True)
     except ValueError as error:

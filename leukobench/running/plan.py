@@ -9,7 +9,7 @@ from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.models import Recipe, get_model
 from leukobench.models.identity import recipe_hash
-from leukobench.running.protocols import BUILT_IN, known_protocols
+from leukobench.running.protocols import BUILT_IN, fits_of, known_protocols
 from leukobench.running.representations import representation_key
 from leukobench.running.setting import PLAIN, Setting
 from leukobench.running.splits import splits_of
@@ -189,6 +189,28 @@ def level_notes(index, suite):
     return lines
 
 
+def unfit_notes(index):
+    """What of a data root cannot be used, in words.
+
+    Parameters
+    ----------
+    index : pandas.DataFrame
+        Of `leukobench.datasets.build_index`.
+
+    Returns
+    -------
+    list of str
+        One line per dataset with files that are unfit, whose number stands beside each status.
+    """
+    lines = []
+    for name, rows in index.groupby("dataset"):
+        counts = rows.loc[rows["status"] != "ok", "status"].value_counts().sort_index(kind="stable")
+        if len(counts):
+            what = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items())
+            lines.append(f"unfit of {name}: {counts.sum()} of {len(rows)} files ({what}); `data index` names them")
+    return lines
+
+
 def _in_words(code):
     cell_type = CELL_TYPES[code]
     return f"{cell_type.name}, {cell_type.note}" if cell_type.note else cell_type.name
@@ -218,13 +240,32 @@ def head_of(samples, sources, suite):
     return list(counts.index[enough]), {name: int(n) for name, n in counts[~enough].items()}
 
 
-def combinations(suite):
+def only_targets(samples, suite):
+    """Datasets that no model is trained on: fewer than two of their classes have images enough.
+
+    Parameters
+    ----------
+    samples : pandas.DataFrame
+        Of `select_samples`.
+    suite : Suite
+        Gives datasets and the limit.
+
+    Returns
+    -------
+    tuple of str
+    """
+    return tuple(name for name in suite.datasets if len(head_of(samples, (name,), suite)[0]) < 2)
+
+
+def combinations(suite, untrained=()):
     """Protocol, name of the source, sources and targets of every fit that a suite asks for.
 
     Parameters
     ----------
     suite : Suite
         Gives protocols and datasets.
+    untrained : collection of str, optional
+        Datasets that are no source, see `only_targets`; nor are they scored where the sources are.
 
     Yields
     ------
@@ -245,13 +286,8 @@ def combinations(suite):
             "add datasets, or take --protocols within",
         )
     for protocol in suite.protocols:
-        for train, sources, targets in known[protocol].fits(names):
-            if {*targets} & {*sources} and {*targets} - {*sources}:
-                raise UsageError(
-                    f"protocol {protocol}: of the targets of '{train}' some are among its sources, and some are not",
-                    "make two fits of it: images of a source are predicted out of fold, others are not",
-                )
-            yield protocol, train, tuple(sources), tuple(targets)
+        for fit in fits_of(known[protocol], names, untrained):
+            yield protocol, *fit
 
 
 def build_plan(suite, samples):
@@ -280,7 +316,7 @@ def build_plan(suite, samples):
     classes = {name: set(table["class"]) for name, table in rows.groupby("dataset")}
     budget, known = suite.budget, known_protocols()
     cells = []
-    for protocol, train, sources, targets in combinations(suite):
+    for protocol, train, sources, targets in combinations(suite, only_targets(samples, suite)):
         head, _ = head_of(samples, sources, suite)
         for target in targets:
             shared = sorted(set(head) & classes[target])
@@ -314,6 +350,12 @@ def build_plan(suite, samples):
             runs = list(product(range(suite.resample_source + 1), suite.seeds))
             cells += [RunCell(protocol, train, model, seed, *own, number) for number, seed in runs]
         _check_splits(samples, cells[-len(runs) :], head, budget.outer_folds)
+    if not cells:
+        raise UsageError(
+            f"no dataset of {', '.join(suite.datasets)} has two classes at {suite.level} with at least"
+            f" {suite.min_source_images} images to train on",
+            "add datasets with --datasets, or choose another --level",
+        )
     return cells
 
 

@@ -10,7 +10,15 @@ from leukobench.datasets.registry import OWN
 from leukobench.errors import UsageError
 from leukobench.models import get_model
 from leukobench.models.catalogue import describe
-from leukobench.running.plan import RunCell, build_plan, level_notes, select_samples, why_empty
+from leukobench.running.plan import (
+    RunCell,
+    build_plan,
+    level_notes,
+    only_targets,
+    select_samples,
+    unfit_notes,
+    why_empty,
+)
 from leukobench.running.suite import ALL, Suite
 
 
@@ -43,7 +51,7 @@ def prepare(suite, root, progress=None):
     ----------
     suite : Suite
         What is asked for. Models that lack a library here are left out, and of all datasets, where they are asked for,
-        those that are not there or have too few images to train on.
+        those that are not there or cannot even be scored. One with too few images to train on is a target only.
     root : path-like
         The data root.
     progress : callable, optional
@@ -65,12 +73,15 @@ def prepare(suite, root, progress=None):
         suite, told = _with_datasets(suite, root)
         notes += told
     index = build_index(root, names=list(suite.datasets), progress=progress)
+    notes += unfit_notes(index)
     if everything:
         suite, told = _with_sources(suite, index)
         index = index[index["dataset"].isin(suite.datasets)].reset_index(drop=True)
         notes += told
     samples = select_samples(index, suite)
-    return Prepared(suite, index, samples, build_plan(suite, samples), notes + level_notes(index, suite))
+    cells = build_plan(suite, samples)
+    notes += [f"{name} is a target only: {_few(suite)}" for name in only_targets(samples, suite)]
+    return Prepared(suite, index, samples, cells, notes + level_notes(index, suite))
 
 
 def _with_models(suite):
@@ -103,18 +114,27 @@ def _with_datasets(suite, root):
 
 
 def _with_sources(suite, index):
-    """The suite with the datasets that have two classes to train on at its level."""
+    """The suite with the datasets that train, and those that models of all these can be scored on."""
     labels = index[suite.level] if suite.level in index else pd.Series(None, index.index, dtype=object)
     counts = labels[index["status"] == "ok"].groupby(index["dataset"]).value_counts()
-    classes = (counts >= suite.min_source_images).groupby("dataset").sum()
-    kept = tuple(name for name in suite.datasets if classes.get(name, 0) >= 2)
-    few = f"fewer than two classes at {suite.level} with {suite.min_source_images} images"
-    notes = []
+    enough = counts[counts >= suite.min_source_images]
+    there, heads = (
+        {name: {*table.index.get_level_values(1)} for name, table in each.groupby("dataset")}
+        for each in (counts, enough)
+    )
+    heads = {name: classes for name, classes in heads.items() if len(classes) >= 2}
+    kept, notes = [], []
     for name in suite.datasets:
-        if name not in counts:
+        if name not in there:
             notes.append(f"{name} is left out: {why_empty(index[index['dataset'] == name], name, suite.level)}")
-        elif name not in kept:
-            notes.append(f"{name} is left out: {few}; `leukobench predict` tries a model on it")
+        elif name in heads or (heads and all(len(there[name] & classes) >= 2 for classes in heads.values())):
+            kept.append(name)
+        else:
+            notes.append(f"{name} is left out: {_few(suite)}; `leukobench predict` tries a model on it")
     if not kept:
         raise UsageError("; ".join(notes), "see `leukobench data index` for what was found")
-    return dataclasses.replace(suite, datasets=kept), notes
+    return dataclasses.replace(suite, datasets=tuple(kept)), notes
+
+
+def _few(suite):
+    return f"fewer than two classes at {suite.level} with {suite.min_source_images} images"

@@ -174,6 +174,48 @@ PROTOCOLS = {
         ),
     )
 }
+
+
+def fits_of(protocol, names, untrained=()):
+    """The fits of a protocol, without datasets that nothing is trained on.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    names : sequence of str
+        All datasets.
+    untrained : collection of str, optional
+        Datasets that are no source; nor are they scored where targets are among the sources.
+
+    Returns
+    -------
+    list of (str, tuple of str, tuple of str)
+        Train, sources, targets.
+
+    Raises
+    ------
+    UsageError
+        Of the targets of a fit some are among its sources, and some are not.
+
+    Examples
+    --------
+    >>> fits_of(PROTOCOLS["lodo"], ["cvb", "raabin", "ward7"], untrained=["ward7"])[1:]
+    [('all-raabin', ('cvb',), ('raabin',)), ('all-ward7', ('cvb', 'raabin'), ('ward7',))]
+    """
+    found = []
+    for train, sources, targets in protocol.fits(names):
+        held_out = {*targets} & {*sources}
+        if held_out and {*targets} - {*sources}:
+            raise UsageError(
+                f"protocol {protocol.name}: of the targets of '{train}' some are among its sources, and some are not",
+                "make two fits of it: images of a source are predicted out of fold, others are not",
+            )
+        sources = tuple(name for name in sources if name not in untrained)
+        targets = tuple(name for name in targets if not held_out or name not in untrained)
+        found += [(train, sources, targets)] if sources and targets else []
+    return found
+
+
 BUILT_IN = frozenset(name for name, protocol in PROTOCOLS.items() if protocol.setting == PLAIN)
 
 

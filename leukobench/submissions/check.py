@@ -5,7 +5,7 @@ from itertools import product
 from leukobench.errors import UsageError
 from leukobench.report.leaderboard import headline_protocol
 from leukobench.running.changes import differences
-from leukobench.running.protocols import protocols_of
+from leukobench.running.protocols import fits_of, protocols_of
 from leukobench.running.records import SEAL, seal_holds
 from leukobench.running.store import RunFolder
 from leukobench.submissions.join import board_of
@@ -18,8 +18,8 @@ def check(submission, folder=None):
     """What is wrong with a submission.
 
     Its seal, and that no run cell is left out of it, are looked at without a run folder: each model has all train x
-    test combinations that the protocols of the suite ask for, for each of its seeds. The scores themselves can only be
-    told from the predictions; with the run folder, or a published copy, they are computed again.
+    test combinations that the protocols of the suite ask for, for each of its seeds. Which seeds were run, and the
+    scores themselves, can only be told with the run folder, or a published copy: there they are computed again.
 
     Parameters
     ----------
@@ -40,22 +40,23 @@ def check(submission, folder=None):
         return [*wrong, f"its suite says nothing of {', '.join(lacking)}"]
     if lacking := sorted({*submission["suite"]["datasets"]} ^ {*submission["data"]}):
         wrong.append(f"suite and data do not name the same datasets: {', '.join(lacking)}")
+    untrained = [name for name, told in submission["data"].items() if told.get("target_only")]
     for model, told in submission["models"].items():
-        wrong += [f"{model}: {line}" for line in _cells_wrong(told["cells"], submission["suite"])]
+        wrong += [f"{model}: {line}" for line in _cells_wrong(told["cells"], submission["suite"], untrained)]
     if wrong:
         return wrong
     wrong += _intervals_wrong(submission)
     return wrong + (_differs(submission, folder) if folder else [])
 
 
-def _cells_wrong(cells, suite):
+def _cells_wrong(cells, suite, untrained):
     """What is missing, told twice or without a score."""
     found = [tuple(row[:4]) for row in cells]
     seeds = sorted({row[3] for row in cells})
     planned = {
         (protocol.name, train, test)
         for protocol in protocols_of(suite["protocols"])
-        for train, _, targets in protocol.fits(suite["datasets"])
+        for train, _, targets in fits_of(protocol, suite["datasets"], untrained)
         for test in protocol.setting.names(targets)
     }
     asked = {(*place, seed) for place, seed in product(planned, seeds)}

@@ -3,7 +3,7 @@
 import json
 import re
 from itertools import groupby
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NotRequired
 
 import pandas as pd
 from pydantic import ConfigDict, Field, TypeAdapter
@@ -42,11 +42,12 @@ Row = tuple[Short, Short, Short, int, Short, Annotated[str, Field(max_length=200
 
 
 class Data(TypedDict):
-    """The images of a dataset."""
+    """The images of a dataset, and whether they are too few to train on."""
 
     __pydantic_config__ = CLOSED
     images: Annotated[int, Field(ge=1)]
     digest: Digest
+    target_only: NotRequired[Literal[True]]
 
 
 class Model(TypedDict):
@@ -125,7 +126,7 @@ def submission_of(folder, name, note=""):
             "note": note,
             "synthetic": bool(run.plan["synthetic"]),
             "suite": {key: run.suite[key] for key in (*MEANING, *SPENT) if key in run.suite},
-            "data": _data(run.store.read_samples()),
+            "data": _data(run.store.read_samples(), run.plan),
             "predictions": predictions_digest(run.records),
             "manifest": verdict.digest,
             "environments": _environments(run.records),
@@ -228,11 +229,13 @@ def _rows(cells):
     return json.loads(rows.to_json(orient="values"))
 
 
-def _data(samples):
+def _data(samples, plan):
     """Number and digest of the images of each dataset: of what was looked at, and as what."""
     rows = samples[["sha256", "class"]].astype(str)
+    trained = {name for cell in plan["cells"] for name in cell.get("sources", plan["suite"]["datasets"])}
     return {
         name: {"images": len(table), "digest": content_hash(sorted(table.to_numpy().tolist()), 64)}
+        | ({} if name in trained else {"target_only": True})
         for name, table in rows.groupby(samples["dataset"])
     }
 

@@ -8,14 +8,14 @@ import pytest
 import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import special, stats
 
 from leukobench.metrics import METRICS, Answers
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.costs import confusion_cost
 from leukobench.metrics.drawing import draw_counts
 from leukobench.metrics.scoring import normalise
-from leukobench.metrics.statistics import Scores, bootstrap
+from leukobench.metrics.statistics import Scores, bootstrap, within_bounds
 from leukobench.metrics.target import Target
 
 CLASSES = ("BA", "LY", "MO")
@@ -150,10 +150,21 @@ def test_the_replicates_are_centred_on_the_score():
     assert scores.replicates.mean(axis=0) == pytest.approx(scores.point, abs=0.005)
 
 
-def test_an_interval_stays_between_0_and_1_where_the_metric_does():
-    target = make_target(n=30, columns=1, right=0.97)
+@pytest.mark.parametrize("name", ["balanced_accuracy", "kappa", "mcc", "log_loss", "confusion_cost"])
+def test_an_interval_stays_within_what_the_metric_can_be(name):
+    metric = EVERY[name]
+    target = make_target(n=30, columns=1, right=0.97, metric=metric)
     scores = bootstrap({"t": target})
-    assert 0.5 < scores.interval(np.ones(1)).low < scores.point[0] < scores.interval(np.ones(1)).high < 1
+    low, high = scores.interval(np.ones(1))[1:]
+    assert metric.bounds[0] < low < scores.point[0] < high < metric.bounds[1]
+
+
+def test_an_interval_is_even_in_log_odds_between_two_ends_and_in_logarithms_above_one():
+    assert within_bounds(0.5, 0.1, (0, 1)) == pytest.approx(special.expit([-0.4, 0.4]))
+    # Twice as wide a range, the same interval stretched.
+    assert within_bounds(0.0, 0.2, (-1, 1)) == pytest.approx(2 * special.expit([-0.4, 0.4]) - 1)
+    assert within_bounds(2.0, 2.0, (0, np.inf)) == pytest.approx((2 / np.e, 2 * np.e))
+    assert within_bounds(-0.5, 1.0, (-np.inf, np.inf)) == (-1.5, 0.5)
 
 
 def test_clusters_widen_the_interval():

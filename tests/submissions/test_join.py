@@ -112,7 +112,12 @@ def test_the_commands_write_check_and_join(leukobench, run_folder, suite_file, t
         0,
         f"3 models in {registry / 'our-lab.json'}\n",
     )
-    assert leukobench("submit", "--check", registry / "our-lab.json")[0] == 0
+    code, text = leukobench("submit", "--check", registry / "our-lab.json")
+    assert code == 0
+    assert "without its run folder nobody sees whether scores are its own, or a seed was lost" in text
+    code, text = leukobench("submit", "--check", registry / "our-lab.json", run_folder)
+    assert code == 0
+    assert "its scores are those of" in text
     (registry / "bad.json").write_text((registry / "our-lab.json").read_text().replace('"tiny"', '"tinier"'))
     assert leukobench("submit", "--check", registry / "bad.json")[0] == 1
     code, text = leukobench("leaderboard", registry, "--suite", suite_file, "--out", tmp_path / "table.csv")

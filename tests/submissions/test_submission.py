@@ -15,7 +15,7 @@ from leukobench.running.records import sealed
 from leukobench.running.store import RunFolder
 from leukobench.submissions import as_text, check, read_submission, submission_of
 from leukobench.submissions.join import board_of
-from leukobench.submissions.submission import cells_of
+from leukobench.submissions.submission import _data, cells_of
 from tests.submissions.conftest import TRUTH, write_sealed
 
 REGISTRY = sorted((Path(__file__).parents[2] / "results" / "registry").glob("*.json"))
@@ -125,6 +125,23 @@ def forget_the_suite(submission):
 def test_what_is_changed_and_sealed_anew_is_still_told(submission, change, words):
     change(submission)
     assert any(words in line for line in check(sealed(submission)))
+
+
+def test_a_dataset_that_cannot_train_has_no_scores_of_its_own_to_tell(submission):
+    for told in submission["models"].values():
+        told["cells"] = [row for row in told["cells"] if row[1] != "raabin"]
+        told["interval"] = [0.0, 1.0]
+    assert any("scores are left out" in line for line in check(sealed(submission)))
+    submission["data"]["raabin"]["target_only"] = True
+    assert check(sealed(submission)) == []
+
+
+def test_what_no_run_cell_trains_on_is_a_target_only(run_folder):
+    plan, samples = RunFolder(run_folder).read_plan(), RunFolder(run_folder).read_samples()
+    assert not any("target_only" in told for told in _data(samples, plan).values())
+    for cell in plan["cells"]:
+        cell["sources"] = ["barcelona", "cvb"]
+    assert [name for name, told in _data(samples, plan).items() if told.get("target_only")] == ["raabin"]
 
 
 @pytest.mark.parametrize("change", [raise_score, leave_out, leave_out_a_seed])

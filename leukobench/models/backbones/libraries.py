@@ -6,7 +6,7 @@ import sys
 
 from leukobench.errors import UsageError
 
-INSTALL = "pip install leukobench[deep]"
+INSTALL = "pip install 'leukobench[deep]'"
 
 
 def is_installed(name):
@@ -36,7 +36,7 @@ def not_installed(libraries, help=INSTALL):
     ----------
     libraries : sequence of str
         Names of modules.
-    help : str, default "pip install leukobench[deep]"
+    help : str, default "pip install 'leukobench[deep]'"
         The command that gets them.
 
     Returns
@@ -60,7 +60,7 @@ def import_deep(name, help=INSTALL):
     ----------
     name : str
         Name of the module, such as "torch".
-    help : str, default "pip install leukobench[deep]"
+    help : str, default "pip install 'leukobench[deep]'"
         The command that gets it.
 
     Returns
