@@ -6,6 +6,7 @@ from importlib import resources
 import pandas as pd
 
 from leukobench.inputs import read_toml
+from leukobench.models.network.classifier import VALIDATION, crops_drawn
 from leukobench.models.recipe import COSTS
 from leukobench.models.spec import ModelSpec, parts_of
 from leukobench.preparation.views import get_view
@@ -41,19 +42,30 @@ def seconds_of(cell, sizes):
         Seconds, with the answers to all of its targets.
     """
     spec, rates = ModelSpec.parse(cell.model), _rates()
-    words = [spec.base, *(f"+{step.name}" for step in spec.steps)]
-    known = [rates["fit"][word] for word in words if word in rates["fit"]]
-    seconds = known[0] if known else COSTS[cell.recipe.cost].seconds
-    if known and spec.view:  # a cost has the copies in it
-        seconds *= 1 + get_view(spec.view).copies
+    factor = cell.inputs.get("epochs", EPOCHS) / EPOCHS
     for step in spec.steps:
         each = len(cell.sources) * rates["laboratories"].get(step.name, 0)
-        seconds *= max(each, rates["steps"].get(step.name, 1))
-    seconds *= cell.inputs.get("epochs", EPOCHS) / EPOCHS
+        factor *= max(each, rates["steps"].get(step.name, 1))
     outer, inner = cell.inputs["folds"]
-    times = (outer - 1 if cell.held_out else 1) * (cell.inputs["trials"] * (inner - 1) + 1)
-    fits = seconds * times * sum(int(sizes[name]) for name in cell.sources) / 1000
-    return fits + rates["run"]["answer"] * sum(int(sizes[name]) for name in cell.targets)
+    images, fits = sum(int(sizes[name]) for name in cell.sources), 1
+    if cell.held_out:
+        images, fits = images * (outer - 1) / outer, outer
+    one = functools.partial(_seconds_of_fit, spec, COSTS[cell.recipe.cost].seconds)
+    fitting = factor * fits * (one(images) + cell.inputs["trials"] * inner * one(images * (inner - 1) / inner))
+    return fitting + rates["answers"].get(spec.base, rates["run"]["answer"]) * sum(int(sizes[n]) for n in cell.targets)
+
+
+def _seconds_of_fit(spec, otherwise, images):
+    """One fit, of networks with `EPOCHS` epochs; `otherwise` are the seconds of the model's cost."""
+    rates = _rates()
+    if spec.base in rates["crops"]:
+        return rates["crops"][spec.base] * EPOCHS * crops_drawn(int(images * (1 - 1 / VALIDATION)))
+    words = [spec.base, *(f"+{step.name}" for step in spec.steps)]
+    known = [rates["fit"][word] for word in words if word in rates["fit"]]
+    seconds = known[0] if known else otherwise
+    if known and spec.view:  # a cost has the copies in it
+        seconds *= 1 + get_view(spec.view).copies
+    return seconds * images / 1000
 
 
 def preparation_seconds(cells, samples):

@@ -89,7 +89,7 @@ def test_cramers_v_is_unbiased_where_nothing_is_tied():
 def phantoms(tmp_path_factory):
     """Two phantom laboratories, in whose first a lymphocyte lies among the neutrophils and one file is no image."""
     root = tmp_path_factory.mktemp("root")
-    write_phantom(root, per_class=12, seed=3)
+    write_phantom(root, per_class=12, seed=3, domains=["barcelona", "cvb"])
     index = build_index(root)
     lymphocytes = index[(index["dataset"] == "barcelona") & (index["L5"] == "LY")]["path"].tolist()
     eosinophil = index[(index["dataset"] == "barcelona") & (index["L5"] == "EO")]["path"].iloc[0]

@@ -17,12 +17,6 @@ def draw_cell(seed=0, height=60, width=52):
     return np.clip(colour + rng.normal(0, 12, colour.shape), 0, 255).astype(np.uint8), mask
 
 
-@pytest.fixture(scope="session")
-def real_reference(real_cells):
-    """Reference values of the extended set on all 400 cells."""
-    return extract_features(*real_cells, device="reference", feature_set="extended")
-
-
 def worst_difference(values, reference):
     """Largest difference over columns, relative to the value or, near zero, to the column's typical size."""
     values, reference = np.asarray(values, float), np.asarray(reference, float)

@@ -23,13 +23,15 @@ def test_drawn_cells(drawn_cells, difference):
 
 
 @pytest.mark.real
-def test_all_real_cells(real_cells, real_reference, difference):
-    values = extract_features(*real_cells, device="cpu", feature_set="extended")
-    assert len(values) == 400
-    assert difference(values, real_reference) < 1e-4
-    np.testing.assert_array_equal(values[COUNTED], real_reference[COUNTED])
+def test_real_cells(real_cells, difference):
+    some = [part[::3] for part in real_cells]
+    values = extract_features(*some, device="cpu", feature_set="extended")
+    reference = extract_features(*some, device="reference", feature_set="extended")
+    assert len(values) == 134
+    assert difference(values, reference) < 1e-4
+    np.testing.assert_array_equal(values[COUNTED], reference[COUNTED])
     glcm = [name for name in feature_names() if "_glcm_" in name]
-    np.testing.assert_allclose(values[glcm], real_reference[glcm], rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(values[glcm], reference[glcm], rtol=1e-9, atol=1e-12)
 
 
 @pytest.mark.real

@@ -70,7 +70,8 @@ def _brightest_mode(counts, least):
         return None
     held = np.convolve(counts, np.ones(2 * WINDOW + 1), "same")
     smooth = np.convolve(counts, SMOOTHING, "same")
-    peaks = (smooth >= np.r_[0, smooth[:-1]]) & (smooth > np.r_[smooth[1:], 0])
+    around = np.concatenate(([0], smooth, [0]))
+    peaks = (smooth >= around[:-2]) & (smooth > around[2:])
     firm = peaks & (smooth >= LEAST_HEIGHT * smooth.max()) & (held >= least)
     return int(np.flatnonzero(firm)[-1]) if firm.any() else None
 

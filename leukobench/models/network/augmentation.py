@@ -20,7 +20,7 @@ MISJUDGED = 0.18  # spread of the logarithm of a scale that nobody told, as a ty
 JITTER = 5  # px that the middle of a crop is moved by at most
 
 
-def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0):
+def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, glass=None):
     """The network's field of a crop, on white glass; augmented before that where it is for training.
 
     The white balance comes last, as it does for the picture of another laboratory, so that the network meets its
@@ -39,6 +39,8 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0):
         A key of `COLOURS`, or "worlds" (`leukobench.preparation.worlds`), which has no strength.
     grey : float, default 0.0
         Probability that the crop loses its colour.
+    glass : float array, shape (3,), or None, default None
+        `background_colour` of the crop, where it is known already.
 
     Returns
     -------
@@ -51,7 +53,8 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0):
     """
     top = left = (image.shape[0] - size) // 2
     if rng is not None:
-        image = _in_a_world(image, rng) if colour == WORLDS else augment(image, rng, strength, COLOURS[colour])[0]
+        world = colour == WORLDS
+        image = _in_a_world(image, rng) if world else augment(image, rng, strength, COLOURS[colour], glass)[0]
         reach = min(top, JITTER)
         top, left = (top + int(step) for step in rng.integers(-reach, reach + 1, 2))
     image = white_balance(image)[top : top + size, left : left + size]

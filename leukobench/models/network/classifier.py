@@ -169,8 +169,7 @@ class NetworkClassifier(Probable):
             raise ValueError(f"only the class {self.classes_[0]!r} is there: two are needed")
         names = np.zeros(len(labels), int) if laboratories is None else np.unique(laboratories, return_inverse=True)[1]
         train, valid = _split(labels, groups, self.random_state)
-        draws = max(len(train), min(LEAST_DRAWS, MOST_REPEATS * len(train)))
-        draws = draws // self.batch_size * self.batch_size or self.batch_size
+        draws = crops_drawn(len(train), self.batch_size)
         settings = {"strength": self.strength, "colour": self.colour, "grey": self.grey}
         size = self.size_ = min(SIZE, images.shape[1])
         training = import_deep("leukobench.models.network.training")
@@ -326,6 +325,12 @@ class NetworkClassifier(Probable):
             parts = [module(batch)[0].float().cpu().numpy() for batch in batches]
         module.to("cpu")
         return np.concatenate(parts)
+
+
+def crops_drawn(images, batch_size=32):
+    """How many crops of so many training images an epoch shows, in whole batches."""
+    draws = max(images, min(LEAST_DRAWS, MOST_REPEATS * images))
+    return draws // batch_size * batch_size or batch_size
 
 
 def batches_of(crops, device="cpu", size=BATCH):

@@ -3,6 +3,7 @@
 Imports torch and skorch, so it is imported when the first network is trained and never before.
 """
 
+import functools
 import io
 import logging
 
@@ -14,6 +15,7 @@ from skorch.helper import predefined_split
 from skorch.history import History
 
 from leukobench.files import atomic_write
+from leukobench.imaging.stain import background_colour
 from leukobench.models.network.augmentation import prepare
 
 log = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ class Crops(torch.utils.data.Dataset):
     def __init__(self, images, labels, laboratories, size, seed, **settings):
         self.images, self.labels, self.laboratories = images, labels, laboratories
         self.size, self.seed, self.settings = size, seed, settings
+        self.glass = [background_colour(image) for image in images]
+        self._same = functools.cache(self._prepared)
 
     def __len__(self):
         return len(self.images)
@@ -46,9 +50,12 @@ class Crops(torch.utils.data.Dataset):
     def __getitem__(self, key):
         """`key` is (epoch, number of the draw, place), or a place alone, which is augmented the same each time."""
         *draw, place = key if isinstance(key, tuple) else (key,)
-        rng = np.random.default_rng((self.seed, len(draw), *(draw or [place])))
-        crop = prepare(self.images[place], self.size, rng, **self.settings)
+        crop = self._prepared(place, *draw) if draw else self._same(place)
         return crop, (int(self.labels[place]), int(self.laboratories[place]))
+
+    def _prepared(self, place, *draw):
+        rng = np.random.default_rng((self.seed, len(draw), *(draw or [place])))
+        return prepare(self.images[place], self.size, rng, glass=self.glass[place], **self.settings)
 
 
 class BalancedSampler:
