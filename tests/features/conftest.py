@@ -3,8 +3,6 @@
 import numpy as np
 import pytest
 
-from leukobench.features import extract_features
-
 
 def draw_cell(seed=0, height=60, width=52):
     """A two-lobed cell of noisy colours, with its mask."""

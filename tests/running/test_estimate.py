@@ -57,6 +57,15 @@ def test_members_copies_and_epochs_count():
     assert seconds("extra_trees", trials=2) == 3 * seconds("extra_trees")
 
 
+def test_a_small_source_is_shown_to_a_network_many_times():
+    def seconds(n):
+        cell = {"model": "lenet", "recipe": get_model("lenet"), "sources": ["x"], "held_out": False, "targets": []}
+        return seconds_of(SimpleNamespace(**cell, inputs={"folds": [3, 2], "trials": 0, "epochs": 8}), {"x": n})
+
+    assert seconds(10_000) == pytest.approx(10 * seconds(1000), rel=0.05)
+    assert seconds(100) > 0.7 * seconds(800)
+
+
 def test_a_picture_is_measured_once_for_all_models():
     cells = [SimpleNamespace(recipe=get_model(name), setting=PLAIN) for name in ("lda", "knn")]
     rows = [("x", str(number), "NE") for number in range(100)]

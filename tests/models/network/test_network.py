@@ -178,6 +178,20 @@ def test_an_epoch_is_chosen_only_where_enough_images_are_held_out(problem, judge
     assert len(history) == 12 or kept == "best"
 
 
+def test_crops_that_judge_are_prepared_once_and_those_that_train_each_time(problem, monkeypatch):
+    prepared = []
+    monkeypatch.setattr(training, "prepare", lambda *a, **k: prepared.append(0) or prepare(*a, **k))
+    images = as_images(problem[0][:2])
+    crops = training.Crops(images, [0, 1], [0, 0], 16, 7, strength=1.0, colour="stain", grey=0.5)
+    for _ in range(3):
+        seen = crops[1][0]
+    assert len(prepared) == 1
+    alone = prepare(images[1], 16, np.random.default_rng((7, 0, 1)), strength=1.0, colour="stain", grey=0.5)
+    np.testing.assert_array_equal(seen, alone)  # the glass that is known is the glass that is found
+    assert not np.array_equal(crops[0, 5, 1][0], crops[1, 6, 1][0])
+    assert len(prepared) == 3
+
+
 @pytest.mark.parametrize("images", [1, 2, 4, 5, 9])
 def test_a_training_of_few_steps_goes_through(problem, images):
     X, y = problem
