@@ -71,60 +71,66 @@ def predict(
 
         leukobench predict more/ labels.csv --load model.zip --out more.csv
     """
-    from leukobench.datasets import find_data_root
     from leukobench.features.backends import check_device
-    from leukobench.files import check_writable, file_digest, keep_result
-    from leukobench.inference.explain import check_explainable, explain_images
-    from leukobench.inference.model_file import check_keepable, load_model, release_file, save_model
-    from leukobench.inference.page import write_page
-    from leukobench.inference.predict import notes, predict_images
-    from leukobench.inference.reading import read_images
-    from leukobench.inference.trained import train_model
-    from leukobench.models import register_file
-    from leukobench.running.pool import worker_count
-    from leukobench.text import to_csv
+    from leukobench.running.ahead import workers_for
 
     check_device(device)
-    own = [name for text in model_file or () for name in register_file(text)]
-    model = model or (own[0] if len(own) == 1 and not load else None)
-    sources = train or add_folder
-    load = load or (None if model or sources else release_file())
-    model = check_way(load, model, sources, {"--level": level, "--tune": tune, "--epochs": epochs})
-    if not paths and (load or not save):
-        raise UsageError("no images are named", "name images, folders or tables; or only --train and --save")
-    for path in filter(None, (out, save, out.with_suffix(".html") if page else None)):
-        check_writable(path)
-    if explain:
-        check_writable(explain, folder=True)
-    for path in paths or ():
-        if explain and explain.resolve().is_relative_to(path.resolve()):
-            raise UsageError(
-                f"{explain} lies in {path}", "its pictures would be predicted next time: name another folder"
-            )
-    trained = load_model(load) if load else None
-    if explain:
-        check_explainable(trained.model if load else model)
-    if save and not load:
-        check_keepable(model)
-    place = contextlib.nullcontext((None, [])) if load else data_with(data, add_folder)
-    options = {"jobs": worker_count(jobs), "device": device}
-    with place as (root, names), ProgressReport(console) as progress:
-        if paths:
-            progress.stage(f"images of {', '.join(map(spell, paths))}", None)
-            images, folder = read_images(paths, um_per_px, progress.count)
-        options["progress"] = progress
-        if not load:
-            chosen = {"level": level or "L5", "trials": tune, "epochs": epochs, "seed": seed}
-            trained = train_model(model, [*(split_names(train) or []), *names], root, **chosen, **options)
-        if save:
-            save_model(trained, save)
-        if paths:
-            table = predict_images(trained, images, folder, **options)
-            keep_result(out, to_csv(table, float_format="%.6g"))
-            weights = explain_images(trained, images, table, explain, progress=progress) if explain else None
-            if page:
-                beside = {"root": root or find_data_root(data, default=None), "weights": weights, "progress": progress}
-                write_page(out.with_suffix(".html"), trained, images, table, folder, **beside)
+    own = [name for text in model_file or () for name in registered(text)]
+    with workers_for(paths or (), jobs, device) as pool:
+        from leukobench.datasets import find_data_root
+        from leukobench.files import check_writable, file_digest, keep_result
+        from leukobench.inference.explain import check_explainable, explain_images
+        from leukobench.inference.model_file import check_keepable, load_model, release_file, save_model
+        from leukobench.inference.page import write_page
+        from leukobench.inference.predict import notes, predict_images
+        from leukobench.inference.reading import read_images
+        from leukobench.inference.trained import train_model
+        from leukobench.running.pool import worker_count
+        from leukobench.text import to_csv
+
+        model = model or (own[0] if len(own) == 1 and not load else None)
+        sources = train or add_folder
+        load = load or (None if model or sources else release_file())
+        model = check_way(load, model, sources, {"--level": level, "--tune": tune, "--epochs": epochs})
+        if not paths and (load or not save):
+            raise UsageError("no images are named", "name images, folders or tables; or only --train and --save")
+        for path in filter(None, (out, save, out.with_suffix(".html") if page else None)):
+            check_writable(path)
+        if explain:
+            check_writable(explain, folder=True)
+        for path in paths or ():
+            if explain and explain.resolve().is_relative_to(path.resolve()):
+                raise UsageError(
+                    f"{explain} lies in {path}", "its pictures would be predicted next time: name another folder"
+                )
+        trained = load_model(load) if load else None
+        if explain:
+            check_explainable(trained.model if load else model)
+        if save and not load:
+            check_keepable(model)
+        place = contextlib.nullcontext((None, [])) if load else data_with(data, add_folder)
+        options = {"jobs": worker_count(jobs), "pool": pool, "device": device}
+        with place as (root, names), ProgressReport(console) as progress:
+            if paths:
+                progress.stage(f"images of {', '.join(map(spell, paths))}", None)
+                images, folder = read_images(paths, um_per_px, progress.count)
+            options["progress"] = progress
+            if not load:
+                chosen = {"level": level or "L5", "trials": tune, "epochs": epochs, "seed": seed}
+                trained = train_model(model, [*(split_names(train) or []), *names], root, **chosen, **options)
+            if save:
+                save_model(trained, save)
+            if paths:
+                table = predict_images(trained, images, folder, **options)
+                keep_result(out, to_csv(table, float_format="%.6g"))
+                weights = explain_images(trained, images, table, explain, progress=progress) if explain else None
+                if page:
+                    beside = {
+                        "root": root or find_data_root(data, default=None),
+                        "weights": weights,
+                        "progress": progress,
+                    }
+                    write_page(out.with_suffix(".html"), trained, images, table, folder, **beside)
     if paths:
         summarise(trained, images, table)
         console.say(*(f"note: {note}" for note in notes(trained, images, table)))
@@ -135,6 +141,13 @@ def predict(
         console.say(f"why, of every cell: {explain}")
     if paths and page:
         console.say(f"every cell: {out.with_suffix('.html')}")
+
+
+def registered(text):
+    """Names of the models of a file of one's own; without such a file the models are not imported so early."""
+    from leukobench.models import register_file
+
+    return register_file(text)
 
 
 def check_way(load, model, sources, training):

@@ -1,28 +1,15 @@
 """Hand-crafted features of single cells: a catalogue of parts, three backends with the same numbers, a transformer."""
 
-from leukobench.features.catalogue import (
-    catalogue_markdown,
-    catalogue_table,
-    feature_names,
-    features_key,
-    features_of,
-)
-from leukobench.features.extractor import extract_features
-from leukobench.features.part import Feature, FeaturePart, features_from
-from leukobench.features.registry import feature_sets, register
-from leukobench.features.transformer import HandcraftedFeatures
+import lazy_loader
 
-__all__ = [
-    "Feature",
-    "FeaturePart",
-    "HandcraftedFeatures",
-    "catalogue_markdown",
-    "catalogue_table",
-    "extract_features",
-    "feature_names",
-    "feature_sets",
-    "features_from",
-    "features_key",
-    "features_of",
-    "register",
-]
+# scikit-learn, which the transformer is made for, takes half a second to import; a process that measures needs none.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "catalogue": ["catalogue_markdown", "catalogue_table", "feature_names", "features_key", "features_of"],
+        "extractor": ["extract_features"],
+        "part": ["Feature", "FeaturePart", "features_from"],
+        "registry": ["feature_sets", "register"],
+        "transformer": ["HandcraftedFeatures"],
+    },
+)

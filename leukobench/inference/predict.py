@@ -14,7 +14,7 @@ from leukobench.models import get_model
 UNSURE = "unsure"
 
 
-def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None, progress):
+def predict_images(trained, images, folder, *, jobs=1, pool=None, device="auto", cache=None, progress):
     """Predict images; a transductive model looks at all of them together.
 
     Parameters
@@ -23,7 +23,7 @@ def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None
     images : pandas.DataFrame
     folder : path-like
         Both of `leukobench.inference.reading.read_images`.
-    jobs, device, cache, progress
+    jobs, pool, device, cache, progress
         As in `train_model`.
 
     Returns
@@ -45,7 +45,7 @@ def predict_images(trained, images, folder, *, jobs=1, device="auto", cache=None
     lost = {}
     asked = images[images["error"] == ""].assign(condition="")
     names = [get_model(trained.model).representation, LOOKS]
-    told = {"jobs": jobs, "device": device, "cache": cache, "progress": progress, "lost": lost}
+    told = {"jobs": jobs, "pool": pool, "device": device, "cache": cache, "progress": progress, "lost": lost}
     rows, looks = represent(names, asked, folder, **told)
     gone = images["path"].isin(lost)
     errors = images["error"].where(~gone, images["path"].map(lambda path: f"changed: {lost.get(path)}"))

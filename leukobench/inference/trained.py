@@ -70,7 +70,19 @@ class TrainedModel:
 
 
 def train_model(
-    model, sources, root, *, level="L5", trials=0, epochs=None, seed=0, jobs=1, device="auto", cache=None, progress
+    model,
+    sources,
+    root,
+    *,
+    level="L5",
+    trials=0,
+    epochs=None,
+    seed=0,
+    jobs=1,
+    pool=None,
+    device="auto",
+    cache=None,
+    progress,
 ):
     """Train a model on all usable images of some datasets.
 
@@ -92,6 +104,8 @@ def train_model(
         Of a fine-tuned network; None is the recipe's.
     seed, jobs : int
         `jobs` are worker processes for the representation, default 1.
+    pool : LocalPool or None, default None
+        Workers that are there already, to take in place of new ones.
     device : {"auto", "cpu", "cuda", "reference"}, default "auto"
         Where features are computed.
     cache : path-like or None, default None
@@ -122,7 +136,7 @@ def train_model(
         )
     samples = samples[samples["class"].isin(head)].reset_index(drop=True)
     names = [recipe.representation, LOOKS]
-    rows, looks = represent(names, samples, root, jobs=jobs, device=device, cache=cache, progress=progress)
+    rows, looks = represent(names, samples, root, jobs=jobs, pool=pool, device=device, cache=cache, progress=progress)
     classes = samples["class"].to_numpy(dtype=str)
     laboratories = samples["dataset"].to_numpy(dtype=str)
     groups = group_ids(samples)
@@ -188,7 +202,7 @@ def own_seed(sources, model, seed):
     return derive_seed("pairwise", "+".join(sources), model, seed, 0)
 
 
-def represent(names, samples, root, *, jobs=1, device="auto", cache=None, progress, lost=None):
+def represent(names, samples, root, *, jobs=1, pool=None, device="auto", cache=None, progress, lost=None):
     """Rows of representations for images, computed where the cache lacks them; parameters as in `train_model`.
 
     Images that train nothing have a column `condition`, empty where they are shown as they are. With a dict `lost`,
@@ -196,7 +210,8 @@ def represent(names, samples, root, *, jobs=1, device="auto", cache=None, progre
     """
     tables = TableCache(cache)
     progress.stage(f"{names[0]} of {len(samples):,} images", None)
-    compute_missing(names, samples, root, cache=tables, jobs=jobs, device=device, progress=progress.count, lost=lost)
+    told = {"jobs": jobs, "pool": pool, "device": device, "progress": progress.count}
+    compute_missing(names, samples, root, cache=tables, lost=lost, **told)
     samples = samples[~samples["path"].isin(lost or {})]
     if samples.empty:
         raise UsageError(f"none of the images in {root} is left as it was indexed", "start the same command again")

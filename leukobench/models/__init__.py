@@ -1,22 +1,17 @@
 """Registered models: estimator factories with their search spaces, and the image embeddings they may stand on."""
 
-from leukobench.models.bases import OWN
-from leukobench.models.heads import Head
-from leukobench.models.options import Option
-from leukobench.models.outside import register, unregister
-from leukobench.models.own_file import register_file
-from leukobench.models.recipe import Recipe
-from leukobench.models.registry import DEFAULT, MODELS, get_model
+import lazy_loader
 
-__all__ = [
-    "DEFAULT",
-    "MODELS",
-    "OWN",
-    "Head",
-    "Option",
-    "Recipe",
-    "get_model",
-    "register",
-    "register_file",
-    "unregister",
-]
+# All of them take a second to import, which a process that only measures pictures should not wait for.
+__getattr__, __dir__, __all__ = lazy_loader.attach(
+    __name__,
+    submod_attrs={
+        "bases": ["OWN"],
+        "heads": ["Head"],
+        "options": ["Option"],
+        "outside": ["register", "unregister"],
+        "own_file": ["register_file"],
+        "recipe": ["Recipe"],
+        "registry": ["DEFAULT", "MODELS", "get_model"],
+    },
+)

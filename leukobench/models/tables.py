@@ -1,7 +1,6 @@
 """Rows as estimators get them: with copies that train beside their image, and of several tables side by side."""
 
 import numpy as np
-from sklearn.utils.validation import has_fit_parameter
 
 
 class Tables:
@@ -49,6 +48,9 @@ def fit_rows(estimator, X, y, *, laboratories=None, groups=None, checkpoint=None
     classifier
         The same, fitted.
     """
+    # half a second, which a process that fits nothing need not wait for
+    from sklearn.utils.validation import has_fit_parameter
+
     facts = {"laboratories": laboratories, "original": np.ones(len(X), bool), "groups": groups}
     if not isinstance(X, Tables) and X.ndim == 3:
         n, copies, _ = X.shape

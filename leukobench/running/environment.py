@@ -8,6 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from leukobench import __version__
+from leukobench.features.backends import cuda_is_available
 
 PACKAGES = [
     *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "scikit-image", "opencv-python", "numba", "xgboost"),
@@ -110,13 +111,8 @@ def _processor():
 
 
 def _gpu():
-    if not any(Path(device).exists() for device in ("/dev/nvidiactl", "/dev/dxg")):
-        return None  # importing CuPy to hear the same takes a second in every worker
-    try:
-        import cupy
-
-        if cupy.cuda.is_available():
-            return cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
-    except ImportError:
+    if not cuda_is_available():
         return None
-    return None
+    import cupy
+
+    return cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()

@@ -9,6 +9,7 @@ import zipfile
 from unittest import mock
 
 import numpy as np
+import scipy.special
 import sklearn.utils
 from sklearn.base import BaseEstimator
 
@@ -19,9 +20,13 @@ from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, ope
 from leukobench.models.stored.schema import TRUSTED, copy_schema
 from leukobench.models.transductive import LEAST_IMAGES
 
-# When it is imported skops lists all of scikit-learn's estimators, for which that imports torch and Dask: seconds, and
-# for nothing, as what a file may ask for is listed here (`TRUSTED`).
-with mock.patch.object(sklearn.utils, "all_estimators", list):
+# When it is imported skops lists all of scikit-learn's estimators, for which that imports torch and Dask, and looks for
+# the home of each function of NumPy and SciPy: seconds, and for nothing, as what a file may ask for is listed here.
+with (
+    mock.patch.object(sklearn.utils, "all_estimators", list),
+    mock.patch.object(np, "__dir__", list),
+    mock.patch.object(scipy.special, "__dir__", list, create=True),
+):
     import skops.io
 
 SCHEMA, PROTOCOL = "schema.json", 2  # of skops; another protocol may mean something else by the same nodes
@@ -159,10 +164,11 @@ def _array(content):
     stream = io.BytesIO(content)
     version = np.lib.format.read_magic(stream)
     ensure(version in HEADERS, "an array of another version")
-    shape, _, dtype = HEADERS[version](stream)
+    shape, by_columns, dtype = HEADERS[version](stream)
     ensure(not dtype.hasobject and dtype.itemsize > 0, f"an array of {dtype}")
     ensure(len(content) - stream.tell() == math.prod(shape) * dtype.itemsize, "an array of another length than it says")
-    return np.load(io.BytesIO(content), allow_pickle=False)
+    values = np.frombuffer(content, dtype, math.prod(shape), stream.tell())
+    return values.reshape(shape, order="F" if by_columns else "C")
 
 
 def _alike(one, other):
