@@ -17,6 +17,8 @@ from leukobench.inference.trained import LOOKS, TrainedModel, own_seed
 from leukobench.inference.trust import Trust
 from leukobench.inputs import read_bytes
 from leukobench.models import get_model
+from leukobench.models.inference import import_exporters
+from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.soundness import parts_of
 from leukobench.models.stored import MOST_BYTES, dump_estimator, load_estimator, open_archive, read_member
 from leukobench.models.stored.schema import CLASSES
@@ -93,12 +95,15 @@ def release_file():
 
 
 def check_keepable(model):
-    """Refuse, before a training, a model that is made of classes that no file may ask for."""
+    """Refuse, before a training, a model of classes that no file may ask for, or a network that cannot be exported."""
     recipe = get_model(model)
-    strange = {type(part) for part in parts_of(recipe.build(recipe.defaults, 0))} - set(CLASSES)
+    parts = list(parts_of(recipe.build(recipe.defaults, 0)))
+    strange = {type(part) for part in parts} - set(CLASSES)
     if strange:
         names = ", ".join(sorted(each.__name__ for each in strange))
         raise UsageError(f"{model} cannot be kept in a file: it is made of {names}", "leave out --save")
+    if any(isinstance(part, NetworkClassifier) and not part.adapt for part in parts):
+        import_exporters()
 
 
 def save_model(trained, path):

@@ -69,9 +69,11 @@ class _NoOnnx(UsageError):
     """What exports to ONNX Runtime does not import."""
 
 
-def _import_onnx(name):
+def import_exporters():
+    """Import what exports a network of torch to ONNX Runtime; UsageError where it does not import."""
     try:
-        return import_deep(name)
+        for library in ("onnx", "onnxscript"):
+            import_deep(library)
     except UsageError as error:
         raise _NoOnnx(error.message, error.hint) from error
 
@@ -208,8 +210,7 @@ def export_onnx(network, input_size, outputs, images="images"):
     UsageError
         Where onnx or onnxscript are missing.
     """
-    for library in ("onnx", "onnxscript"):
-        _import_onnx(library)
+    import_exporters()
     torch = import_deep("torch")
     example = torch.zeros(2, input_size, input_size, 3, dtype=torch.uint8)
     loggers = [logging.getLogger(name) for name in ("torch.onnx", "onnxscript", "onnx_ir")]

@@ -2,6 +2,7 @@
 
 import dataclasses
 import shutil
+import sys
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from leukobench.datasets import build_index
 from leukobench.errors import UsageError
 from leukobench.features import feature_names
 from leukobench.inference.explain import explain_images
-from leukobench.inference.model_file import load_model, save_model
+from leukobench.inference.model_file import check_keepable, load_model, save_model
 from leukobench.inference.predict import notes, predict_images
 from leukobench.inference.reading import read_images
 from leukobench.inference.trained import represent, train_model
@@ -222,3 +223,12 @@ def test_a_model_of_numbers_without_names_is_not_explained(lda, tmp_path, progre
     trained = dataclasses.replace(lda, model="mobilenet_v2+knn")
     with pytest.raises(UsageError, match="a model of features, or one of lenet, finetune:mobilenet_v2"):
         explain_images(trained, None, None, tmp_path, progress=progress)
+
+
+def test_a_network_that_nothing_here_exports_is_refused_before_it_is_trained(monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    for model in ("lenet", "lenet+ensemble", 'ensemble:"lda,lenet"'):
+        with pytest.raises(UsageError, match="'onnxscript' does not import"):
+            check_keepable(model)
+    for model in ("lda", "lenet+adabn"):  # of the second weights are kept, and no graph
+        check_keepable(model)

@@ -16,7 +16,7 @@ def weights(name="weights", shape=(3, CLASSES), value=0.01):
     return numpy_helper.from_array(np.full(shape, value, np.float32), name)
 
 
-def model(*inner, last="vectors", stored=(), size=SIZE, given="logits", opset=18, **more):
+def model(*inner, last="vectors", stored=(), size=SIZE, given="logits", opset=18, number="n", **more):
     """Bytes of a network: the mean colour of an image, nodes of one's own, and a layer."""
     nodes = [
         helper.make_node("Cast", ["images"], ["numbers"], to=TensorProto.FLOAT),
@@ -25,8 +25,8 @@ def model(*inner, last="vectors", stored=(), size=SIZE, given="logits", opset=18
         helper.make_node("Gemm", [last, "weights"], [given]),
     ]
     places = numpy_helper.from_array(np.array([1, 2]), "places")
-    images = helper.make_tensor_value_info("images", TensorProto.UINT8, ["n", size, size, 3])
-    logits = helper.make_tensor_value_info(given, TensorProto.FLOAT, ["n", CLASSES])
+    images = helper.make_tensor_value_info("images", TensorProto.UINT8, [number, size, size, 3])
+    logits = helper.make_tensor_value_info(given, TensorProto.FLOAT, [number, CLASSES])
     kept = [places, *(stored if any(each.name == "weights" for each in stored) else (weights(), *stored))]
     graph = helper.make_graph(nodes, "network", [images], [logits], kept)
     imports = [helper.make_opsetid("", opset), *more.pop("imports", ())]
@@ -57,6 +57,46 @@ def function():
     return helper.make_function("own", "F", ["x"], ["y"], [helper.make_node("Relu", ["x"], ["y"])], opset)
 
 
+def all_with_all(axes=9):
+    """A table of a network that has a number for each choice of so many of the images that are beside each other."""
+    kept, nodes, last = [], [helper.make_node("ReduceMean", ["vectors", "colours"], ["mean"], keepdims=0)], "mean"
+    for axis in range(axes):
+        shape = np.ones(axes, int)
+        shape[axis] = -1
+        kept.append(numpy_helper.from_array(shape, f"shape{axis}"))
+        nodes.append(helper.make_node("Reshape", ["mean", f"shape{axis}"], [f"along{axis}"]))
+        nodes.append(helper.make_node("Add", [last if axis else f"along{axis}", f"along{axis}"], [f"sum{axis}"]))
+        last = f"sum{axis}"
+    return model(*nodes, stored=[*kept, numpy_helper.from_array(np.array([1]), "colours")])
+
+
+def divided(*numbers):
+    """A network that divides whole numbers: of some the processor ends the process."""
+    stored = [numpy_helper.from_array(np.array([each], np.int32), f"number{each}") for each in numbers]
+    return model(helper.make_node("Div", [each.name for each in stored], ["ratio"]), stored=stored)
+
+
+def wide(kernel):
+    """A network whose one layer looks at much of a large picture for each of its places."""
+    pads = numpy_helper.from_array(np.array([0, 2**9, 2**9, 0, 0, 2**9, 2**9, 0]), "pads")
+    nodes = [
+        helper.make_node("Pad", ["numbers", "pads"], ["large"]),
+        helper.make_node("Transpose", ["large"], ["planes"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["planes", "mean"], ["grey"]),
+        kernel,
+    ]
+    return model(*nodes, stored=[pads, weights("mean", (1, 3, 1, 1))])
+
+
+def by_number():
+    """A network that takes a row of a table by the colour of an image: of a bright one there is none."""
+    nodes = [
+        helper.make_node("Cast", ["vectors"], ["whole"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["table", "whole"], ["rows"]),
+    ]
+    return model(*nodes, last="rows", stored=[weights("table", (2,))])
+
+
 PADS = numpy_helper.from_array(np.array([0, 2**13, 2**13, 0, 0, 2**13, 2**13, 0]), "pads")
 WRONG = {
     "another operator": (
@@ -85,6 +125,19 @@ WRONG = {
         model(helper.make_node("Pad", ["numbers", "pads"], ["wide"]), stored=[PADS]),
         "numbers of an image",
     ),
+    "a layer that grows with the square of the images": (all_with_all(), "numbers of an image"),
+    "a fixed number of images": (model(number=16), "a fixed number of images"),
+    "whole numbers divided by zero": (divided(1, 0), "a division of whole numbers"),
+    "the least whole number by -1": (divided(-(2**31), -1), "a division of whole numbers"),
+    "words": (model(helper.make_node("Cast", ["vectors"], ["words"], to=TensorProto.STRING)), "layers of no numbers"),
+    "a wide convolution": (
+        wide(helper.make_node("Conv", ["grey", "grey"], ["out"], auto_pad="SAME_UPPER")),
+        "multiplies",
+    ),
+    "a wide maximum": (
+        wide(helper.make_node("MaxPool", ["grey"], ["out"], kernel_shape=[2**9] * 2, auto_pad="SAME_UPPER")),
+        "multiplies",
+    ),
     "no bytes": (b"", "."),
     "no network": (b"no network", "."),
 }
@@ -107,6 +160,13 @@ def test_a_sound_graph_is_run():
     assert network.state()["graph"].tobytes() == model()
     with pytest.raises(UsageError, match="where this network looks cannot be told from its file; name --train"):
         network.class_maps(crops, np.zeros(20, int))
+
+
+def test_what_cannot_be_run_on_some_images_is_said():
+    network = Exported.restore({"graph": np.frombuffer(by_number(), np.uint8), "slopes": np.zeros((0, 0))}, SIZE, 3)
+    assert network.logits(np.zeros((2, SIZE, SIZE, 3), np.uint8)).shape == (2, CLASSES)
+    with pytest.raises(ValueError, match="its network cannot be run on them"):
+        network.logits(np.full((2, SIZE, SIZE, 3), 9, np.uint8))
 
 
 def fitted(network, classes=5, size=112):
