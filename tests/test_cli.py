@@ -4,9 +4,10 @@ import sys
 
 import pandas as pd
 import pytest
+from typer.main import get_command
 
 from leukobench import __version__, plugins
-from leukobench.cli import main
+from leukobench.cli import app, main
 from leukobench.datasets.phantom import write_phantom
 from leukobench.models import MODELS, OWN, unregister
 from leukobench.running.protocols import PROTOCOLS
@@ -64,6 +65,17 @@ def test_the_help_has_every_suite_protocol_and_budget(leukobench, command):
     for name in (*list_suites(), *protocols, "tiny", "quick", "standard", "full"):
         assert f"{name}: " in text
     assert "quick: 3 folds, 1 seed(s), up to 4 trials" in text
+
+
+def test_no_help_loses_a_word_to_markdown():
+    """The help is markdown, which takes what stands in angle brackets for HTML and leaves it out."""
+    commands = [get_command(app)]
+    for command in commands:
+        commands += getattr(command, "commands", {}).values()
+        assert "<" not in (command.help or "")
+        for parameter in command.params:
+            assert "<" not in (getattr(parameter, "help", None) or ""), (command.name, parameter.name)
+    assert len(commands) > 20
 
 
 def test_run_gives_every_file_and_a_second_run_does_nothing(leukobench, phantom_root, tmp_path):

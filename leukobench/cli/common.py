@@ -52,7 +52,7 @@ LevelName = Annotated[
     str | None, typer.Option(help="L5, L8, L11, L15, or an attribute of cells; default: the suite's.")
 ]
 Out = Annotated[
-    Path | None, typer.Option(parser=named_path, metavar="PATH", help="Run folder; default results/runs/<suite>.")
+    Path | None, typer.Option(parser=named_path, metavar="PATH", help="Run folder; default results/runs/SUITE.")
 ]
 Jobs = Annotated[int | None, typer.Option(help=JOBS, min=1)]
 ModelFiles = Annotated[

@@ -62,7 +62,7 @@ def data_index(
 ):
     """Write one row per image: label, levels, group, size, brightness, sha256, status and reason.
 
-    leukobench data index --data ../shared/data --out index.parquet
+    leukobench data index --data DIR --out index.parquet
     """
     from leukobench.datasets import build_index, coverage, summarise, write_index
     from leukobench.files import check_writable
@@ -93,7 +93,7 @@ def data_audit(
 ):
     """Say what is wrong with images and labels: copies, conflicts, hidden batches, tied classes, label suspects.
 
-    leukobench data audit --data ../shared/data --html audit.html
+    leukobench data audit --data DIR --html audit.html
     """
     from leukobench.audit import audit, find_suspects, findings_table
     from leukobench.datasets import build_index, find_data_root

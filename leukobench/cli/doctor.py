@@ -20,7 +20,7 @@ GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 def doctor(data: Data = None):
     """Say what is here and what is missing: machine, extras, models, data and caches, each with what to do about it.
 
-    leukobench doctor --data ../shared/data
+    leukobench doctor --data DIR
     """
     rows = [*_machine(), *_extras(), *_models(), *_data(data), *_cache()]
     show_rows([dict(zip(("what", "found", "to do"), row, strict=True)) for row in rows], "leukobench doctor")

@@ -19,7 +19,7 @@ def explore(
 ):
     """Write a page of what the data hold: counts, sizes, light, mean cells, maps of features, what is wrong.
 
-    leukobench explore --data ../shared/data --out explore.html
+    leukobench explore --data DIR --out explore.html
     """
     from leukobench.datasets import build_index, find_data_root
     from leukobench.datasets.taxonomy import LEVELS

@@ -55,7 +55,7 @@ def features_extract(
 ):
     """Segment every usable image and write its features, one row per image.
 
-    leukobench features extract --data ../shared/data --out features.parquet
+    leukobench features extract --data DIR --out features.parquet
     """
 
     import pandas as pd
@@ -100,7 +100,7 @@ def features_bench(
 ):
     """Measure images per second of each backend and of its peers on this machine.
 
-    leukobench features bench --data ../shared/data
+    leukobench features bench --data DIR
     """
     from leukobench.features.bench import run_bench
 

@@ -67,7 +67,7 @@ def predict(
 
         leukobench predict cells/ --um-per-px 0.1
 
-        leukobench predict cells/ --train barcelona,munich --data ../shared/data --save model.zip
+        leukobench predict cells/ --train barcelona,munich --data DIR --save model.zip
 
         leukobench predict more/ labels.csv --load model.zip --out more.csv
     """

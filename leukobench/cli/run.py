@@ -68,7 +68,7 @@ def run(
     The same command with the same `--out` does only what is missing, so a run that was stopped or killed goes on.
     Without a data root the phantom datasets are used, and every table says so.
 
-        leukobench run --suite cross-dataset --data ../shared/data --budget quick
+        leukobench run --suite cross-dataset --data DIR --budget quick
 
         leukobench run --datasets barcelona,munich --models extra_trees,xgboost --protocols within,pairwise
 

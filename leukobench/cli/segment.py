@@ -16,7 +16,7 @@ def _group():
 def segment_bench(data: Data = None):
     """Dice of nucleus and cell against the expert masks.
 
-    leukobench segment bench --data ../shared/data
+    leukobench segment bench --data DIR
     """
     from leukobench.segmentation.bench import bench
 

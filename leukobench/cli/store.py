@@ -87,7 +87,7 @@ def verify(
 
         leukobench verify results/runs/cross-dataset --digest 3f2a...
 
-        leukobench verify results/runs/cross-dataset --refit 3 --data ../shared/data
+        leukobench verify results/runs/cross-dataset --refit 3 --data DIR
     """
     from leukobench.report.verify import verify as check
 

@@ -16,7 +16,7 @@ def submit(
     name: Annotated[str | None, typer.Option(help="Of the submission; default: that of the folder.")] = None,
     note: Annotated[str, typer.Option(help="What a reader should know: who made it, what to cite.")] = "",
     out: Annotated[
-        Path | None, typer.Option(parser=named_path, metavar="PATH", help="File; default <name>.json.")
+        Path | None, typer.Option(parser=named_path, metavar="PATH", help="File; default NAME.json.")
     ] = None,
     check: Annotated[
         Path | None, typer.Option(help="Check this file, and with a run folder its scores too; write nothing.")

@@ -1,10 +1,13 @@
 """What changed between two starts of a run in one folder, cell by cell and in words."""
 
 import json
+from collections import defaultdict
 
 from leukobench.running.environment import software_changes
 
 IDENTITY = ("protocol", "train", "model", "seed")
+# How many cells a change is told with by name.
+SHOWN = 3
 
 
 def identity_of(cell):
@@ -12,8 +15,8 @@ def identity_of(cell):
     return tuple(cell[key] for key in (*IDENTITY, "resample") if cell.get(key) or key != "resample")
 
 
-def changes(before, cells):
-    """What a plan changes in a run folder that held another, cell by cell.
+def changes(before, cells, recorded):
+    """What a plan changes in a run folder that held another, of the cells that were run under the other.
 
     Parameters
     ----------
@@ -21,24 +24,30 @@ def changes(before, cells):
         The earlier `plan.json`.
     cells : list of RunCell
         The new plan.
+    recorded : callable
+        Takes a fingerprint; what the folder holds of it, or None.
 
     Returns
     -------
     list of str
-        One line per cell whose inputs changed; its old record is left out of the tables. One line for all those that
-        are no longer planned.
+        One line per change, with the cells that it was made to; their old records are left out of the tables. One line
+        for all those that are no longer planned.
     """
     if not before:
         return []
     old = {identity_of(cell): cell for cell in before["cells"]}
-    lines = []
+    changed = defaultdict(list)
     for cell in cells:
         was = old.pop(cell.identity, None)
-        if was and was["fingerprint"] != cell.fingerprint:
+        if was and was["fingerprint"] != cell.fingerprint and recorded(was["fingerprint"]):
             what = "; ".join(differences(was.get("inputs", {}), json.loads(json.dumps(cell.inputs))))
-            lines.append(f"{' '.join(map(str, cell.identity))} runs again: changed {what}")
-    if old:
-        lines.append(f"{len(old)} run cells of the earlier plan are not in this one: their records are left aside")
+            changed[what].append(" ".join(map(str, cell.identity)))
+    lines = []
+    for what, names in changed.items():
+        more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
+        lines.append(f"{', '.join(names[:SHOWN])}{more} run{'s' * (len(names) == 1)} again: changed {what}")
+    if aside := sum(bool(recorded(cell["fingerprint"])) for cell in old.values()):
+        lines.append(f"{aside} run cells of the earlier plan are not in this one: their records are left aside")
     return lines
 
 

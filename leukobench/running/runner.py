@@ -124,7 +124,7 @@ def run(
         where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
         store.write_json("environment.json", describe_environment(**facts, seeds=list(suite.seeds), **where))
         records = {cell: store.read_record(cell.fingerprint) for cell in cells}
-        _tell(progress, changes(before, cells) + mixed_software(records))
+        _tell(progress, changes(before, cells, store.read_record) + mixed_software(records))
         stale = {cell: record for cell, record in records.items() if record and record["status"] in retry}
         todo = [cell for cell, record in records.items() if record is None or cell in stale]
         if len(todo) < len(cells):

@@ -10,22 +10,35 @@ def planned(cells):
     return json.loads(json.dumps({"cells": [cell.as_dict() for cell in cells]}))
 
 
-def test_changed_cells_are_named_with_what_changed(suite, samples, cells):
-    assert changes(planned(cells), cells) == []
+def everything(fingerprint):
+    """Whether a cell was run: each was."""
+    return True
+
+
+def test_cells_that_were_never_run_do_not_run_again(suite, samples, cells):
     budget = dataclasses.replace(suite.budget, inner_folds=2)
-    notes = changes(planned(cells), build_plan(dataclasses.replace(suite, budget=budget), samples))
-    assert len(notes) == len(cells)
-    assert notes[0].endswith("changed folds [3, 3] -> [3, 2]")
+    other = build_plan(dataclasses.replace(suite, budget=budget), samples)
+    first = cells[0].fingerprint
+    notes = changes(planned(cells), other[:4], lambda fingerprint: fingerprint == first)
+    assert notes == [f"{' '.join(map(str, cells[0].identity))} runs again: changed folds [3, 3] -> [3, 2]"]
+
+
+def test_changed_cells_are_named_with_what_changed(suite, samples, cells):
+    assert changes(planned(cells), cells, everything) == []
+    budget = dataclasses.replace(suite.budget, inner_folds=2)
+    notes = changes(planned(cells), build_plan(dataclasses.replace(suite, budget=budget), samples), everything)
+    assert len(notes) == 1
+    assert notes[0].endswith(f" and {len(cells) - 3} more run again: changed folds [3, 3] -> [3, 2]")
 
 
 def test_changed_data_are_named_by_dataset(suite, samples, cells):
-    notes = changes(planned(cells), build_plan(suite, samples.drop(index=0).reset_index(drop=True)))
-    assert "within left prior 0 runs again: changed data of left" in notes
-    assert not any(note.startswith("within right") for note in notes)
+    notes = changes(planned(cells), build_plan(suite, samples.drop(index=0).reset_index(drop=True)), everything)
+    assert any("within left prior 0" in note and note.endswith("again: changed data of left") for note in notes)
+    assert not any("within right" in note for note in notes)
 
 
 def test_cells_that_are_no_longer_planned_are_counted(cells):
-    assert changes(planned(cells), cells[2:]) == [
+    assert changes(planned(cells), cells[2:], everything) == [
         "2 run cells of the earlier plan are not in this one: their records are left aside"
     ]
 
