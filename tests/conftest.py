@@ -10,9 +10,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from _pytest.doctest import DoctestModule
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 os.environ.setdefault("LEUKOBENCH_FIGURES", "0")  # seconds for each run of the command line: tests/report draws them
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file():
+    """Look for no examples in tests: where one does not import it would be skipped with all its tests, unnoticed."""
+    return [each for each in (yield) if not isinstance(each, DoctestModule)]
 
 
 @pytest.fixture(scope="session")

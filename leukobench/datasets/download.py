@@ -119,7 +119,7 @@ class _Getter:
     def _known(self, url):
         """What an earlier try says of the part that is there; None where nothing can be gone on with."""
         try:
-            known = json.loads(self.state.read_text())
+            known = json.loads(self.state.read_text(encoding="utf-8"))
             return known if known["url"] == url and known["total"] and self.part.is_file() else None
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -52,7 +52,10 @@ def render(look):
     """
     index = look.index
     usable = index[index["status"] == "ok"]
-    scripts = [(FOLDER / "static" / "plotly-basic.min.js").read_text("utf-8"), (HERE / "explore.js").read_text("utf-8")]
+    scripts = [
+        (FOLDER / "static" / "plotly-basic.min.js").read_text(encoding="utf-8"),
+        (HERE / "explore.js").read_text("utf-8"),
+    ]
     loader = jinja2.FileSystemLoader(HERE)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     wrong = index[index["status"] != "ok"]
@@ -69,7 +72,7 @@ def render(look):
         wrong=wrong[["dataset", "path", "status", "reason"]].head(SHOWN).to_dict("records"),
         wrong_total=len(wrong),
         lost=look.lost,
-        style=Markup((HERE / "explore.css").read_text("utf-8")),
+        style=Markup((HERE / "explore.css").read_text(encoding="utf-8")),
         data=Markup(as_json({"plots": _plots(look, usable)})),
         scripts=[Markup(text) for text in scripts],
         sources=" ".join(f"'sha256-{_digest(text)}'" for text in scripts),

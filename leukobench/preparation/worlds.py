@@ -17,7 +17,7 @@ from leukobench.files import content_hash
 from leukobench.imaging.stain.augmentation import NORMAL
 from leukobench.imaging.stain.background import background_colour
 
-TABLE = tomllib.loads((files(__package__) / "worlds.toml").read_text())
+TABLE = tomllib.loads((files(__package__) / "worlds.toml").read_text(encoding="utf-8"))
 VERSION = f"1.{content_hash(TABLE, 8)}"
 """Goes into cache keys; its first number is raised whenever the same ranges would give other pixels."""
 

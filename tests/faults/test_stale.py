@@ -13,10 +13,11 @@ from sklearn.ensemble import RandomForestClassifier
 
 from leukobench.datasets.phantom import write_phantom
 from leukobench.models import get_model
+from leukobench.models.bases import BASES
 from leukobench.models.identity import recipe_hash
 from leukobench.models.pipeline import imputed
-from leukobench.models.recipe import Base, Recipe
-from leukobench.models.registry import BASES
+from leukobench.models.recipe import Recipe
+from leukobench.models.words import Base
 from leukobench.running import pool, runner
 from leukobench.running.suite import Budget, Suite
 

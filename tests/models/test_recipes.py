@@ -115,10 +115,11 @@ def test_clones_pickles_and_is_kept_in_a_file(recipe):
     fitted = clone(model).fit(X, y)
     assert not hasattr(model, "n_features_in_")
     restored = pickle.loads(pickle.dumps(fitted))
-    np.testing.assert_array_equal(restored.predict_proba(X), fitted.predict_proba(X))
     assert pickle.loads(pickle.dumps(recipe)) == recipe
     stored = load_estimator(dump_estimator(fitted), recipe.build(recipe.defaults, 1))
-    np.testing.assert_array_equal(stored.predict_proba(X), fitted.predict_proba(X))
+    for kept in (restored, stored):
+        # A network is kept as a graph, and what runs that adds in another order.
+        np.testing.assert_allclose(kept.predict_proba(X), fitted.predict_proba(X), rtol=1e-5)
 
 
 def test_far_images_do_not_break_a_model(recipe):
