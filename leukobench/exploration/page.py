@@ -52,10 +52,8 @@ def render(look):
     """
     index = look.index
     usable = index[index["status"] == "ok"]
-    scripts = [
-        (FOLDER / "static" / "plotly-basic.min.js").read_text(encoding="utf-8"),
-        (HERE / "explore.js").read_text("utf-8"),
-    ]
+    files = FOLDER / "static" / "plotly-basic.min.js", HERE / "explore.js"
+    scripts = [file.read_text(encoding="utf-8") for file in files]
     loader = jinja2.FileSystemLoader(HERE)
     environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True)
     wrong = index[index["status"] != "ok"]
