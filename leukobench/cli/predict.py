@@ -188,7 +188,7 @@ def summarise(trained, images, table):
         console.say(f"{row.file}: {row.error}")
     why = unsure["why"].str.split("; ").explode().str.replace(r"[\d.]+ um across", "of a size", regex=True)
     for reason, number in why.value_counts().items():
-        console.say(f"unsure: {number} times {reason}")
+        console.say(f"unsure ({number}): {reason}")
     if (errors := count_errors(trained, images, table)) is not None:
         show(errors.round(1), "differential count against the labels, in percent and points")
     console.say(*scores(trained, images, table))
