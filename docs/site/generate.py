@@ -102,9 +102,10 @@ def reference():
     index = ["# Python\n"]
     for name in filter(exported.get, rooms):
         objects = [each for each in exported[name] if not each.isupper()]
-        write(
-            f"python/{name}.md", "\n\n".join([f"# leukobench.{name}", *(f"::: leukobench.{name}.{o}" for o in objects)])
-        )
+        # By the module that defines it, for a room may look its names up only when they are asked for.
+        homes = [getattr(__import__(f"leukobench.{name}", fromlist=[name]), each).__module__ for each in objects]
+        blocks = [f"::: {home}.{each}" for home, each in zip(homes, objects, strict=True)]
+        write(f"python/{name}.md", "\n\n".join([f"# leukobench.{name}", *blocks]))
         index.append(f"- [leukobench.{name}]({name}.md): {', '.join(f'`{each}`' for each in objects)}")
     write("python/index.md", "\n".join(index))
 
