@@ -3,9 +3,9 @@
 import shutil
 from collections import defaultdict
 from importlib import metadata
-from pathlib import Path
 
 from leukobench.cli.common import Data, console, show_rows
+from leukobench.features.backends import has_driver
 
 EXTRAS = {
     "deep": "networks",
@@ -14,7 +14,6 @@ EXTRAS = {
     "gpu-cuda12": "features on an NVIDIA GPU (CUDA 12)",
     "gpu-cuda13": "features on an NVIDIA GPU (CUDA 13)",
 }
-GPU_DEVICES = ("/dev/nvidiactl", "/dev/dxg")
 
 
 def doctor(data: Data = None):
@@ -34,7 +33,7 @@ def _machine():
     facts = describe_environment()
     yield "leukobench", f"{facts['leukobench']}, Python {facts['python']}", ""
     yield "machine", f"{facts['cores']} core(s), {facts['memory_gib']} GiB memory, {facts['processor']}", ""
-    driver = any(Path(device).exists() for device in GPU_DEVICES)
+    driver = has_driver()
     unused = "there is one, but nothing here uses it for features"
     yield (
         "GPU",
@@ -54,7 +53,7 @@ def _extras():
             asked = requirement.marker and "extra" in str(requirement.marker)
             if asked and requirement.marker.evaluate({"extra": extra}) and not _installed(requirement.name):
                 lacking[extra].append(requirement.name)
-    shown = [name for name in EXTRAS if not name.startswith("gpu") or any(Path(each).exists() for each in GPU_DEVICES)]
+    shown = [name for name in EXTRAS if not name.startswith("gpu") or has_driver()]
     for extra in shown:
         missing = f"not installed: {', '.join(lacking[extra])}" if lacking[extra] else "installed"
         yield (

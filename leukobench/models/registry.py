@@ -18,8 +18,7 @@ from leukobench.preparation.views import get_view
 from leukobench.segmentation import DEVELOPED_ON
 
 DEFAULT = 'ensemble:"vote@worlds+experts,finetune:mobilenet_v2[epochs=16]+worlds"'
-"""What `predict` asks where no model is named: as good in simulated laboratories as what was chosen there, at half its
-cost (results/abroad)."""
+"""What `predict` asks where no model is named: chosen in simulated laboratories (results/abroad)."""
 
 DEFAULT_WITHOUT_DEEP = "vote@worlds+experts"
 """Its member that trains on any machine."""

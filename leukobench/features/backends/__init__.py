@@ -48,9 +48,14 @@ def check_device(device):
         raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
 
 
+def has_driver():
+    """Whether this machine has a driver of an NVIDIA GPU."""
+    return any(Path(driver).exists() for driver in DRIVERS)
+
+
 def cuda_is_available():
     """Whether there is a driver, and CuPy is installed and finds a device."""
-    if not any(Path(driver).exists() for driver in DRIVERS):
+    if not has_driver():
         # importing CuPy to hear the same takes a tenth of a second in every process
         return False
     try:
