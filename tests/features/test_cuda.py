@@ -3,15 +3,19 @@
 import ctypes
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from leukobench.errors import UsageError
 from leukobench.features import extract_features
-from leukobench.features.backends.cuda import _by_reference, kernel_source, scratch_layout, shared_tables
+from leukobench.features.backends import cuda
+from leukobench.features.backends.cuda import _by_reference, kernel_source
 from leukobench.features.batch import stream
 from leukobench.features.registry import all_parts
+from tests.features.fake_cupy import cupy_of
 
 PARTS = [part for part in all_parts() if part.cuda]
 ALL = [name for part in PARTS for name in part.columns]
@@ -32,8 +36,8 @@ def test_kernels_compile(architecture):
 
 
 @pytest.fixture(scope="module")
-def on_cpu(tmp_path_factory):
-    """Function (images, masks) -> values of all parts, by the kernels behind the shim."""
+def library(tmp_path_factory):
+    """The kernels behind the shim, compiled for the CPU."""
     if shutil.which("g++") is None:
         pytest.skip("no g++ to run the CUDA kernels on the CPU")
     folder = tmp_path_factory.mktemp("kernels")
@@ -41,22 +45,25 @@ def on_cpu(tmp_path_factory):
     (folder / "kernels.cpp").write_text(shim + kernel_source(PARTS))
     command = ["g++", "-std=c++14", "-O2", "-shared", "-fPIC", "kernels.cpp", "-o", "kernels.so"]
     subprocess.run(command, cwd=folder, check=True)
-    library = ctypes.CDLL(str(folder / "kernels.so"))
-    block = ctypes.c_int.in_dll(library, "blockIdx")
-    constants = shared_tables()[0]
+    return ctypes.CDLL(str(folder / "kernels.so"))
 
-    def compute(images, masks):
-        (batch,) = stream(images, masks, 1 << 40)
-        scratch_offsets, size = scratch_layout(batch.shapes)
-        scratch, out = np.empty(size, np.int32), np.empty((len(batch), len(ALL)))
-        arrays = batch.pixels, batch.labels, batch.offsets, batch.shapes, constants, scratch, scratch_offsets, out
-        pointers = [ctypes.c_void_p(array.ctypes.data) for array in arrays]
-        column = 0
-        for part in PARTS:
-            for block.value in range(len(batch)):
-                getattr(library, part.name)(*pointers, ctypes.c_int(len(ALL)), ctypes.c_int(column))
-            column += len(part.columns)
-        return out
+
+@pytest.fixture
+def no_device(library, monkeypatch):
+    """CuPy as far as the backend needs it, of NumPy arrays; its kernels are those behind the shim."""
+    fake = cupy_of(library)
+    monkeypatch.setitem(sys.modules, "cupy", fake)
+    cuda._module.cache_clear()
+    yield fake
+    cuda._module.cache_clear()
+
+
+@pytest.fixture
+def on_cpu(no_device):
+    """Function (images, masks, batch_bytes) -> values of all parts."""
+
+    def compute(images, masks, batch_bytes=None):
+        return np.concatenate([block.copy() for block in cuda.compute(images, masks, PARTS, batch_bytes)])
 
     return compute
 
@@ -89,3 +96,34 @@ def test_a_part_without_a_kernel_is_measured_on_the_host(drawn_cells):
     expected = extract_features(*drawn_cells, device="reference", feature_set="extended").filter(like="zernike")
     assert found[0] == 7
     np.testing.assert_array_equal(found[1], expected)
+
+
+@pytest.mark.parametrize("batch_bytes", [None, 300_000])
+@pytest.mark.parametrize("place", ["list", "stack", "device stack", "device list"])
+def test_wherever_the_arrays_lie_the_values_are_the_same(on_cpu, no_device, drawn_cells, place, batch_bytes):
+    count = 7
+    height, width = (min(mask.shape[axis] for mask in drawn_cells[1][:count]) for axis in (0, 1))
+    stacks = [np.stack([array[:height, :width] for array in part[:count]]) for part in drawn_cells]
+    expected = on_cpu([*stacks[0]], [*stacks[1]])
+    given = {
+        "list": [[*stack] for stack in stacks],
+        "stack": stacks,
+        "device stack": [no_device.asarray(stack) for stack in stacks],
+        "device list": [[no_device.asarray(each) for each in stack] for stack in stacks],
+    }[place]
+    np.testing.assert_array_equal(on_cpu(*given, batch_bytes), expected)
+
+
+@pytest.mark.parametrize("where", ["host", "device"])
+def test_a_label_above_two_names_its_mask(on_cpu, no_device, cell, where):
+    images, masks = (np.stack([array] * 5) for array in cell)
+    masks[3, 0, 0] = 3
+    if where == "device":
+        images, masks = map(no_device.asarray, (images, masks))
+    with pytest.raises(UsageError, match="mask 3 has a label above 2"):
+        on_cpu(images, masks, 2 * 4 * masks[0].size)
+
+
+def test_an_empty_stack_has_no_values(no_device):
+    empty = np.empty((0, 9, 9, 3), np.uint8), np.empty((0, 9, 9), np.uint8)
+    assert not list(cuda.compute(*empty, PARTS))

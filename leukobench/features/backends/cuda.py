@@ -7,17 +7,18 @@ import numpy as np
 
 from leukobench.errors import UsageError
 from leukobench.features import tables
+from leukobench.features.backends.device_batches import BUFFERS, device_batches, host_stacks, is_on_device, pinned
 from leukobench.features.backends.reference import measure
-from leukobench.features.batch import LABELS, Batch, check_cell, stream
+from leukobench.features.batch import LABELS, Batch, stream
 from leukobench.features.registry import all_parts
 
-__all__ = ["compute", "device_batches", "kernel_source", "scratch_layout", "shared_tables"]
+__all__ = ["compute", "kernel_source", "measure_batches", "scratch_layout", "shared_tables"]
 
-BATCH_BYTES = 64 << 20
-"""Default size of a batch on the device."""
+BATCH_BYTES = 256 << 20
+"""Default size of a batch on the device: one block a cell has to fill all its multiprocessors several times over."""
 
 THREADS = 256
-_DLPACK_CUDA = 2
+_CROPPING = ("bounds", "crop")
 _TABLES = {
     "TABLE_LINEAR": tables.SRGB_TO_LINEAR,
     "TABLE_DENSITY": tables.OPTICAL_DENSITY,
@@ -69,7 +70,7 @@ def kernel_source(parts):
     }
     folder = Path(__file__).parent / "kernels"
     lines = [f"#define {name} {value}" for name, value in constants.items()]
-    files = dict.fromkeys(["common.cuh", *(part.cuda for part in parts if part.cuda)])
+    files = dict.fromkeys(["common.cuh", "crop.cu", *(part.cuda for part in parts if part.cuda)])
     return "\n".join(lines + [(folder / file).read_text(encoding="utf-8") for file in files])
 
 
@@ -95,58 +96,132 @@ def _module(device, source, names):
 def compute(images, masks, parts, batch_bytes=None):
     """Values of parts, batch by batch; lengths in pixels.
 
+    Parameters
+    ----------
+    images, masks : iterable of ndarray, or device arrays
+        Host arrays are packed into pinned memory, stacks of them by all threads; device arrays are taken as they are.
+    parts : sequence of FeaturePart
+    batch_bytes : int or None, default None
+
+    Returns
+    -------
+    iterator of ndarray of float64, shape (n, columns of the parts)
+
+    Raises
+    ------
+    UsageError
+        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
+    """
+    batch_bytes = batch_bytes or BATCH_BYTES
+    if is_on_device(images):
+        return measure_batches(device_batches(images, masks, batch_bytes), parts)
+    if isinstance(images, np.ndarray) and isinstance(masks, np.ndarray) and images.ndim == 4:
+        return measure_batches(host_stacks(images, masks, batch_bytes), parts)
+    whole = any(part.whole for part in parts)
+    batches = stream(images, masks, batch_bytes, whole=whole, buffers=BUFFERS, empty=pinned)
+    return measure_batches(batches, parts, cropped=not whole)
+
+
+def measure_batches(batches, parts, *, cropped=False):
+    """Values of parts of whole batches.
+
     Two batches are on their way at a time, each on a stream of its own: while one is copied the other is worked on.
 
     Parameters
     ----------
-    images, masks : iterable of ndarray, or device arrays
-        Host arrays are packed into pinned memory; device arrays are taken as they are.
+    batches : iterable of Batch
+        Of pinned host arrays, or of device arrays.
     parts : sequence of FeaturePart
-    batch_bytes : int or None, default None
+    cropped : bool, default False
+        The images are their cells' bounding boxes already, and the labels checked.
 
     Yields
     ------
     ndarray of float64, shape (n, columns of the parts)
+
+    Raises
+    ------
+    UsageError
+        For a label above 2.
     """
     import cupy
 
-    batch_bytes = batch_bytes or BATCH_BYTES
-    if _on_device(images):
-        batches = device_batches(images, masks, batch_bytes)
-    else:  # two batches in flight and one being packed
-        batches = stream(images, masks, batch_bytes, whole=any(part.whole for part in parts), buffers=3, empty=_pinned)
     known = [part for part in all_parts() if part.cuda]
-    kernels, constants = _module(cupy.cuda.Device().id, kernel_source(known), tuple(part.name for part in known))
-    streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(2)]
-    waiting = []
+    names = _CROPPING + tuple(part.name for part in known)
+    kernels, constants = _module(cupy.cuda.Device().id, kernel_source(known), names)
+    streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(BUFFERS)]
+    coming, waiting, first = None, [], 0
     for k, batch in enumerate(batches):
-        if len(waiting) == len(streams):
+        sent = _send(batch, first, kernels, streams[k % BUFFERS], cropped)
+        if coming is not None:
+            waiting.append(_start(coming, parts, kernels, constants))
+        if len(waiting) == BUFFERS - 1:
             yield _finish(waiting.pop(0))
-        waiting.append(_start(batch, parts, kernels, constants, streams[k % len(streams)]))
-    while waiting:
-        yield _finish(waiting.pop(0))
+        coming, first = sent, first + len(batch)
+    if coming is not None:
+        waiting.append(_start(coming, parts, kernels, constants))
+    yield from map(_finish, waiting)
 
 
-def _start(batch, parts, kernels, constants, stream):
-    """Queue copy, kernels and copy back of one batch; whatever the stream still needs is kept alive in the answer."""
+def _send(batch, first, kernels, stream, cropped):
+    """Queue the copy of one batch to the device, and the search for its cells there."""
     import cupy
 
-    offsets, scratch_size = scratch_layout(np.asarray(batch.shapes))
-    *columns, width = np.cumsum([0, *(len(part.columns) for part in parts)], dtype=np.int32)
-    held = []
     with stream:
-        arrays = [_upload(array, stream, held) for array in (batch.pixels, batch.labels, batch.offsets, batch.shapes)]
-        scratch, scratch_offsets = cupy.empty(scratch_size, cupy.int32), _upload(offsets, stream, held)
+        arrays = [_upload(array, stream) for array in (batch.pixels, batch.labels, batch.offsets, batch.shapes)]
+        boxes = None if cropped else cupy.empty((len(batch), 5), cupy.int32)
+        if boxes is not None:
+            kernels["bounds"]((len(batch),), (THREADS,), (*arrays[1:], boxes))
+    return stream, batch, first, arrays, boxes
+
+
+def _start(sent, parts, kernels, constants):
+    """Queue kernels and copy back of one batch; whatever the stream still needs is kept alive in the answer."""
+    import cupy
+
+    stream, batch, first, arrays, boxes = sent
+    *columns, width = np.cumsum([0, *(len(part.columns) for part in parts)], dtype=np.int32)
+    with stream:
+        images = {True: (arrays, batch.shapes)}
+        images[False] = images[True] if boxes is None else _crop(arrays, boxes, first, kernels, stream)
+        rooms = {whole: _scratch(images[whole][1], stream) for whole in {part.whole for part in parts}}
         out = cupy.empty((len(batch), width), cupy.float64)
         for part, column in zip(parts, columns, strict=True):
             if part.name in kernels:
-                arguments = (*arrays, constants, scratch, scratch_offsets, out, width, column)
+                arguments = (*images[part.whole][0], constants, *rooms[part.whole], out, width, column)
                 kernels[part.name]((len(batch),), (THREADS,), arguments)
-        result = _pinned(out.shape, np.float64)
+        result = pinned(out.shape, np.float64)
         out.get(stream=stream, out=result, blocking=False)
-    held += [*arrays, scratch, scratch_offsets, out]
     others = [(column, part) for part, column in zip(parts, columns, strict=True) if part.name not in kernels]
-    return stream, result, held, _by_reference(batch, others)  # while the device works
+    by_reference = _by_reference(batch, others)  # while the device works
+    return stream, result, [batch, images, rooms, out], by_reference
+
+
+def _scratch(shapes, stream):
+    """Room for the kernels, and where each cell's begins."""
+    import cupy
+
+    offsets, size = scratch_layout(shapes)
+    return cupy.empty(size, cupy.int32), _upload(offsets, stream)
+
+
+def _crop(arrays, boxes, first, kernels, stream):
+    """The cells in their bounding boxes, as `batch.stream` packs them where no part is whole, and their shapes."""
+    import cupy
+
+    top, left, bottom, right, largest = boxes.get(stream=stream).T.astype(np.int64)  # waits for the copy alone
+    if (largest > 2).any():
+        raise UsageError(f"mask {first + int((largest > 2).argmax())} has a label above 2", LABELS)
+    shapes = np.stack([bottom - top, right - left], 1)
+    sizes = shapes.prod(1)
+    total = int(sizes.sum())
+    cropped = (
+        cupy.empty(3 * total, cupy.uint8),
+        cupy.empty(total, cupy.uint8),
+        _upload(np.cumsum(sizes) - sizes, stream),
+    )
+    kernels["crop"]((len(shapes),), (THREADS,), (*arrays, boxes, cropped[2], *cropped[:2]))
+    return (*cropped, _upload(shapes, stream)), shapes
 
 
 def _by_reference(batch, others):
@@ -168,81 +243,15 @@ def _finish(running):
     return result.copy()
 
 
-def _upload(array, stream, held):
-    """The array on the device: as it is if it lives there, else copied without waiting (from pinned memory)."""
+def _upload(array, stream):
+    """The array on the device: as it is if it lives there, else copied, without waiting from pinned memory.
+
+    What is not pinned the driver copies elsewhere before it returns, so that it need not be kept.
+    """
     import cupy
 
     if isinstance(array, cupy.ndarray):
         return array
-    held.append(array)
     target = cupy.empty(array.shape, array.dtype)
     target.set(array, stream=stream)
     return target
-
-
-def _pinned(shape, dtype):
-    """Page-locked host memory, from CuPy's pool."""
-    import cupy
-
-    size = int(np.prod(shape))
-    memory = cupy.cuda.alloc_pinned_memory(max(size * np.dtype(dtype).itemsize, 1))
-    return np.frombuffer(memory, dtype, size).reshape(shape)
-
-
-def _on_device(arrays):
-    """Whether this is a device array, or a list of them."""
-    first = arrays[0] if isinstance(arrays, list | tuple) and len(arrays) else arrays
-    if hasattr(first, "__cuda_array_interface__"):
-        return True
-    return hasattr(first, "__dlpack_device__") and first.__dlpack_device__()[0] == _DLPACK_CUDA
-
-
-def device_batches(images, masks, batch_bytes=BATCH_BYTES):
-    """Batches of arrays that already live on the device; those of one stack are views of it.
-
-    Parameters
-    ----------
-    images : device array of uint8, shape (n, H, W, 3), or sequence of device arrays of shape (H, W, 3)
-        Anything with ``__cuda_array_interface__`` or ``__dlpack__``.
-    masks : device array of uint8, shape (n, H, W), or sequence of device arrays of shape (H, W)
-    batch_bytes : int, default 64 MiB
-
-    Yields
-    ------
-    Batch
-
-    Raises
-    ------
-    UsageError
-        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
-    """
-    import cupy
-
-    stacked = hasattr(images, "shape")
-    images, masks = (_as_cupy(a) if stacked else [_as_cupy(b) for b in a] for a in (images, masks))
-    if len(images) != len(masks):
-        raise UsageError(f"{len(images)} images and {len(masks)} masks", "give one mask per image")
-    for k in range(min(len(images), 1) if stacked else len(images)):
-        check_cell(k, images[k], masks[k])
-    start = 0
-    while start < len(masks):
-        stop, used = start, 0
-        while stop < len(masks) and (stop == start or used + 4 * masks[stop].size <= batch_bytes):
-            used += 4 * masks[stop].size
-            stop += 1
-        shapes = np.array([masks[k].shape for k in range(start, stop)], np.int64)
-        if stacked:
-            pixels, labels = images[start:stop].ravel(), masks[start:stop].ravel()  # no copy where contiguous
-        else:
-            pixels, labels = (cupy.concatenate([a.ravel() for a in part[start:stop]]) for part in (images, masks))
-        if int(labels.max()) > 2:  # waits for the device as well: the batch is whole before a stream works on it
-            raise UsageError(f"a mask in {start}..{stop - 1} has a label above 2", LABELS)
-        sizes = shapes.prod(1)
-        yield Batch(pixels, labels, np.cumsum(sizes) - sizes, shapes)
-        start = stop
-
-
-def _as_cupy(array):
-    import cupy
-
-    return cupy.asarray(array) if hasattr(array, "__cuda_array_interface__") else cupy.from_dlpack(array)
