@@ -1,11 +1,14 @@
 """What fitted models are made of, and that the list of what may be read from a file is exactly that."""
 
+import contextlib
 import io
 import json
 import zipfile
 
 import numpy as np
 import pytest
+from sklearn.base import BaseEstimator, clone
+from sklearn.ensemble import ExtraTreesClassifier, RandomForestClassifier, VotingClassifier
 
 from leukobench.models import get_model
 from leukobench.models.ensemble import Ensemble
@@ -44,6 +47,8 @@ def test_the_list_holds_what_models_are_made_of_and_nothing_else(monkeypatch):
         y = np.repeat(np.arange(len(counts)), counts)
         X = rng.normal(size=(len(y), 6)) + y[:, None]
         models = [get_model(name).build(get_model(name).defaults, 0) for name in NAMES]
+        # grown in another order, so that each tree is kept as it is
+        models += [RandomForestClassifier(9, max_leaf_nodes=8, random_state=0)]
         models += [option.wrap(BalancedLDA(solver="lsqr", shrinkage=0.1)) for option in OPTIONS.values()]
         for model in models:
             made_of |= kinds_in(schema_of(model.fit(X, y)))
@@ -63,3 +68,56 @@ def test_a_model_is_read_whatever_the_threads(monkeypatch, threads):
     monkeypatch.setenv("LEUKOBENCH_MODEL_THREADS", threads)
     again = load_estimator(dump_estimator(fitted), recipe.build(recipe.defaults, 0))
     np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+
+
+def forests():
+    """Forests that answer otherwise for a threshold that is rounded up or a gap that goes the other way."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 90)
+    X = rng.normal(size=(90, 4)) + y[:, None] / 2
+    X[rng.random(X.shape) < 0.1] = np.nan
+    kinds = {"extra": ExtraTreesClassifier, "bagged": RandomForestClassifier}
+    given = {"min_samples_leaf": 3, "class_weight": "balanced", "random_state": 0}
+    made = {name: kind(5, **given) for name, kind in kinds.items()}
+    made["another order"] = RandomForestClassifier(5, max_leaf_nodes=6, random_state=0)
+    made["stumps"] = ExtraTreesClassifier(3, max_depth=1, random_state=0)
+    made["leaves alone"] = ExtraTreesClassifier(3, min_samples_leaf=60, random_state=0)
+    return X, {name: (model, clone(model).fit(X, y)) for name, model in made.items()}
+
+
+def test_a_forest_from_a_file_answers_the_same_to_the_last_bit():
+    X, made = forests()
+    for name, (like, fitted) in made.items():
+        kept = dump_estimator(fitted)
+        again = load_estimator(kept, like)
+        thresholds = np.concatenate([tree.tree_.threshold for tree in fitted.estimators_])
+        at = np.repeat(thresholds[np.isfinite(thresholds)].astype(np.float32)[:, None], 4, 1)
+        asked = np.concatenate([X, at, np.nextafter(at, np.float32(np.inf)), np.nextafter(at, np.float32(-np.inf))])
+        np.testing.assert_array_equal(again.predict_proba(asked), fitted.predict_proba(asked), err_msg=name)
+        depths = [tree.get_depth() for tree in fitted.estimators_]
+        assert [tree.get_depth() for tree in again.estimators_] == depths
+        # the bytes between two nodes of scikit-learn are whatever was in memory
+        assert dump_estimator(again) == kept or name == "another order"
+        assert all(isinstance(each, BaseEstimator) for each in fitted.estimators_)
+
+
+def test_a_forest_takes_a_sixth_of_the_bytes_and_those_kept_by_nodes_are_read(monkeypatch):
+    rng = np.random.default_rng(0)
+    X, y = rng.normal(size=(1000, 20)), rng.integers(0, 5, 1000)
+    like = ExtraTreesClassifier(20, min_samples_leaf=3, random_state=0)
+    fitted = clone(like).fit(X, y)
+    small = dump_estimator(fitted)
+    monkeypatch.setattr("leukobench.models.stored.packed_forests", contextlib.nullcontext)
+    former = dump_estimator(fitted)
+    assert len(small) < len(former) / 6
+    for kept in (small, former):
+        np.testing.assert_array_equal(load_estimator(kept, like).predict_proba(X), fitted.predict_proba(X))
+
+
+def test_what_a_vote_lists_twice_is_kept_once():
+    X, made = forests()
+    like, fitted = made["extra"]
+    y = fitted.predict(X)
+    alone = len(dump_estimator(clone(like).fit(X, y)))
+    both = len(dump_estimator(VotingClassifier([("trees", like)], voting="soft").fit(X, y)))
+    assert both < 1.4 * alone

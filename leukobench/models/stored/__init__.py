@@ -17,6 +17,7 @@ from leukobench.models.ensemble import Ensemble
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.soundness import MOST_COLUMNS, check_sound, ensure, parts_of, whole
 from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, open_archive, read_member
+from leukobench.models.stored.forests import packed_forests, unpack_forests
 from leukobench.models.stored.schema import TRUSTED, copy_schema
 from leukobench.models.transductive import LEAST_IMAGES
 
@@ -61,14 +62,20 @@ def dump_estimator(estimator):
     >>> load_estimator(kept, recipe.build({}, 0)).predict_proba([[5.0]]).round(2).tolist()
     [[0.33, 0.67]]
     """
-    with zipfile.ZipFile(io.BytesIO(skops.io.dumps(estimator))) as written:
+    with packed_forests(estimator):
+        dumped = skops.io.dumps(estimator)
+    with zipfile.ZipFile(io.BytesIO(dumped)) as written:
         members = {name: written.read(name) for name in written.namelist()}
     schema = json.loads(members.pop(SCHEMA), object_hook=_without_id)
     text = json.dumps(schema, separators=(",", ":"))
-    # by their order in place of addresses in memory: the same estimator gives the same bytes
-    order = sorted(members, key=lambda name: text.find(f'"{name}"'))
-    numbered = {name: f"{number}.npy" for number, name in enumerate(order)}
-    members = {numbered[name]: members[name] for name in order}
+    # by their order in place of addresses in memory: the same estimator gives the same bytes. What is there
+    # twice is kept once: a vote lists its members by name, too.
+    kept = {}
+    numbered = {
+        name: kept.setdefault(members[name], f"{len(kept)}.npy")
+        for name in sorted(members, key=lambda name: text.find(f'"{name}"'))
+    }
+    members = {name: content for content, name in kept.items()}
     members[SCHEMA] = re.sub(r'"file":"([^"]+)"', lambda found: f'"file":"{numbered[found[1]]}"', text)
     packed = io.BytesIO()
     with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
@@ -103,6 +110,7 @@ def load_estimator(content, like):
     with warnings.catch_warnings(), open_archive(io.BytesIO(content), MOST_MEMBERS) as archive:
         warnings.simplefilter("ignore")
         estimator = skops.io.load(_checked(archive, _networks(like), most_unpacked(len(content))), trusted=TRUSTED)
+        unpack_forests(estimator)
         check_sound(estimator)
         ensure(_alike(estimator, like), "another estimator, or one with other parameters, than its card says")
         _try(estimator, len(estimator.classes_))
