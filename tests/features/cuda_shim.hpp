@@ -5,6 +5,7 @@
 #define __global__
 #define __device__
 #define __noinline__
+#define __launch_bounds__(threads, blocks)
 #define __shared__ static
 #define __syncthreads()
 

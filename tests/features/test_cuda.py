@@ -11,7 +11,7 @@ import pytest
 
 from leukobench.errors import UsageError
 from leukobench.features import extract_features
-from leukobench.features.backends import cuda
+from leukobench.features.backends import cuda, get_backend
 from leukobench.features.backends.cuda import _by_reference, kernel_source
 from leukobench.features.batch import stream
 from leukobench.features.registry import all_parts
@@ -99,29 +99,46 @@ def test_a_part_without_a_kernel_is_measured_on_the_host(drawn_cells):
 
 
 @pytest.mark.parametrize("batch_bytes", [None, 300_000])
-@pytest.mark.parametrize("place", ["list", "stack", "device stack", "device list"])
-def test_wherever_the_arrays_lie_the_values_are_the_same(on_cpu, no_device, drawn_cells, place, batch_bytes):
+@pytest.mark.parametrize("parts", [PARTS, [part for part in PARTS if not part.whole]], ids=["whole", "cell"])
+@pytest.mark.parametrize("place", ["iterator", "list", "stack", "device stack", "device list"])
+def test_wherever_the_arrays_lie_the_values_are_the_same(no_device, drawn_cells, place, parts, batch_bytes):
     count = 7
     height, width = (min(mask.shape[axis] for mask in drawn_cells[1][:count]) for axis in (0, 1))
     stacks = [np.stack([array[:height, :width] for array in part[:count]]) for part in drawn_cells]
-    expected = on_cpu([*stacks[0]], [*stacks[1]])
+    stacks[1][2] = 0  # no cell
     given = {
+        "iterator": [iter(stack) for stack in stacks],
         "list": [[*stack] for stack in stacks],
         "stack": stacks,
         "device stack": [no_device.asarray(stack) for stack in stacks],
         "device list": [[no_device.asarray(each) for each in stack] for stack in stacks],
     }[place]
-    np.testing.assert_array_equal(on_cpu(*given, batch_bytes), expected)
+    expected = np.concatenate([block.copy() for block in get_backend("reference")(*stacks, parts, None)])
+    found = np.concatenate([block.copy() for block in cuda.compute(*given, parts, batch_bytes)])
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("where", ["host", "device"])
-def test_a_label_above_two_names_its_mask(on_cpu, no_device, cell, where):
+@pytest.mark.parametrize("where", ["list", "stack", "device"])
+def test_a_label_above_two_names_its_mask(no_device, cell, where):
     images, masks = (np.stack([array] * 5) for array in cell)
     masks[3, 0, 0] = 3
     if where == "device":
         images, masks = map(no_device.asarray, (images, masks))
+    if where == "list":
+        images, masks = [*images], [*masks]
+    parts = [part for part in PARTS if part.name == "shape"]
     with pytest.raises(UsageError, match="mask 3 has a label above 2"):
-        on_cpu(images, masks, 2 * 4 * masks[0].size)
+        list(cuda.compute(images, masks, parts, 2 * 4 * masks[0].size))
+
+
+@pytest.mark.parametrize("bad", ["dtype", "shape", "count"])
+def test_what_is_no_cell_is_a_usage_error(no_device, cell, bad):
+    images, masks = [cell[0]] * 3, [cell[1], cell[1].astype(int) if bad == "dtype" else cell[1], cell[1][:, 1:]]
+    masks = masks[: {"dtype": 2, "shape": 3, "count": 1}[bad]]
+    with pytest.raises(
+        UsageError, match={"dtype": "mask 1 is int", "shape": "mask 2 is", "count": "3 images and 1"}[bad]
+    ):
+        list(cuda.compute(images[: len(masks)] if bad != "count" else images, masks, PARTS[:1]))
 
 
 def test_an_empty_stack_has_no_values(no_device):

@@ -7,7 +7,7 @@ import numpy as np
 
 from leukobench.errors import UsageError
 from leukobench.features import tables
-from leukobench.features.backends.device_batches import BUFFERS, device_batches, host_stacks, is_on_device, pinned
+from leukobench.features.backends.device_batches import BUFFERS, device_batches, host_cells, is_on_device, pinned
 from leukobench.features.backends.reference import measure
 from leukobench.features.batch import LABELS, Batch, stream
 from leukobench.features.registry import all_parts
@@ -50,6 +50,7 @@ def kernel_source(parts):
     """All kernels of parts as one CUDA source, the project's constants on top; files that two name come once."""
     red, green, blue = tables.GREY_WEIGHTS
     constants = shared_tables()[1] | {
+        "THREADS": THREADS,
         "GREY_RED": red,
         "GREY_GREEN": green,
         "GREY_BLUE": blue,
@@ -99,7 +100,7 @@ def compute(images, masks, parts, batch_bytes=None):
     Parameters
     ----------
     images, masks : iterable of ndarray, or device arrays
-        Host arrays are packed into pinned memory, stacks of them by all threads; device arrays are taken as they are.
+        Host arrays are packed into pinned memory, sequences by all threads; device arrays are taken as they are.
     parts : sequence of FeaturePart
     batch_bytes : int or None, default None
 
@@ -115,9 +116,9 @@ def compute(images, masks, parts, batch_bytes=None):
     batch_bytes = batch_bytes or BATCH_BYTES
     if is_on_device(images):
         return measure_batches(device_batches(images, masks, batch_bytes), parts)
-    if isinstance(images, np.ndarray) and isinstance(masks, np.ndarray) and images.ndim == 4:
-        return measure_batches(host_stacks(images, masks, batch_bytes), parts)
     whole = any(part.whole for part in parts)
+    if not whole and hasattr(images, "__len__") and hasattr(masks, "__len__"):
+        return measure_batches(host_cells(images, masks, batch_bytes), parts, cropped=True)
     batches = stream(images, masks, batch_bytes, whole=whole, buffers=BUFFERS, empty=pinned)
     return measure_batches(batches, parts, cropped=not whole)
 

@@ -1,14 +1,16 @@
-"""Batches on their way to the CUDA device: arrays that live there already, and stacks in the host's memory."""
+"""Batches on their way to the CUDA device: arrays that live there already, and cells cut out in the host's memory."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 
 import numpy as np
 
 from leukobench.errors import UsageError
 from leukobench.features.backends.cpu import thread_count
-from leukobench.features.batch import Batch, check_cell
+from leukobench.features.backends.cutting import cut, find_boxes
+from leukobench.features.batch import LABELS, Batch, check_cell
 
-__all__ = ["device_batches", "host_stacks", "is_on_device", "pinned"]
+__all__ = ["device_batches", "host_cells", "is_on_device", "pinned"]
 
 BUFFERS = 3
 """Two batches in flight and one being packed."""
@@ -66,7 +68,7 @@ def device_batches(images, masks, batch_bytes):
         check_cell(k, image, mask)
     all_shapes = np.array([mask.shape for mask in masks], np.int64).reshape(-1, 2)
     start = 0
-    for stop in _ends(4 * all_shapes.prod(1), batch_bytes):
+    for stop in _ends((4 * all_shapes.prod(1)).tolist(), batch_bytes):
         pixels, labels = (cupy.concatenate([a.ravel() for a in part[start:stop]]) for part in (images, masks))
         cupy.cuda.get_current_stream().synchronize()
         shapes = all_shapes[start:stop]
@@ -75,14 +77,15 @@ def device_batches(images, masks, batch_bytes):
         start = stop
 
 
-def host_stacks(images, masks, batch_bytes):
-    """Batches of two stacks in the host's memory, copied into page-locked memory by all threads.
+def host_cells(images, masks, batch_bytes):
+    """Batches of cells cut out of images in the host's memory, by all threads, into page-locked memory.
 
     Parameters
     ----------
-    images : ndarray of uint8, shape (n, H, W, 3)
-    masks : ndarray of uint8, shape (n, H, W)
+    images : ndarray of uint8, shape (n, H, W, 3), or sequence of ndarray of shape (H, W, 3)
+    masks : ndarray of uint8, shape (n, H, W), or sequence of ndarray of shape (H, W)
     batch_bytes : int
+        Of the images, before their cells are cut out.
 
     Yields
     ------
@@ -92,22 +95,61 @@ def host_stacks(images, masks, batch_bytes):
     Raises
     ------
     UsageError
-        For an array of another type or shape, and masks that do not fit the images.
+        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
     """
     _check_count(images, masks)
-    threads = thread_count()
-    ring = [None] * BUFFERS
-    with ThreadPoolExecutor(threads) as pool:
-        for turn, rows in enumerate(_of_stack(images, masks, batch_bytes)):
-            parts = images[rows], masks[rows]
-            if ring[turn % BUFFERS] is None:
-                ring[turn % BUFFERS] = [pinned(part.shape, np.uint8) for part in parts]
-            here = [buffer[: len(part)] for buffer, part in zip(ring[turn % BUFFERS], parts, strict=True)]
-            slabs = np.array_split(np.arange(len(parts[1])), threads)
-            slabs = [slice(slab[0], slab[-1] + 1) for slab in slabs if len(slab)]
-            for buffer, part in zip(here, parts, strict=True):
-                list(pool.map(lambda slab, to=buffer, of=part: np.copyto(to[slab], of[slab]), slabs))
-            yield _stack(here[0].ravel(), here[1].ravel(), here[1].shape)
+    ring = [(np.empty(0, np.uint8), np.empty(0, np.uint8))] * BUFFERS
+    limits = [0, *_ends([4 * np.size(mask) for mask in masks], batch_bytes)]
+    with ThreadPoolExecutor(thread_count()) as pool:
+        for turn, (start, stop) in enumerate(pairwise(limits)):
+            boxes = np.empty((stop - start, 5), np.int64)
+            slabs = [*_slabs(images, masks, start, stop)]
+            _wait(pool.submit(_find, slab, boxes) for slab in slabs)
+            if (boxes[:, 4] > 2).any():
+                raise UsageError(f"mask {start + int((boxes[:, 4] > 2).argmax())} has a label above 2", LABELS)
+            shapes = boxes[:, 2:4] - boxes[:, :2]
+            ends = np.cumsum(-(-shapes.prod(1) // 8) * 8)
+            offsets, total = np.append(0, ends[:-1]), int(ends[-1])
+            if len(ring[turn % BUFFERS][1]) < total:
+                ring[turn % BUFFERS] = pinned(3 * total, np.uint8), pinned(total, np.uint8)
+            pixels, labels = ring[turn % BUFFERS]
+            _wait(pool.submit(_cut, slab, boxes, offsets, ends, pixels, labels) for slab in slabs)
+            yield Batch(pixels[: 3 * total], labels[:total], offsets, shapes)
+
+
+def _slabs(images, masks, start, stop):
+    """Parts of a batch for the threads: first image, its row, and stacks; those of a sequence hold one image each."""
+    bounds = np.unique(np.linspace(start, stop, thread_count() + 1).astype(int)).tolist()
+    for low, high in pairwise(bounds):
+        parts = [(images[low:high], masks[low:high])]
+        if not isinstance(images, np.ndarray):
+            parts = [(np.asarray(image)[None], np.asarray(mask)[None]) for image, mask in zip(*parts[0], strict=True)]
+        yield low, low - start, parts
+
+
+def _stacks(slab):
+    """Rows of the batch, and the stacks of images and masks that lie there."""
+    first, row, parts = slab
+    for k, stacks in enumerate(parts):
+        images, masks = map(np.ascontiguousarray, stacks)
+        check_cell(first + k, images[0], masks[0])
+        yield slice(row + k, row + k + len(masks)), images, masks
+
+
+def _find(slab, boxes):
+    for rows, _, masks in _stacks(slab):
+        find_boxes(masks, boxes[rows])
+
+
+def _cut(slab, boxes, offsets, ends, pixels, labels):
+    for rows, images, masks in _stacks(slab):
+        cut(images.reshape(*masks.shape[:2], -1), masks, boxes[rows], offsets[rows], ends[rows], pixels, labels)
+
+
+def _wait(futures):
+    """Wait for all, and raise what the first of them raised."""
+    for future in [*futures]:
+        future.result()
 
 
 def _check_count(images, masks):
@@ -134,7 +176,7 @@ def _stack(pixels, labels, shape):
 def _ends(sizes, most):
     """Where batches end, each of at most so many bytes or of one image."""
     used = 0
-    for k, size in enumerate(sizes.tolist()):
+    for k, size in enumerate(sizes):
         if used and used + size > most:
             yield k
             used = 0

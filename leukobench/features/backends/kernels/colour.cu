@@ -5,8 +5,8 @@
 #define LIGHT 6
 #define TURN 6.28318530717958647692
 
-// R G B, H S V, L a b over 100, H E D of one pixel; hue as the deviation from the centre in turns, zero for grey.
-__device__ inline void convert(int red, int green, int blue, float centre, const float* tables, float* v) {
+// R G B, H S V of one pixel; hue as the deviation from the centre in turns, zero for grey.
+__device__ inline void convert_plain(int red, int green, int blue, float centre, float* v) {
     const float r = red, g = green, b = blue;
     const float high = max(r, max(g, b)), chroma = high - min(r, min(g, b));
     float sector = (r - g) / max(chroma, 1e-20f) + 4.0f;
@@ -19,7 +19,10 @@ __device__ inline void convert(int red, int green, int blue, float centre, const
     v[HUE] = chroma > 0 ? d - floorf(d + (float)(0.5 + NO_SPREAD)) : 0.0f;
     v[4] = chroma / max(high, 1e-20f);
     v[5] = high / 255.0f;
+}
 
+// L a b over 100, H E D of one pixel.
+__device__ inline void convert_perceived(int red, int green, int blue, const float* tables, float* v) {
     const float *linear = tables + TABLE_LINEAR, *density = tables + TABLE_DENSITY;
     const float *xyz = tables + TABLE_XYZ, *hed = tables + TABLE_HED;
     float f[3];
@@ -27,13 +30,19 @@ __device__ inline void convert(int red, int green, int blue, float centre, const
         const float t = xyz[3 * k] * linear[red] + xyz[3 * k + 1] * linear[green] + xyz[3 * k + 2] * linear[blue];
         f[k] = t > 0.008856f ? cbrtf(t) : 7.787f * t + 16.0f / 116.0f;
     }
-    v[LIGHT] = 1.16f * f[1] - 0.16f;
-    v[LIGHT + 1] = 5.0f * (f[0] - f[1]);
-    v[LIGHT + 2] = 2.0f * (f[1] - f[2]);
+    v[0] = 1.16f * f[1] - 0.16f;
+    v[1] = 5.0f * (f[0] - f[1]);
+    v[2] = 2.0f * (f[1] - f[2]);
     for (int k = 0; k < 3; k++) {
         const float stain = hed[k] * density[red] + hed[3 + k] * density[green] + hed[6 + k] * density[blue];
-        v[9 + k] = max(stain, 0.0f);
+        v[3 + k] = max(stain, 0.0f);
     }
+}
+
+// All twelve channels of one pixel.
+__device__ inline void convert(int red, int green, int blue, float centre, const float* tables, float* v) {
+    convert_plain(red, green, blue, centre, v);
+    convert_perceived(red, green, blue, tables, v + LIGHT);
 }
 
 // Hue of a colour in turns, NaN for grey.
@@ -91,11 +100,12 @@ __device__ inline void count_position(int* bins, int position) {
     atomicAdd(&bins[node + 1], part);
 }
 
+// Of the channels from L on.
 __device__ inline void fill_bins(const unsigned char* p, const float* v, int* bins) {
     const double low[3] = {0.0, -128.0, -128.0}, per_unit[3] = {PERCENTILE_STEPS / 100.0, PERCENTILE_STEPS / 256.0,
                                                                   PERCENTILE_STEPS / 256.0};
     for (int k = 0; k < 3; k++) {
-        count_position(bins + k * PERCENTILE_NODES, (int)floor((100.0 * v[LIGHT + k] - low[k]) * per_unit[k]));
+        count_position(bins + k * PERCENTILE_NODES, (int)floor((100.0 * v[k] - low[k]) * per_unit[k]));
     }
     const long long high = max(p[0], max(p[1], p[2])), least = min(p[0], min(p[1], p[2]));
     count_position(bins + 3 * PERCENTILE_NODES, (int)((high - least) * PERCENTILE_STEPS / max(high, 1LL)));
@@ -117,16 +127,58 @@ __device__ inline void read_percentiles(const int* bins, long long n, double* ou
     }
 }
 
-// Moments of one region into out[0..48), and percentiles into out + 96 of the nucleus or cytoplasm where wanted.
-__device__ __noinline__ void colour_of(const Cell& cell, int region, ColourSums* s, int* bins, double* out,
-                                 double* percentiles) {
+// The first four powers of six channels about a shift. Twelve at once would take so many registers that a
+// multiprocessor had room for one block alone.
+__device__ inline void add_powers(const float* v, const float* shift, double (*powers)[4]) {
+    for (int k = 0; k < LIGHT; k++) {
+        const double d = (double)v[k] - shift[k], square = d * d;  // the mean colour may lie far from the values
+        powers[k][0] += d;
+        powers[k][1] += square;
+        powers[k][2] += square * d;
+        powers[k][3] += square * square;
+    }
+}
+
+__device__ inline void sum_powers(double (*powers)[4], double (*sums)[4]) {
+    for (int k = 0; k < LIGHT; k++) {
+        for (int j = 0; j < 4; j++) block_add(&sums[k][j], powers[k][j]);
+    }
+}
+
+__device__ __noinline__ void plain_powers(const Cell& cell, int region, float centre, const float* shift, ColourSums* s) {
+    float v[LIGHT];
+    double powers[LIGHT][4] = {{0}}, versine = 0, sine = 0;
+    THREADS_OVER(i, cell.height * cell.width) {
+        if (!belongs(cell.labels[i], region)) continue;
+        const unsigned char* p = cell.pixels + 3 * i;
+        convert_plain(p[0], p[1], p[2], centre, v);
+        add_powers(v, shift, powers);
+        const float half = v[HUE] * (float)(TURN / 2), up = sinf(half);
+        versine += up * up;
+        sine += up * cosf(half);
+    }
+    sum_powers(powers, s->powers);
+    block_add(&s->versine, versine);
+    block_add(&s->sine, sine);
+}
+
+__device__ __noinline__ void perceived_powers(const Cell& cell, int region, const float* shift, ColourSums* s) {
+    float v[LIGHT];
+    double powers[LIGHT][4] = {{0}};
+    THREADS_OVER(i, cell.height * cell.width) {
+        if (!belongs(cell.labels[i], region)) continue;
+        const unsigned char* p = cell.pixels + 3 * i;
+        convert_perceived(p[0], p[1], p[2], cell.tables, v);
+        add_powers(v, shift, powers);
+    }
+    sum_powers(powers, s->powers + LIGHT);
+}
+
+// Moments of one region.
+__device__ __noinline__ void colour_of(const Cell& cell, int region, ColourSums* s, double* out) {
     const int size = cell.height * cell.width;
     fill((long long*)s, sizeof(ColourSums) / sizeof(long long), 0LL);
     fill(out, 4 * CHANNELS, NOT_A_NUMBER);
-    if (percentiles) {
-        fill(percentiles, 20, NOT_A_NUMBER);
-        fill(bins, 4 * PERCENTILE_NODES, 0);
-    }
     long long totals[4] = {0};
     THREADS_OVER(i, size) {
         if (!belongs(cell.labels[i], region)) continue;
@@ -138,63 +190,58 @@ __device__ __noinline__ void colour_of(const Cell& cell, int region, ColourSums*
     if (s->n == 0) return;
     const double centre = hue_of(s->red, s->green, s->blue);
     const float cut = centre == centre ? (float)centre : 0.0f;
-    float shift[CHANNELS], v[CHANNELS];  // the values of the mean colour: near the means, the same in all threads
+    float shift[CHANNELS];  // the values of the mean colour: near the means, the same in all threads
     const long long n = s->n, round = n / 2;
     convert((int)((s->red + round) / n), (int)((s->green + round) / n), (int)((s->blue + round) / n), cut, cell.tables,
             shift);
-    double powers[CHANNELS][4] = {{0}}, versine = 0, sine = 0;
-    THREADS_OVER(i, size) {
-        if (!belongs(cell.labels[i], region)) continue;
-        const unsigned char* p = cell.pixels + 3 * i;
-        convert(p[0], p[1], p[2], cut, cell.tables, v);
-        for (int k = 0; k < CHANNELS; k++) {
-            const double d = (double)v[k] - shift[k], square = d * d;  // the mean colour may lie far from the values
-            powers[k][0] += d;
-            powers[k][1] += square;
-            powers[k][2] += square * d;
-            powers[k][3] += square * square;
-        }
-        const float half = v[HUE] * (float)(TURN / 2), up = sinf(half);
-        versine += up * up;
-        sine += up * cosf(half);
-        if (percentiles) fill_bins(p, v, bins);
-    }
-    for (int k = 0; k < CHANNELS; k++) {
-        for (int j = 0; j < 4; j++) block_add(&s->powers[k][j], powers[k][j]);
-    }
-    block_add(&s->versine, versine);
-    block_add(&s->sine, sine);
+    plain_powers(cell, region, cut, shift, s);
+    perceived_powers(cell, region, shift + LIGHT, s);
     __syncthreads();
     THREADS_OVER(k, CHANNELS) {
         const double scale = k >= LIGHT && k < LIGHT + 3 ? 100.0 : 1.0;
         write_moments(s->powers[k], (double)n, shift[k], scale, least_spread(k), out + 4 * k);
         if (k == HUE) write_hue(*s, centre, out + 4 * k);
     }
-    if (percentiles) read_percentiles(bins, n, percentiles);
     __syncthreads();
 }
 
-KERNEL(colour) {
+KERNEL_BESIDE(3, colour) {
     const Cell cell = THIS_CELL;
     __shared__ ColourSums sums;
-    colour_of(cell, NUCLEUS, &sums, nullptr, cell.out, nullptr);
+    colour_of(cell, NUCLEUS, &sums, cell.out);
     __syncthreads();
-    colour_of(cell, CYTOPLASM, &sums, nullptr, cell.out + 4 * CHANNELS, nullptr);
+    colour_of(cell, CYTOPLASM, &sums, cell.out + 4 * CHANNELS);
 }
 
-KERNEL(background) {
+KERNEL_BESIDE(3, background) {
     const Cell cell = THIS_CELL;
     __shared__ ColourSums sums;
-    colour_of(cell, BACKGROUND, &sums, nullptr, cell.out, nullptr);
+    colour_of(cell, BACKGROUND, &sums, cell.out);
 }
 
-// Percentiles on their own: the moments go to the room of the scratch and are dropped.
+// Percentiles of L, a, b and S of one region.
+__device__ __noinline__ void percentiles_of(const Cell& cell, int region, int* area, int* bins, double* out) {
+    if (threadIdx.x == 0) *area = 0;
+    fill(out, 20, NOT_A_NUMBER);
+    fill(bins, 4 * PERCENTILE_NODES, 0);
+    float v[LIGHT];
+    int n = 0;
+    THREADS_OVER(i, cell.height * cell.width) {
+        if (!belongs(cell.labels[i], region)) continue;
+        const unsigned char* p = cell.pixels + 3 * i;
+        convert_perceived(p[0], p[1], p[2], cell.tables, v);
+        fill_bins(p, v, bins);
+        n++;
+    }
+    atomicAdd(area, n);
+    __syncthreads();
+    if (*area) read_percentiles(bins, *area, out);
+    __syncthreads();
+}
+
 KERNEL(percentiles) {
     const Cell cell = THIS_CELL;
-    __shared__ ColourSums sums;
-    __shared__ int bins[4 * PERCENTILE_NODES];
-    __shared__ double moments[4 * CHANNELS];
-    colour_of(cell, NUCLEUS, &sums, bins, moments, cell.out);
-    __syncthreads();
-    colour_of(cell, CYTOPLASM, &sums, bins, moments, cell.out + 20);
+    __shared__ int bins[4 * PERCENTILE_NODES], area;
+    percentiles_of(cell, NUCLEUS, &area, bins, cell.out);
+    percentiles_of(cell, CYTOPLASM, &area, bins, cell.out + 20);
 }

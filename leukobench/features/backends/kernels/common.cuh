@@ -10,10 +10,12 @@
 enum Region { CELL = 0, CYTOPLASM = 1, NUCLEUS = 2, BACKGROUND = 3 };
 
 // Every kernel takes the same arguments. From scratch_offsets[i] on 2 H W + 6 H + 4 ints belong to cell i.
-#define KERNEL(name)                                                                                                  \
-    extern "C" __global__ void name(const unsigned char* pixels, const unsigned char* labels,                        \
-                                    const long long* offsets, const long long* shapes, const float* tables,          \
-                                    int* scratch, const long long* scratch_offsets, double* out, int stride, int column)
+#define ARGUMENTS                                                                                                     \
+    (const unsigned char* pixels, const unsigned char* labels, const long long* offsets, const long long* shapes,    \
+     const float* tables, int* scratch, const long long* scratch_offsets, double* out, int stride, int column)
+#define KERNEL(name) extern "C" __global__ void name ARGUMENTS
+// A kernel whose registers are to leave room for so many blocks on a multiprocessor: others hide what each waits for.
+#define KERNEL_BESIDE(blocks, name) extern "C" __global__ void __launch_bounds__(THREADS, blocks) name ARGUMENTS
 #define THIS_CELL                                                                                                     \
     Cell {                                                                                                            \
         pixels + 3 * offsets[blockIdx.x], labels + offsets[blockIdx.x], (int)shapes[2 * blockIdx.x],                  \

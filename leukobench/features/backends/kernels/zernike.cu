@@ -9,13 +9,31 @@ struct ZernikeSums {
 };
 
 // Integrals of t^0 ... t^8 over a pixel that is centred at `at`, in units of the radius.
-__device__ inline void integrate_powers(double at, double radius, double* out) {
-    const double a = (at - 0.5) / radius, b = (at + 0.5) / radius;
+__device__ inline void integrate_powers(double at, double per_radius, double* out) {
+    const double a = (at - 0.5) * per_radius, b = (at + 0.5) * per_radius;
     double low = a, high = b;
     for (int p = 0; p < POWERS; p++) {
-        out[p] = (high - low) / (p + 1);
+        out[p] = (high - low) * (1.0 / (p + 1));
         low *= a;
         high *= b;
+    }
+}
+
+// The moments with powers FIRST to END - 1 of columns. All 45 at once would take the registers of two blocks.
+template <int FIRST, int END>
+__device__ __noinline__ void add_moments(const Cell& cell, int region, double y0, double x0, double per_radius,
+                                         ZernikeSums* s) {
+    double moments[END - FIRST][POWERS] = {{0}}, across[POWERS], down[POWERS];
+    THREADS_OVER(i, cell.height * cell.width) {
+        if (!belongs(cell.labels[i], region)) continue;
+        integrate_powers(i % cell.width - x0, per_radius, across);
+        integrate_powers(i / cell.width - y0, per_radius, down);
+        for (int p = FIRST; p < END; p++) {
+            for (int q = 0; q < POWERS - p; q++) moments[p - FIRST][q] += across[p] * down[q];
+        }
+    }
+    for (int p = FIRST; p < END; p++) {
+        for (int q = 0; q < POWERS - p; q++) block_add(&s->moments[p][q], moments[p - FIRST][q]);
     }
 }
 
@@ -43,18 +61,8 @@ __device__ __noinline__ void zernike_magnitudes(const Cell& cell, int region, Ze
     }
     __syncthreads();
     const double radius = sqrt(__longlong_as_double((long long)s->reach_bits));
-    double moments[POWERS][POWERS] = {{0}}, across[POWERS], down[POWERS];
-    THREADS_OVER(i, size) {
-        if (!belongs(cell.labels[i], region)) continue;
-        integrate_powers(i % cell.width - x0, radius, across);
-        integrate_powers(i / cell.width - y0, radius, down);
-        for (int p = 0; p < POWERS; p++) {
-            for (int q = 0; q < POWERS - p; q++) moments[p][q] += across[p] * down[q];
-        }
-    }
-    for (int p = 0; p < POWERS; p++) {
-        for (int q = 0; q < POWERS - p; q++) block_add(&s->moments[p][q], moments[p][q]);
-    }
+    add_moments<0, 3>(cell, region, y0, x0, 1 / radius, s);
+    add_moments<3, POWERS>(cell, region, y0, x0, 1 / radius, s);
     __syncthreads();
     THREADS_OVER(k, ZERNIKE_COUNT) {
         const float *re = cell.tables + TABLE_ZERNIKE_REAL, *im = cell.tables + TABLE_ZERNIKE_IMAGINARY;
