@@ -114,7 +114,7 @@ def run_cuda_bench(images=2000, size=300, seconds=5.0, feature_sets=("core", "fu
     Returns
     -------
     DataFrame
-        Columns feature_set, features, data (``host`` or ``device``), images, images_per_s.
+        Columns feature_set, features, data (``host list``, ``host stack`` or ``device stack``), images, images_per_s.
 
     Raises
     ------
@@ -129,8 +129,13 @@ def run_cuda_bench(images=2000, size=300, seconds=5.0, feature_sets=("core", "fu
     image = np.random.default_rng(0).integers(60, 230, (size, size, 3)).astype(np.uint8)
     mask = (distance < 0.25).astype(np.uint8) + (distance < 0.17)
     host = np.repeat(image[None], images, 0), np.repeat(mask[None], images, 0)
+    places = {
+        "host list": tuple([*part] for part in host),
+        "host stack": host,
+        "device stack": tuple(cupy.asarray(part) for part in host),
+    }
     rows = []
-    for data, arrays in (("host", host), ("device", tuple(cupy.asarray(part) for part in host))):
+    for data, arrays in places.items():
         for feature_set in feature_sets:
             extract_features(*arrays, device="cuda", feature_set=feature_set)  # compiles, and fills the memory pools
             rate, count = _time_backend(*arrays, "cuda", feature_set, seconds)
