@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).resolve().parents[1] / "leukobench"
-BASE = {"errors", "files", "inputs", "plugins", "readback", "cache", "text"}
+BASE = {"devices", "errors", "files", "inputs", "plugins", "readback", "cache", "text"}
 PICTURES = BASE | {"imaging", "segmentation", "preparation"}
 RUNNING = PICTURES | {"progress", "metrics", "datasets", "features", "models"}
 MAY_IMPORT = {

@@ -5,7 +5,7 @@ from collections import defaultdict
 from importlib import metadata
 
 from leukobench.cli.common import Data, console, show_rows
-from leukobench.features.backends import has_driver
+from leukobench.devices import has_driver
 
 EXTRAS = {
     "deep": "networks",

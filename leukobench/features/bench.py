@@ -6,7 +6,8 @@ from importlib.util import find_spec
 import numpy as np
 import pandas as pd
 
-from leukobench.features.backends import cuda_is_available, get_backend
+from leukobench.devices import cuda_is_available
+from leukobench.features.backends import get_backend
 from leukobench.features.backends.cpu import thread_count, warm_up
 from leukobench.features.catalogue import feature_names
 from leukobench.features.extractor import extract_features

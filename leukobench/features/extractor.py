@@ -49,29 +49,49 @@ def extract_features(
     >>> float(table.loc[0, "nucleus_area"]), float(table.loc[0, "nc_area_ratio"])
     (2.25, 0.36)
     """
-    features, parts = features_of(feature_set), parts_of(feature_set)
     check_um_per_px(um_per_px, np.size(um_per_px))  # before the images: an iterator tells only then how many they are
-    compute = get_backend(device)
-    blocks, done = [], 0
-    for batch_values in compute(images, masks, parts, batch_bytes):
-        blocks.append(batch_values)
-        done += len(batch_values)
+    parts = parts_of(feature_set)
+    table = feature_table(get_backend(device)(images, masks, parts, batch_bytes), feature_set, progress)
+    return in_micrometres(table, um_per_px, feature_set)
+
+
+def feature_table(blocks, feature_set, progress=None):
+    """The table of what a backend yields.
+
+    Parameters
+    ----------
+    blocks : iterable of ndarray of float64, shape (cells, columns of the set's parts)
+        Lengths in pixels.
+    feature_set, progress
+        As for `extract_features`.
+
+    Returns
+    -------
+    DataFrame of float64, shape (n, number of features)
+        Lengths and areas in pixels.
+    """
+    features, parts = features_of(feature_set), parts_of(feature_set)
+    kept, done = [], 0
+    for block in blocks:
+        kept.append(block)
+        done += len(block)
         if progress is not None:
             progress(done)
     names, measured = [feature.name for feature in features], [name for part in parts for name in part.columns]
-    values = np.concatenate(blocks) if blocks else np.empty((0, len(measured)))
+    values = np.concatenate(kept) if kept else np.empty((0, len(measured)))
     if measured != names:
         position = {name: k for k, name in enumerate(measured)}
         values = values[:, [position[name] for name in names]]
     values[np.isinf(values)] = np.nan
-    _to_micrometres(values, um_per_px, [feature.unit for feature in features])
     return pd.DataFrame(values, columns=names)
 
 
-def _to_micrometres(values, um_per_px, units):
-    """Scale lengths and areas in place, row by row; the one place where pixels become micrometres."""
-    scale = check_um_per_px(um_per_px, len(values))
+def in_micrometres(table, um_per_px, feature_set):
+    """A table whose lengths and areas are in pixels with these scaled, row by row: the one place where that is done."""
+    scale = check_um_per_px(um_per_px, len(table))
     scale = np.where(np.isnan(scale), 1.0, scale)[:, None]
-    units = np.array(units)
+    units = np.array([feature.unit for feature in features_of(feature_set)])
+    values = table.to_numpy(copy=True)
     values[:, units == "um"] *= scale
     values[:, units == "um2"] *= scale**2
+    return pd.DataFrame(values, table.index, table.columns)

@@ -5,7 +5,7 @@ import numpy as np
 from leukobench.errors import UsageError
 
 
-def check_images(images, *, empty=False):
+def check_images(images, *, empty=False, kind=np.ndarray):
     """Pictures as a list, by their positions.
 
     Parameters
@@ -14,6 +14,8 @@ def check_images(images, *, empty=False):
         RGB, each of its own size: a list, one array of shape (n, H, W, 3), or a Series, whatever its index.
     empty : bool, default False
         Let pictures pass that have no pixel.
+    kind : type or tuple of types, default numpy.ndarray
+        What an array is.
 
     Returns
     -------
@@ -31,7 +33,7 @@ def check_images(images, *, empty=False):
     """
     images = list(images)  # a Series would be asked for labels where positions are meant
     for position, image in enumerate(images):
-        is_array = isinstance(image, np.ndarray)
+        is_array = isinstance(image, kind)
         if is_array and image.dtype == np.uint8 and image.ndim == 3 and image.shape[2] == 3 and (image.size or empty):
             continue
         found = f"{image.dtype} {image.shape}" if is_array else type(image).__name__

@@ -8,7 +8,7 @@ from importlib import metadata
 from pathlib import Path
 
 from leukobench import __version__
-from leukobench.features.backends import cuda_is_available
+from leukobench.devices import cuda_is_available
 
 PACKAGES = [
     *("numpy", "scipy", "pandas", "pyarrow", "scikit-learn", "scikit-image", "opencv-python", "numba", "xgboost"),

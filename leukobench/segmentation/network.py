@@ -25,14 +25,21 @@ FROM_CENTRE = AXIS[:, None] + AXIS  # squared distance
 
 def shrink(rgb: np.ndarray) -> np.ndarray:
     """The image with its longer side at `SIDE` pixels: halved while it will go, for a mean over any area is slow."""
-    height, width = rgb.shape[:2]
+    for size, interpolation in shrinking_steps(*rgb.shape[:2]):
+        rgb = cv2.resize(rgb, size, interpolation=interpolation)
+    return rgb
+
+
+def shrinking_steps(height, width):
+    """The sizes (width, height) that an image goes through on its way to the small one, each with its interpolation."""
     scale = SIDE / max(height, width)
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    while max(rgb.shape[:2]) >= 4 * SIDE and min(rgb.shape[:2]) >= 2:
-        rgb = cv2.resize(rgb, (rgb.shape[1] // 2, rgb.shape[0] // 2), interpolation=cv2.INTER_LINEAR)
-    if max(rgb.shape[:2]) >= 2 * SIDE:
-        rgb = cv2.resize(rgb, (2 * size[0], 2 * size[1]), interpolation=cv2.INTER_LINEAR)
-    return cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    small = max(1, round(width * scale)), max(1, round(height * scale))
+    while max(height, width) >= 4 * SIDE and min(height, width) >= 2:
+        height, width = height // 2, width // 2
+        yield (width, height), cv2.INTER_LINEAR
+    if max(height, width) >= 2 * SIDE:
+        yield (2 * small[0], 2 * small[1]), cv2.INTER_LINEAR
+    yield small, cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
 
 
 def normalise(rgb: np.ndarray) -> np.ndarray:

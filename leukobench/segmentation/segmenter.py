@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 from leukobench.cache import settings
+from leukobench.devices import array_library
 from leukobench.imaging.check import check_images
 from leukobench.segmentation import granules, network, own_colours
 
@@ -27,7 +28,7 @@ def segmentation_key():
     return {"version": VERSION, "settings": decided, "weights": network.weights_digest()}
 
 
-def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
+def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1, device="cpu"):
     """Label masks of the leukocytes in the middle of single-cell images.
 
     Parameters
@@ -40,6 +41,9 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
         Also return how far each mask can be trusted.
     n_jobs : int, default=1
         Threads.
+    device : {"cpu", "cuda"}, default="cpu"
+        On a GPU images are segmented in stacks; they may lie there already, and the masks stay there. Masks of the two
+        differ in single pixels.
 
     Returns
     -------
@@ -52,7 +56,7 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
     Raises
     ------
     UsageError
-        Where an image is no RGB array of 8 bits.
+        Where an image is no RGB array of 8 bits, for an unknown device, or one that is not there.
 
     Examples
     --------
@@ -64,6 +68,12 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1):
     >>> masks[0][60, [5, 86, 56]].tolist(), bool(quality[0] > 0)
     ([0, 1, 2], True)
     """
+    if device != "cpu":
+        # which takes its constants from here
+        from leukobench.segmentation.canvases import segment_in_stacks
+
+        masks, quality = segment_in_stacks(array_library(device), images)
+        return (masks, quality) if return_quality else masks
     images = check_images(images, empty=True)
     network.load_network()
     if n_jobs > 1 and len(images) > 1:

@@ -6,9 +6,9 @@
 import numpy as np
 import pytest
 
+from leukobench.devices import cuda_is_available
 from leukobench.errors import UsageError
 from leukobench.features import extract_features, feature_sets
-from leukobench.features.backends import cuda_is_available
 from leukobench.features.bench import run_cuda_bench
 
 pytestmark = [

@@ -35,3 +35,38 @@ def draw_cell(side=300, nucleus=((0, 0, 0.13),), cell_radius=0.2, red_cells=(), 
 def drawn():
     """The function `draw_cell`."""
     return draw_cell
+
+
+def blob(side, *discs):
+    """Discs as (x, y, radius) in px; a mask of zeros and ones."""
+    mask = np.zeros((side, side), np.uint8)
+    for x, y, radius in discs:
+        cv2.circle(mask, (x, y), radius, 1, -1)
+    return mask
+
+
+def granulated(side=160):
+    """A cell full of what is as dark as its chromatin, and red."""
+    lobes = ((-0.14, 0, 0.09), (0.14, 0, 0.09))
+    image = draw_cell(side, nucleus=lobes, cell_radius=0.3)[0]
+    full = blob(side, (side // 2, side // 2, 46))
+    full &= ~blob(side, *((round(side * (0.5 + x)), round(side * 0.5), round(side * radius)) for x, _, radius in lobes))
+    noise = np.random.default_rng(0).normal(0, 6, image.shape)
+    return np.where(full[..., None] > 0, np.clip((110, 90, 90) + noise, 0, 255), image).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def images():
+    """Cells of many sizes and shapes, granulated ones among them, and what holds none."""
+    return [
+        draw_cell(300, nucleus=((-0.09, -0.06, 0.06), (0.08, -0.07, 0.06), (0.0, 0.09, 0.06)))[0],
+        draw_cell(88, seed=1)[0],
+        draw_cell(200)[0][:140],
+        draw_cell(200, seed=2)[0][:, 20:],
+        draw_cell(400, cell_radius=0.3)[0],
+        granulated(),
+        np.full((120, 110, 3), 128, np.uint8),
+        np.zeros((0, 5, 3), np.uint8),
+        np.zeros((5, 130, 3), np.uint8),
+        np.random.default_rng(0).integers(0, 256, (150, 150, 3), np.uint8),
+    ]

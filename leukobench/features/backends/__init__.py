@@ -5,12 +5,10 @@ A backend is a function ``compute(images, masks, parts, batch_bytes=None)`` that
 parts), lengths in pixels. A part for which a backend has no kernel is measured by the part's own reference.
 """
 
-from pathlib import Path
-
-from leukobench.errors import UsageError, unknown
+from leukobench.devices import cuda_is_available, require_cuda
+from leukobench.errors import unknown
 
 DEVICES = ("auto", "cpu", "cuda", "reference")
-DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu")  # on Linux, in its Windows subsystem, on a Jetson
 
 
 def get_backend(device="auto"):
@@ -44,22 +42,5 @@ def check_device(device):
     """Refuse an unknown device, or ``cuda`` on a machine without one, as `get_backend` does, and load nothing."""
     if device not in DEVICES:
         raise unknown("device", device, DEVICES)
-    if device == "cuda" and not cuda_is_available():
-        raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
-
-
-def has_driver():
-    """Whether this machine has a driver of an NVIDIA GPU."""
-    return any(Path(driver).exists() for driver in DRIVERS)
-
-
-def cuda_is_available():
-    """Whether there is a driver, and CuPy is installed and finds a device."""
-    if not has_driver():
-        # importing CuPy to hear the same takes a tenth of a second in every process
-        return False
-    try:
-        import cupy
-    except ImportError:
-        return False
-    return cupy.cuda.is_available()
+    if device == "cuda":
+        require_cuda()

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
+from leukobench.devices import pinned
 from leukobench.errors import UsageError
 from leukobench.features import tables
-from leukobench.features.backends.device_batches import BUFFERS, device_batches, host_cells, is_on_device, pinned
+from leukobench.features.backends.device_batches import BUFFERS, device_batches, host_cells, is_on_device
 from leukobench.features.backends.reference import measure
 from leukobench.features.batch import LABELS, Batch, stream
 from leukobench.features.registry import all_parts

@@ -5,34 +5,21 @@ from itertools import pairwise
 
 import numpy as np
 
+from leukobench.devices import as_cupy, lies_on_device, pinned
 from leukobench.errors import UsageError
 from leukobench.features.backends.cpu import thread_count
 from leukobench.features.backends.cutting import cut, find_boxes
 from leukobench.features.batch import LABELS, Batch, check_cell
 
-__all__ = ["device_batches", "host_cells", "is_on_device", "pinned"]
+__all__ = ["device_batches", "host_cells", "is_on_device"]
 
 BUFFERS = 3
 """Two batches in flight and one being packed."""
 
-_DLPACK_CUDA = 2
-
-
-def pinned(shape, dtype):
-    """Page-locked host memory, from CuPy's pool: copies from there do not wait."""
-    import cupy
-
-    size = int(np.prod(shape))
-    memory = cupy.cuda.alloc_pinned_memory(max(size * np.dtype(dtype).itemsize, 1))
-    return np.frombuffer(memory, dtype, size).reshape(shape)
-
 
 def is_on_device(arrays):
     """Whether this is a device array, or a list of them."""
-    first = arrays[0] if isinstance(arrays, list | tuple) and len(arrays) else arrays
-    if hasattr(first, "__cuda_array_interface__"):
-        return True
-    return hasattr(first, "__dlpack_device__") and first.__dlpack_device__()[0] == _DLPACK_CUDA
+    return lies_on_device(arrays[0] if isinstance(arrays, list | tuple) and len(arrays) else arrays)
 
 
 def device_batches(images, masks, batch_bytes):
@@ -57,7 +44,7 @@ def device_batches(images, masks, batch_bytes):
     import cupy
 
     stacked = hasattr(images, "shape")
-    images, masks = (_as_cupy(a) if stacked else [_as_cupy(b) for b in a] for a in (images, masks))
+    images, masks = (as_cupy(a) if stacked else [as_cupy(b) for b in a] for a in (images, masks))
     _check_count(images, masks)
     if stacked:
         for rows in _of_stack(images, masks, batch_bytes):
@@ -183,9 +170,3 @@ def _ends(sizes, most):
         used += size
     if used:
         yield len(sizes)
-
-
-def _as_cupy(array):
-    import cupy
-
-    return cupy.asarray(array) if hasattr(array, "__cuda_array_interface__") else cupy.from_dlpack(array)

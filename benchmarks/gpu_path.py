@@ -1,0 +1,135 @@
+"""From files to features on a GPU: what each stage of the way costs, beside the CPU's way on the same machine.
+
+    python benchmarks/gpu_path.py --data ../shared/data
+
+writes results/gpu/path.md and path.csv. Files are those of one dataset, again and again if they are too few; they are
+read once before anything is measured. The rows of one run stand beside each other: a stage's best of a few rounds.
+"""
+
+import argparse
+import os
+import time
+from itertools import cycle, islice
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from leukobench.datasets import find_data_root, get_dataset
+from leukobench.devices import array_library
+from leukobench.features import extract_features
+from leukobench.features.backends.cpu import warm_up
+from leukobench.features.backends.cuda import measure_batches
+from leukobench.features.extractor import feature_table
+from leukobench.features.files import CHUNK, device_cells, file_features
+from leukobench.features.registry import parts_of
+from leukobench.imaging.ahead import read_ahead
+from leukobench.segmentation import segment
+from leukobench.segmentation.batched import segment_stack
+from leukobench.segmentation.canvases import canvases
+from leukobench.text import markdown_table
+
+SETS = ("core", "full", "extended")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--dataset", default="barcelona")
+    parser.add_argument("--images", type=int, default=4000)
+    parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--out", type=Path, default=Path("results/gpu"))
+    options = parser.parse_args()
+    records = get_dataset(options.dataset).read(find_data_root(options.data))
+    paths = [record.path for record in records if not record.path.name.startswith(".")]
+    paths = list(islice(cycle(paths), options.images))
+    table = measured(array_library("cuda"), paths, options.threads, options.rounds)
+    write(options, table)
+
+
+def measured(arrays, paths, threads, rounds):
+    """Images a second of each stage alone, and of the whole ways."""
+    warm_up()
+    images = list(read_ahead(paths, threads))
+    chunks = [tuple(enumerate(images))[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+    some = images[:CHUNK]
+    few = some[: 4 * threads]
+    stacks = [stack[1:] for stack in canvases(arrays, some)]
+    cells = list(device_cells(arrays, [tuple(enumerate(some))], []))
+
+    def features(name):
+        return lambda: feature_table(measure_batches(cells, parts_of(name)), name)
+
+    stages = {
+        f"decode, {threads} threads of the CPU": (len(paths), lambda: list(read_ahead(paths, threads))),
+        "pack and upload": (len(some), lambda: list(canvases(arrays, some))),
+        "segment, pictures on the device": (len(some), lambda: [segment_stack(arrays, *stack) for stack in stacks]),
+        **{f"features ({name}), masks on the device": (len(some), features(name)) for name in SETS},
+        "pictures in the host's memory to features (core)": (
+            len(images),
+            lambda: feature_table(measure_batches(device_cells(arrays, chunks, []), parts_of("core")), "core"),
+        ),
+        **{
+            f"files to features ({name})": (
+                len(paths),
+                lambda name=name: file_features(paths, device="cuda", feature_set=name, threads=threads),
+            )
+            for name in SETS
+        },
+        f"the CPU's way, {threads} threads: segment": (len(few), lambda: segment(few, n_jobs=threads)),
+        f"the CPU's way, {threads} threads: files to features (core)": (
+            len(some),
+            lambda: file_features(paths[: len(some)], device="cpu", threads=threads),
+        ),
+    }
+    best = dict.fromkeys(stages, 0.0)
+    for _ in range(rounds):
+        for name, (count, work) in stages.items():
+            best[name] = max(best[name], count / seconds(arrays, work))
+    both = agreement(some[:100])
+    print(f"of 100 images: pixels that are the same on both devices {both:.5f}")
+    rows = [(name, stages[name][0], rate, 1e6 / rate) for name, rate in best.items()]
+    return pd.DataFrame(rows, columns=["stage", "images", "images_per_s", "us_per_image"])
+
+
+def seconds(arrays, work):
+    """How long it takes, the device's work included; the first run, which compiles, was not the best one."""
+    arrays.wait()
+    start = time.perf_counter()
+    work()
+    arrays.xp.cuda.Device().synchronize()
+    return time.perf_counter() - start
+
+
+def agreement(images):
+    """Share of pixels with the same label on either device, and that features are the same of the same masks."""
+    masks = [mask.get() for mask in segment(images, device="cuda")]
+    cpu, cuda = (extract_features(images, masks, device=device) for device in ("cpu", "cuda"))
+    np.testing.assert_allclose(cuda, cpu, rtol=1e-3, atol=1e-3)
+    return np.mean([np.mean(a == b) for a, b in zip(masks, segment(images), strict=True)])
+
+
+def write(options, table):
+    """The table as CSV and as a page with the command and the card."""
+    import cupy
+
+    options.out.mkdir(parents=True, exist_ok=True)
+    table.to_csv(options.out / "path.csv", index=False, float_format="%.1f")
+    card = cupy.cuda.runtime.getDeviceProperties(0)["name"].decode()
+    shown = table.map(lambda value: f"{value:,.4g}" if isinstance(value, float) else value)
+    text = "\n".join(
+        [
+            "# From files to features on a GPU\n",
+            f"`python benchmarks/gpu_path.py --images {options.images} --dataset {options.dataset}`: {card},"
+            f" CuPy {cupy.__version__}, {os.cpu_count()} cores of the CPU; best of {options.rounds} rounds in one run,",
+            "the device waited for. A stage is measured alone; the whole ways decode while the device computes.\n",
+            markdown_table(shown),
+        ]
+    )
+    (options.out / "path.md").write_text(text + "\n", encoding="utf-8")
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,155 @@
+"""Whether there is a CUDA device, and the array libraries that compute on either."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from leukobench.errors import UsageError, unknown
+
+DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu")  # on Linux, in its Windows subsystem, on a Jetson
+DLPACK_CUDA = 2
+
+
+class Arrays(NamedTuple):
+    """What array code is written over, so that the same lines run on either device: `numpy`'s names and `ndimage`'s.
+
+    These are the processor's, for which there is no way to go.
+    """
+
+    xp: Any
+    ndimage: Any
+
+    def place(self):
+        """Number of the device that computes."""
+        return 0
+
+    def as_its_own(self, array):
+        """An array that lies on the device, whichever library made it, as this library's own; others as they are."""
+        return array
+
+    def room(self, shape, dtype):
+        """An empty array of the host, from where `upload` is fast."""
+        return np.empty(shape, dtype)
+
+    def upload(self, array):
+        """A copy of an array of `room` on the device, finished when this returns: the room may be used again."""
+        return array
+
+    def download(self, array):
+        """The array in the host's memory."""
+        return array
+
+    def wait(self):
+        """Until what was asked of the device is done, so that another stream may use it."""
+
+
+class CudaArrays(Arrays):
+    """CuPy and its `ndimage`."""
+
+    def place(self):
+        """Number of the device that is current."""
+        return self.xp.cuda.Device().id
+
+    def as_its_own(self, array):
+        """The array as CuPy's, where it lies on the device."""
+        return as_cupy(array) if lies_on_device(array) else array
+
+    def room(self, shape, dtype):
+        """Page-locked memory."""
+        return pinned(shape, dtype)
+
+    def upload(self, array):
+        """A copy on the device."""
+        copy = self.xp.empty(array.shape, array.dtype)
+        copy.set(array)
+        self.wait()
+        return copy
+
+    def download(self, array):
+        """A copy in the host's memory."""
+        return array.get()
+
+    def wait(self):
+        """Until the current stream has done all that was asked of it."""
+        self.xp.cuda.get_current_stream().synchronize()
+
+
+LIBRARIES = {"cpu": (Arrays, "numpy", "scipy.ndimage"), "cuda": (CudaArrays, "cupy", "cupyx.scipy.ndimage")}
+
+
+def array_library(device):
+    """The array libraries of a device.
+
+    Parameters
+    ----------
+    device : {"cpu", "cuda"}
+
+    Returns
+    -------
+    Arrays
+        NumPy and SciPy, or CuPy.
+
+    Raises
+    ------
+    UsageError
+        For an unknown device, or ``cuda`` on a machine without one.
+
+    Examples
+    --------
+    >>> array_library("cpu").xp.__name__
+    'numpy'
+    """
+    if device not in LIBRARIES:
+        raise unknown("device", device, LIBRARIES)
+    if device == "cuda":
+        require_cuda()
+    kind, *modules = LIBRARIES[device]
+    return kind(*map(import_module, modules))
+
+
+def lies_on_device(array):
+    """Whether this is an array in the memory of a CUDA device, of whatever library."""
+    if hasattr(array, "__cuda_array_interface__"):
+        return True
+    return hasattr(array, "__dlpack_device__") and array.__dlpack_device__()[0] == DLPACK_CUDA
+
+
+def as_cupy(array):
+    """An array that lies on the device as CuPy's, without a copy."""
+    import cupy
+
+    return cupy.asarray(array) if hasattr(array, "__cuda_array_interface__") else cupy.from_dlpack(array)
+
+
+def pinned(shape, dtype):
+    """Page-locked host memory, from CuPy's pool: copies from there do not wait."""
+    import cupy
+
+    size = int(np.prod(shape))
+    memory = cupy.cuda.alloc_pinned_memory(max(size * np.dtype(dtype).itemsize, 1))
+    return np.frombuffer(memory, dtype, size).reshape(shape)
+
+
+def require_cuda():
+    """Raise UsageError on a machine without a CUDA device."""
+    if not cuda_is_available():
+        raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
+
+
+def has_driver():
+    """Whether this machine has a driver of an NVIDIA GPU."""
+    return any(Path(driver).exists() for driver in DRIVERS)
+
+
+def cuda_is_available():
+    """Whether there is a driver, and CuPy is installed and finds a device."""
+    if not has_driver():
+        # importing CuPy to hear the same takes a tenth of a second in every process
+        return False
+    try:
+        import cupy
+    except ImportError:
+        return False
+    return cupy.cuda.is_available()

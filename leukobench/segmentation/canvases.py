@@ -1,0 +1,75 @@
+"""Images of any size on canvases, a bounded number at a time, as `batched.segment_stack` takes them."""
+
+import numpy as np
+
+from leukobench.imaging.check import check_images
+from leukobench.segmentation.batched import segment_stack
+
+CANVAS_BYTES = 128 << 20
+"""Most bytes of a canvas, unless a single image has more; what is computed from it takes some ten times as many."""
+
+
+def segment_in_stacks(arrays, images):
+    """Masks and quality as `segment` returns them, the masks in the memory of an array library.
+
+    Parameters
+    ----------
+    arrays : leukobench.devices.Arrays
+    images : sequence of uint8 arrays of the host or of that library, shape (H, W, 3)
+
+    Returns
+    -------
+    masks : list of uint8 arrays of that library, shape (H, W)
+    quality : ndarray, shape (n,)
+    """
+    images = list(map(arrays.as_its_own, images))
+    there = bool(images) and isinstance(images[0], arrays.xp.ndarray)
+    images = check_images(images, empty=True, kind=arrays.xp.ndarray if there else np.ndarray)
+    masks, quality = [None] * len(images), np.zeros(len(images))
+    for numbers, canvas, shapes in canvases(arrays, images):
+        found = segment_stack(arrays, canvas, shapes)
+        quality[numbers] = arrays.download(found.quality)
+        for number, mask, (height, width) in zip(numbers, found.full_masks(), shapes.tolist(), strict=True):
+            masks[number] = mask[:height, :width]
+    return masks, quality
+
+
+def canvases(arrays, images, most_bytes=CANVAS_BYTES):
+    """Stacks of images of similar size.
+
+    Parameters
+    ----------
+    arrays : leukobench.devices.Arrays
+    images : list of uint8 arrays of the host or of that library, shape (H, W, 3)
+    most_bytes : int, default 128 MiB
+
+    Yields
+    ------
+    numbers : list of int
+        Which of the images these are.
+    canvas : uint8 array of that library, shape (n, H, W, 3)
+    shapes : int ndarray, shape (n, 2)
+    """
+    numbers, largest = [], np.ones(2, int)
+    for number in sorted(range(len(images)), key=lambda k: images[k].shape):
+        grown = np.maximum(largest, images[number].shape[:2])
+        if numbers and (len(numbers) + 1) * 3 * int(grown.prod()) > most_bytes:
+            yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
+            numbers, grown = [], np.maximum(images[number].shape[:2], 1)
+        numbers.append(number)
+        largest = grown
+    if numbers:
+        yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
+
+
+def _packed(arrays, images, largest):
+    """Images on a canvas of their library's memory, or on one of the host that is copied to the device at once."""
+    on_host = isinstance(images[0], np.ndarray)
+    shape = len(images), *largest.tolist(), 3
+    canvas = arrays.room(shape, np.uint8) if on_host else arrays.xp.empty(shape, np.uint8)
+    shapes = np.array([image.shape[:2] for image in images])
+    if (shapes != largest).any():
+        canvas[...] = 0
+    for target, image in zip(canvas, images, strict=True):
+        target[: image.shape[0], : image.shape[1]] = image
+    return arrays.upload(canvas) if on_host else canvas, shapes
