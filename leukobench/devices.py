@@ -134,8 +134,8 @@ def pinned(shape, dtype):
 
 def require_cuda():
     """Raise UsageError on a machine without a CUDA device."""
-    if not cuda_is_available():
-        raise UsageError("there is no CUDA device here", "use device='cpu', or install the extra gpu-cuda12")
+    if lacking := lacking_for_cuda():
+        raise UsageError(*lacking)
 
 
 def has_driver():
@@ -143,13 +143,21 @@ def has_driver():
     return any(Path(driver).exists() for driver in DRIVERS)
 
 
-def cuda_is_available():
-    """Whether there is a driver, and CuPy is installed and finds a device."""
+def lacking_for_cuda():
+    """What is missing here to compute on a CUDA device, and what to do about it; empty where nothing is."""
     if not has_driver():
         # importing CuPy to hear the same takes a tenth of a second in every process
-        return False
+        return "no CUDA device: no driver of an NVIDIA GPU is here", "leave the device out: processors say the same"
     try:
         import cupy
     except ImportError:
-        return False
-    return cupy.cuda.is_available()
+        hint = "pip install 'leukobench[gpu-cuda12]', or [gpu-cuda13] where nvidia-smi says CUDA 13"
+        return "no CUDA device: there is a driver, and CuPy is not installed", hint
+    if not cupy.cuda.is_available():
+        return "no CUDA device: CuPy is installed and finds none", "see what nvidia-smi says, and CUDA_VISIBLE_DEVICES"
+    return ()
+
+
+def cuda_is_available():
+    """Whether there is a driver, and CuPy is installed and finds a device."""
+    return not lacking_for_cuda()

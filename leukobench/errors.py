@@ -5,6 +5,7 @@ from difflib import get_close_matches
 
 AGAIN = "put it right and start the same command again: what was finished is kept"
 LESS = "close other programs, or take fewer --jobs: what was finished is kept"
+ENDED = f"a script starts a run under `if __name__ == '__main__':`; else the system may lack memory: {LESS}"
 
 LISTED = 20  # names that a hint lists beside the nearest one; of more the nearest one is enough
 
@@ -47,13 +48,17 @@ def sentence(error):
     --------
     >>> sentence(PermissionError(13, "Permission denied", "plan.json"))
     'Permission denied (plan.json); put it right and start the same command again: what was finished is kept'
+    >>> sentence(BrokenExecutor("All workers expired"))[:75]
+    'the worker processes ended before they could work; a script starts a run un'
     >>> sentence(ZeroDivisionError()) is None
     True
     """
     match error:
         case UsageError():
             return str(error)
-        case MemoryError() | BrokenExecutor():
+        case BrokenExecutor():
+            return str(UsageError("the worker processes ended before they could work", ENDED))
+        case MemoryError():
             return str(UsageError(f"the machine has not enough memory ({_first_line(error)})", LESS))
         case RuntimeError() if "can't start new thread" in str(error):
             return str(UsageError("the machine has not enough memory or threads", LESS))

@@ -58,8 +58,11 @@ class ProgressReport:
 
     def count(self, done, total):
         """Say that `done` of `total` steps are done."""
-        self.total = total
+        begun, self.total = self.total is None and total > 0, total
         self.bars.update(self.task, total=total)
+        if begun and done == 0 and not self.console.is_terminal:
+            # the first step may take long, and a log should say what it is waited for
+            self.note(f"{self.name}: 0 of {total}")
         self.advance(done - self.done)
 
     def advance(self, steps, text=""):

@@ -1,13 +1,18 @@
 """What is missing is named with the command that gets it; what is kept is listed and deleted, and nothing else."""
 
 import re
+import sys
 from importlib import import_module
+from types import SimpleNamespace
 
 import pytest
 from typer.testing import CliRunner
 
 from leukobench.cli import app
 from leukobench.cli.caches import KINDS
+from leukobench.errors import UsageError
+from leukobench.features.backends import check_device
+from leukobench.running.environment import _facts
 
 
 @pytest.fixture
@@ -41,6 +46,27 @@ def test_the_doctor_names_what_is_missing_and_what_to_do(call, monkeypatch, tmp_
     (tmp_path / "root/ward7/LY").mkdir(parents=True)
     (tmp_path / "root/ward7/LY/1.png").write_bytes(b"")
     assert "dataset ward7\n    found: there, your own" in call("doctor", "--data", tmp_path / "root")[1]
+
+
+@pytest.mark.parametrize(
+    ("driver", "cupy", "message", "hint"),
+    [
+        (False, None, "no driver of an NVIDIA GPU is here", "leave the device out"),
+        (True, None, "CuPy is not installed", "pip install 'leukobench[gpu-cuda12]'"),
+        (True, SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: False)), "finds none", "nvidia-smi"),
+    ],
+)
+def test_what_lacks_for_a_gpu_is_said_with_what_to_do(call, monkeypatch, driver, cupy, message, hint):
+    monkeypatch.setattr(import_module("leukobench.cli.doctor"), "has_driver", lambda: driver)
+    monkeypatch.setattr("leukobench.running.environment._facts", _facts.__wrapped__)
+    monkeypatch.setattr("leukobench.devices.has_driver", lambda: driver)
+    monkeypatch.setitem(sys.modules, "cupy", cupy)
+    with pytest.raises(UsageError, match=message) as error:
+        check_device("cuda")
+    assert hint in error.value.hint
+    text = call("doctor")[1].partition("GPU\n")[2].partition("\nextra")[0]
+    assert message in text
+    assert (hint in text) == driver
 
 
 def test_the_cache_is_listed_and_deleted_and_nothing_else(call, tmp_path):

@@ -5,7 +5,7 @@ from collections import defaultdict
 from importlib import metadata
 
 from leukobench.cli.common import Data, console, show_rows
-from leukobench.devices import has_driver
+from leukobench.devices import has_driver, lacking_for_cuda
 
 EXTRAS = {
     "deep": "networks",
@@ -33,13 +33,8 @@ def _machine():
     facts = describe_environment()
     yield "leukobench", f"{facts['leukobench']}, Python {facts['python']}", ""
     yield "machine", f"{facts['cores']} core(s), {facts['memory_gib']} GiB memory, {facts['processor']}", ""
-    driver = has_driver()
-    unused = "there is one, but nothing here uses it for features"
-    yield (
-        "GPU",
-        facts["gpu"] or (unused if driver else "none"),
-        "pip install 'leukobench[gpu-cuda12]'" * (driver and not facts["gpu"]),
-    )
+    why, to_do = ("", "") if facts["gpu"] else lacking_for_cuda()
+    yield "GPU", facts["gpu"] or why, to_do * has_driver()
 
 
 def _extras():

@@ -158,7 +158,8 @@ def plan(
     usable = index.loc[index["status"] == "ok", "dataset"].value_counts()
     show(images.assign(**{f"none at {chosen.level}": usable - images.sum(axis=1)}), "images by class")
     table, jobs = summarise_plan(cells, samples), worker_count(tasks=len(cells))
-    show(table.round(1), f"plan, budget {chosen.budget.name}")
+    shown = table.rename(columns={"core minutes": "core time"})
+    show(shown.assign(**{"core time": table["core minutes"].map(in_words)}), f"plan, budget {chosen.budget.name}")
     counts, time = table.sum().astype(int), in_words(whole_seconds(cells, samples, jobs) / 60)
     console.print(
         f"{counts['run cells']} run cells, {counts['scored cells']} scored cells, {counts['fits']} fits: roughly {time}"
@@ -167,8 +168,16 @@ def plan(
 
 
 def in_words(minutes):
-    """A rough time."""
-    return "less than a minute" if minutes < 1 else f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
+    """A rough time.
+
+    Examples
+    --------
+    >>> in_words(0.002), in_words(0.3), in_words(40), in_words(150)
+    ('1 s', '18 s', '40 min', '2.5 h')
+    """
+    if minutes < 1:
+        return f"{max(60 * minutes, 1):.0f} s"
+    return f"{minutes:.0f} min" if minutes < 120 else f"{minutes / 60:.1f} h"
 
 
 def failures_to_retry(text):
@@ -243,4 +252,6 @@ def phantom_of(suite, narrowed):
         raise UsageError(f"no phantom of {missing}", f"phantoms: {', '.join(DOMAINS)}; or name a data root with --data")
     if not kept:
         raise UsageError(f"no dataset of {suite.name} has a phantom", "name a data root with --data")
-    return ensure_phantom(), dataclasses.replace(suite, datasets=kept)
+    with ProgressReport(console) as progress:
+        progress.stage("cells drawn", None)
+        return ensure_phantom(progress=progress.count), dataclasses.replace(suite, datasets=kept)

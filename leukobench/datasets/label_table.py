@@ -1,5 +1,7 @@
 """A laboratory's own table of labels, `path,label[,group,um_per_px,mask]`, beside its images."""
 
+from pathlib import Path
+
 from leukobench.datasets.card import Record, check_pixel_size
 from leukobench.datasets.terms import find_column
 from leukobench.datasets.walk import image_tree
@@ -15,7 +17,7 @@ def find_tables(folder):
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in SUFFIXES)
 
 
-def read_labels(folder, table, needed=NEEDED):
+def read_labels(folder, table, needed=NEEDED, anywhere=False):
     """Read what a table says of the images in a folder.
 
     Parameters
@@ -28,6 +30,8 @@ def read_labels(folder, table, needed=NEEDED):
         and mask if they are known. Heads may be words of other languages (`terms.toml`).
     needed : sequence of str, default ("path", "label")
         Columns without which it is an error.
+    anywhere : bool, default False
+        Whether it may name files outside the folder, by their whole path.
 
     Returns
     -------
@@ -51,7 +55,8 @@ def read_labels(folder, table, needed=NEEDED):
     above = files.folders_above([_parts(path) for _, path, _, _ in lines])
 
     def found_as(text):
-        return files.find(_parts(text)[above:]) or files.place(_parts(text))
+        elsewhere = Path(text) if anywhere and Path(text).is_absolute() and Path(text).is_file() else None
+        return elsewhere or files.find(_parts(text)[above:]) or files.place(_parts(text))
 
     for line, path, where, facts in lines:
         facts |= {"mask": found_as(facts["mask"]) if facts["mask"] else None}
@@ -60,7 +65,7 @@ def read_labels(folder, table, needed=NEEDED):
             other = found[record.path][1]
             raise UsageError(f"{where}: {path} is in line {other} too, and not the same", "take one of them out")
         found.setdefault(record.path, (record, line))
-    if rows and not found.keys() & set(files.paths):
+    if rows and not any(path in files.paths or (anywhere and path.is_file()) for path in found):
         raise UsageError(
             f"{spell(table)}, line {rows[0][0]}: neither this image nor any other of the table is in {spell(folder)}",
             "put the images there, in the folders that the table names",

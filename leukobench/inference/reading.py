@@ -28,7 +28,8 @@ def read_images(paths, um_per_px=None, progress=None):
     paths : sequence of path-like
         Images; folders, of which every image is taken in whatever folders it lies below (`datasets.walk` says which are
         found), and a folder that is named like a cell type labels what is in it; tables (.csv, .tsv) with a column path
-        and, where they are known, label, um_per_px and mask (`datasets.label_table`).
+        and, where they are known, label, um_per_px and mask (`datasets.label_table`); what is named by its whole path
+        may lie anywhere.
     um_per_px : float or None, default None
         Micrometres per pixel of the images of which no table says it; None is unknown.
     progress : callable, optional
@@ -96,7 +97,8 @@ def _records(path):
     if not os.path.lexists(path):
         raise UsageError(f"no file or folder {spell(path)}", "name images, folders with images, or a table of them")
     if path.suffix.lower() in SUFFIXES:
-        return [record for record, line in read_labels(path.parent, path, needed=("path",)) if line is not None]
+        told = read_labels(path.parent, path, needed=("path",), anywhere=True)
+        return [record for record, line in told if line is not None]
     if path.suffix.lower() in IMAGE_SUFFIXES:
         return [Record(path, None)]
     raise UsageError(
@@ -112,7 +114,7 @@ def _mask_of(record, facts):
         digest = file_digest(record.mask)
         height, width = read_mask(record.mask, digest).shape
     except (ImageError, OSError) as error:
-        return "", f"unreadable: its mask {spell(record.mask.name)}: {getattr(error, 'reason', error)}"
+        return "", f"unreadable: its mask {spell(record.mask.name)}: {getattr(error, 'reason', None) or error.strerror}"
     if (height, width) != (facts["height"], facts["width"]):
         sizes = f"{width} x {height} and {facts['width']} x {facts['height']}"
         return "", f"unreadable: mask and image are of different sizes, {sizes} pixels"

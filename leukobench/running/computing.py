@@ -81,6 +81,8 @@ def compute_missing(
     images = sum(len(batch.ids) for batch in batches)
     measured, wrong = {name: [0, 0.0] for name in lacking}, {}
     task = functools.partial(_compute_batch, cache.folder, str(root), device)
+    if progress and images:
+        progress(0, images)
     with contextlib.ExitStack() as held:
         if pool is None and jobs > 1 and batches:
             pool = held.enter_context(LocalPool(min(jobs, len(batches))))

@@ -126,7 +126,7 @@ def test_the_command_line_refuses_it_before_the_data_are_read(options, word, tmp
 
     if "dask" in options:
         pytest.importorskip("distributed", reason="needs the extra `cluster`")
-    monkeypatch.setattr("leukobench.devices.cuda_is_available", lambda: False)
+    monkeypatch.setattr("leukobench.devices.has_driver", lambda: False)
     monkeypatch.setenv("LEUKOBENCH_DATA", str(tmp_path / "none"))
     monkeypatch.setattr(sys, "argv", ["leukobench", "run", "--out", str(tmp_path / "run"), *options])
     with pytest.raises(SystemExit) as end:

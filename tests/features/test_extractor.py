@@ -83,6 +83,6 @@ def test_mistakes_are_usage_errors(cell, change, message):
 
 
 def test_cuda_without_a_device_is_a_usage_error(cell, monkeypatch):
-    monkeypatch.setattr("leukobench.devices.cuda_is_available", lambda: False)
+    monkeypatch.setattr("leukobench.devices.has_driver", lambda: False)
     with pytest.raises(UsageError, match="no CUDA device"):
         extract_features([cell[0]], [cell[1]], device="cuda")

@@ -45,7 +45,9 @@ def test_a_mask_goes_with_its_image_or_says_what_is_wrong(there):
     with pytest.raises(UsageError, match="mask and image are of different sizes, 9 x 9 and 20 x 20 pixels"):
         read_images([more / "cells.csv"])
     (more / "cells.csv").write_text("path,mask\nd.png,none.png\ne.png,\n")
-    assert read_images([more / "cells.csv"])[0]["error"].str.contains(r"its mask none\.png").tolist() == [True, False]
+    assert read_images([more / "cells.csv"])[0]["error"].str.endswith(
+        "its mask none.png: No such file or directory"
+    ).tolist() == [True, False]
 
 
 def test_paths_of_all_kinds_go_together_and_are_found_again(there):
@@ -53,6 +55,15 @@ def test_paths_of_all_kinds_go_together_and_are_found_again(there):
     assert folder == there
     assert len(images) == 4
     assert all(locate(folder, path).is_file() for path in images["path"])
+
+
+def test_a_table_may_name_images_anywhere_by_their_whole_path(there, tmp_path_factory):
+    table = tmp_path_factory.mktemp("lists") / "cells.csv"
+    table.write_text(f"path,mask\n{there / 'more/d.png'},{there / 'more/d mask.png'}\n/nowhere/x.png,\n")
+    images, folder = read_images([table])
+    assert images["error"].tolist() == ["", "unreadable: No such file or directory"]
+    assert locate(folder, images["path"][0]) == there / "more/d.png"
+    assert locate(folder, images["mask"][0]) == there / "more/d mask.png"
 
 
 @pytest.mark.parametrize(

@@ -152,7 +152,7 @@ def test_images_that_lie_on_the_device_are_taken_there(images, in_stacks):
 
 
 def test_mistakes_are_usage_errors(images, monkeypatch):
-    monkeypatch.setattr("leukobench.devices.cuda_is_available", lambda: False)
+    monkeypatch.setattr("leukobench.devices.has_driver", lambda: False)
     with pytest.raises(UsageError, match="no CUDA device"):
         segment(images, device="cuda")
     with pytest.raises(UsageError, match="unknown device"):
