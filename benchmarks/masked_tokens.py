@@ -10,7 +10,6 @@ simulated laboratories. Scored like `benchmarks/abroad.py`, by the same splits; 
 """
 
 import argparse
-import dataclasses
 from pathlib import Path
 
 import cv2
@@ -23,18 +22,15 @@ from abroad import Bench, everything, fifths, figures, of, worst_tenth
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from squares import VIEW, squares
 from tqdm import tqdm
 
 from leukobench.datasets import find_data_root
 from leukobench.imaging.crop import centre_crop
-from leukobench.imaging.io import read_image
-from leukobench.inputs import locate
 from leukobench.metrics.scoring import answers_of
 from leukobench.metrics.target import Target
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD
 from leukobench.models.embedding import FIELD_OF_VIEW_UM
-from leukobench.preparation.conditions import show_under
-from leukobench.preparation.views import apply_view, get_view
 from leukobench.running.folds import group_ids
 from leukobench.running.protocols import PROTOCOLS
 from leukobench.running.setting import Setting
@@ -53,6 +49,11 @@ POOLINGS = {
     "class token, nucleus, cytoplasm": ["class token", "nucleus", "cytoplasm"],
 }
 SOURCE, TARGETS = "barcelona", ("raabin", "munich", "cvb", "jiangxi")
+CHOSEN = {
+    "worlds": {"worlds": everything, "worst tenth of worlds": worst_tenth},
+    "own": {"own": everything},
+    "real": {"mean": everything} | {name: of(test=name) for name in TARGETS},
+}
 STRENGTH = 0.01  # C of the logistic regression; of standardised vectors
 
 
@@ -63,13 +64,13 @@ def open_backbone(path):
     return onnxruntime.InferenceSession(cut.SerializeToString(), providers=["CPUExecutionProvider"])
 
 
-def pooled(backbone, picture, mask, um_per_px):
+def pooled(backbone, square):
     """Means of tokens over `PARTS`, (4, 384): of a field of the size that embeddings see."""
-    side = round(FIELD_OF_VIEW_UM / um_per_px)
-    field = cv2.resize(centre_crop(picture, side), (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+    square = centre_crop(square, round(FIELD_OF_VIEW_UM / VIEW.um_per_px), fill=0)
+    field, labels = cv2.resize(square[..., :3], (SIDE, SIDE), interpolation=cv2.INTER_CUBIC), square[..., 3]
     given = ((field - np.float32(IMAGENET_MEAN)) / np.float32(IMAGENET_STD)).transpose(2, 0, 1)[None]
     (tokens,) = backbone.run(None, {backbone.get_inputs()[0].name: given.astype(np.float32)})
-    labels, grid = centre_crop(mask, side, fill=0), (PATCHES, PATCHES)
+    grid = (PATCHES, PATCHES)
     within = [cv2.resize(np.float32(labels == label), grid, interpolation=cv2.INTER_AREA).ravel() for label in (2, 1)]
     shares = np.stack([np.ones(PATCHES**2, np.float32), *within])
     means = shares @ tokens[0, 1:] / np.maximum(shares.sum(1, keepdims=True), 1e-3)
@@ -78,15 +79,22 @@ def pooled(backbone, picture, mask, um_per_px):
 
 def vectors(backbone, root, samples, copies):
     """`PARTS` of every image and its copies in simulated laboratories, (n, 1 + copies, 4, 384)."""
-    view = dataclasses.replace(get_view("worlds"), copies=copies)
-    rows = []
-    for sample in tqdm(samples.itertuples(), total=len(samples), desc="images"):
-        image, scale = show_under(
-            read_image(locate(root, sample.path), sample.sha256), sample.um_per_px, getattr(sample, "condition", "")
-        )
-        seen = apply_view([image], view, [scale])
-        rows.append([pooled(backbone, *each, view.um_per_px) for each in zip(seen.pictures, seen.masks, strict=True)])
+    images = tqdm(samples.itertuples(), total=len(samples), desc="images")
+    rows = [[pooled(backbone, square) for square in squares(root, sample, copies)] for sample in images]
     return np.array(rows, np.float32)
+
+
+def parts_of(bench, shown):
+    """What trains of the source, and what is scored: in simulated laboratories, at home and in real ones."""
+    train, held_out = fifths(bench.learnt([SOURCE]))
+    others = bench.of(*TARGETS)
+    setting = Setting("within", conditions=PROTOCOLS["worlds"].setting.conditions, shown=shown)
+    real = others[others["class"].isin(set(train["class"]))].reset_index(drop=True)
+    return train, {
+        "worlds": shown_samples(held_out, setting),
+        "own": held_out.assign(test="own"),
+        "real": real.assign(test=real["dataset"]),
+    }
 
 
 def chosen_parts(pooling, rows):
@@ -101,14 +109,18 @@ def fitted(pooling, rows, train):
     return model.fit(np.concatenate(parts), np.repeat(train["class"].to_numpy(str), parts.shape[1]))
 
 
-def take(targets, name, model, parts, samples):
+def take(targets, name, probabilities, head, samples):
     """Add to the targets what a model makes of their images."""
-    probabilities, head = model.predict_proba(parts), list(model.classes_)
     for test, at in samples.groupby("test", sort=False).indices.items():
         true = samples["class"].to_numpy(str)[at]
         target = targets.setdefault(test, Target(true, group_ids(samples.iloc[at])))
         answers = answers_of(np.searchsorted(head, true), probabilities[at], head)
         target.add(("source", name), np.arange(len(at)), answers)
+
+
+def tables(targets, names):
+    """The figures of all parts, of the first model's gain too."""
+    return pd.concat([figures(targets[kind], names, chosen) for kind, chosen in CHOSEN.items()])
 
 
 def main():
@@ -120,15 +132,7 @@ def main():
     options = parser.parse_args()
     backbone = open_backbone(options.onnx)
     bench = Bench(find_data_root(options.data), [SOURCE, *TARGETS], 1)
-    train, held_out = fifths(bench.learnt([SOURCE]))
-    others = bench.of(*TARGETS)
-    setting = Setting("within", conditions=PROTOCOLS["worlds"].setting.conditions, shown=options.shown)
-    scored = {
-        "worlds": shown_samples(held_out, setting),
-        "own": held_out.assign(test="own"),
-        "real": others[others["class"].isin(set(train["class"]))].reset_index(drop=True),
-    }
-    scored["real"] = scored["real"].assign(test=scored["real"]["dataset"])
+    train, scored = parts_of(bench, options.shown)
     learnt = vectors(backbone, bench.root, train, COPIES)
     rows = {kind: vectors(backbone, bench.root, samples, 0) for kind, samples in scored.items()}
     targets, names = {kind: {} for kind in scored}, []
@@ -137,13 +141,9 @@ def main():
             names.append(f"{pooling}; {copies} copies")
             model = fitted(pooling, learnt[:, : 1 + copies], train)
             for kind, samples in scored.items():
-                take(targets[kind], names[-1], model, chosen_parts(pooling, rows[kind])[:, 0], samples)
-    chosen = {
-        "worlds": {"worlds": everything, "worst tenth of worlds": worst_tenth},
-        "own": {"own": everything},
-        "real": {"mean": everything} | {name: of(test=name) for name in TARGETS},
-    }
-    table = pd.concat([figures(targets[kind], names, chosen[kind]) for kind in scored])
+                probabilities = model.predict_proba(chosen_parts(pooling, rows[kind])[:, 0])
+                take(targets[kind], names[-1], probabilities, list(model.classes_), samples)
+    table = tables(targets, names)
     table.to_csv(options.out / "masked_tokens.csv", index=False)
     print(table.to_string(index=False))
 

@@ -184,3 +184,53 @@ def test_another_mix_is_four_of_five_of_one_class():
     assert np.bincount(classes[adaptation.of_another_mix(50)(classes, rng)] == "NE").tolist() == [5, 20]
     assert set(classes[adaptation.of_all_classes_but_one(50)(classes, rng)]) == {"NE"}
     assert len(adaptation.any_of(10)(classes, rng)) == 10
+
+
+@pytest.fixture
+def training(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return load(BENCHMARKS / "tuning.py")
+
+
+def test_masks_turn_with_their_pictures(training):
+    torch, setting = training.torch, training.Setting("all")
+    square = np.full((1, training.SIDE, training.SIDE, 4), (255, 255, 255, 0), np.uint8)
+    square[0, 40:60, 50:90], square[0, 60:80, 50:60] = (0, 0, 200, 2), (200, 0, 0, 1)
+    given = torch.from_numpy(np.repeat(square, 8, 0))
+    still, _ = training.look(given, setting)
+    assert torch.equal(still[0], still[7])
+    luck = torch.Generator().manual_seed(0)
+    pictures, cells = training.look(given, setting, luck)
+    assert not torch.equal(pictures[0], pictures[1])
+    red, blue = pictures[:, 0], pictures[:, 2]
+    for found, told in ((blue - red, cells[:, 0]), (red - blue, cells[:, 1])):
+        coloured = (pictures.amax(1) - pictures.amin(1) > 50).flatten(1).any(1)
+        assert coloured.sum() > 4
+        places = torch.stack([(found > 100).flatten(1), (told > 0.7).flatten(1)])[:, coloured]
+        assert (places[0] & places[1]).sum() > 0.9 * (places[0] | places[1]).sum()
+
+
+def test_rare_classes_are_drawn_as_often_as_others(training):
+    labels = np.repeat([0, 1], [30, 3])
+    made = iter(np.full((33, 1 + training.COPIES, 1, 1, 4), labels[:, None, None, None, None], np.uint8))
+    pool = training.Pool(made, labels, "cpu")
+    setting = training.Setting("all", draws=1000, batch=100)
+    luck = training.torch.Generator().manual_seed(0)
+    batches = list(pool.batches(setting, luck))
+    assert len(batches) == 10
+    assert all((given[:, 0, 0, 0] == told).all() for given, told in batches)
+    assert 400 < sum(int(told.sum()) for _, told in batches) < 600
+
+
+def test_a_transformer_learns_slower_towards_the_image(training):
+    vit = pytest.importorskip("leukobench.models.backbones.vision_transformer").VisionTransformer(64, 2, 1, 3)
+    setting = training.Setting("last", blocks=1)
+    network = training.Tokens(vit, setting, 5)
+    assert not any(each.requires_grad for name, each in network.named_parameters() if "blocks.0" in name)
+    groups = network.groups(setting)
+    rates = {id(each): group["lr"] for group in groups for each in group["params"]}
+    assert rates[id(network.head.weight)] == pytest.approx(training.HEAD * setting.rate)
+    assert rates[id(vit.norm.weight)] == pytest.approx(setting.rate)
+    assert rates[id(vit.blocks[1].fc1.weight)] == pytest.approx(training.DECAY * setting.rate)
+    assert len(rates) == sum(each.requires_grad for each in network.parameters())
