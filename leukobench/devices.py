@@ -94,7 +94,7 @@ def array_library(device):
     Raises
     ------
     UsageError
-        For an unknown device, or ``cuda`` on a machine without one.
+        For an unknown device, or ``cuda`` on a machine without one or without cuBLAS.
 
     Examples
     --------
@@ -105,6 +105,11 @@ def array_library(device):
         raise unknown("device", device, LIBRARIES)
     if device == "cuda":
         require_cuda()
+        try:
+            import_module("cupy.cublas")
+        except ImportError as error:
+            hint = "install nvidia-cublas-cu12 (nvidia-cublas for CUDA 13), PyTorch with CUDA, or CUDA's toolkit"
+            raise UsageError("CuPy finds no cuBLAS here, which multiplies its matrices", hint) from error
     kind, *modules = LIBRARIES[device]
     return kind(*map(import_module, modules))
 

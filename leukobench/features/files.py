@@ -14,7 +14,7 @@ from leukobench.features.backends import check_device, get_backend
 from leukobench.features.batch import Batch
 from leukobench.features.extractor import feature_table, in_micrometres
 from leukobench.features.registry import parts_of
-from leukobench.imaging.ahead import read_ahead
+from leukobench.imaging.ahead import one_ahead, read_ahead
 from leukobench.imaging.io import ImageError
 from leukobench.imaging.scale import check_um_per_px
 from leukobench.segmentation import segment
@@ -112,11 +112,16 @@ def device_blocks(arrays, chunks, parts, order):
 
 def device_cells(arrays, chunks, order, whole=False):
     """Pictures with their masks as batches on the device; `whole` pictures, or windows around the cells."""
+    for numbers, canvas, shapes in one_ahead(_numbered_canvases(arrays, chunks)):
+        order += numbers
+        pixels, labels, shapes = segment_stack(arrays, canvas, shapes).packed(arrays, whole)
+        sizes = shapes.prod(axis=1)
+        arrays.wait()
+        yield Batch(pixels, labels, np.cumsum(sizes) - sizes, shapes.astype(np.int64))
+
+
+def _numbered_canvases(arrays, chunks):
     for chunk in chunks:
         numbers, pictures = zip(*chunk, strict=True)
         for places, canvas, shapes in canvases(arrays, pictures):
-            order += [numbers[place] for place in places]
-            pixels, labels, shapes = segment_stack(arrays, canvas, shapes).packed(arrays, whole)
-            sizes = shapes.prod(axis=1)
-            arrays.wait()
-            yield Batch(pixels, labels, np.cumsum(sizes) - sizes, shapes.astype(np.int64))
+            yield [numbers[place] for place in places], canvas, shapes

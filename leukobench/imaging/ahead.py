@@ -1,4 +1,4 @@
-"""Read files ahead of whoever computes with their pictures."""
+"""Read files, and make ready what is read, ahead of whoever computes with it."""
 
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
@@ -6,7 +6,7 @@ from itertools import islice
 
 from leukobench.imaging.io import ImageError, read_image
 
-AHEAD = 16  # files of each thread that are read and not yet asked for
+AHEAD = 32  # files of each thread that are read and not yet asked for
 
 
 def read_ahead(paths, threads):
@@ -29,6 +29,25 @@ def read_ahead(paths, threads):
             picture = waiting.popleft().result()
             waiting.extend(pool.submit(_read, path) for path in islice(paths, 1))
             yield picture
+
+
+def one_ahead(items):
+    """Items of an iterator, the next one made by a thread while the last one is worked on.
+
+    Parameters
+    ----------
+    items : iterator
+        None of them None.
+
+    Yields
+    ------
+    object
+    """
+    with ThreadPoolExecutor(1) as pool:
+        coming = pool.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
 
 
 def _read(path):

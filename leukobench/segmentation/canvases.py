@@ -6,7 +6,9 @@ from leukobench.imaging.check import check_images
 from leukobench.segmentation.batched import segment_stack
 
 CANVAS_BYTES = 128 << 20
-"""Most bytes of a canvas, unless a single image has more; what is computed from it takes some ten times as many."""
+"""Most bytes of a canvas, unless a single image has more; what is computed in it takes some ten times as many."""
+CANVAS_IMAGES = 512
+"""Most images of a canvas; the network takes 3 MB for each."""
 
 
 def segment_in_stacks(arrays, images):
@@ -53,7 +55,8 @@ def canvases(arrays, images, most_bytes=CANVAS_BYTES):
     numbers, largest = [], np.ones(2, int)
     for number in sorted(range(len(images)), key=lambda k: images[k].shape):
         grown = np.maximum(largest, images[number].shape[:2])
-        if numbers and (len(numbers) + 1) * 3 * int(grown.prod()) > most_bytes:
+        full = len(numbers) == CANVAS_IMAGES or (len(numbers) + 1) * 3 * int(grown.prod()) > most_bytes
+        if numbers and full:
             yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
             numbers, grown = [], np.maximum(images[number].shape[:2], 1)
         numbers.append(number)
