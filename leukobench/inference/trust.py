@@ -141,9 +141,11 @@ class Trust(BaseModel):
         at, of = np.array(self.places), np.array(self.of)
         distance, found = np.full(len(looks), np.nan), [[] for _ in range(len(looks))]
         placed = _placed(looks, self.middle, self.spread, self.turn)
+        looked_at = min(20 * NEIGHBOURS, len(at)) - 1
         for i in np.flatnonzero(np.isfinite(placed).all(axis=1)):
             away = cdist(placed[i : i + 1], at)[0]
-            near = np.argsort(away, kind="stable")
+            close = np.flatnonzero(away <= np.partition(away, looked_at)[looked_at])
+            near = close[np.argsort(away[close], kind="stable")]
             distance[i] = away[near[:NEIGHBOURS]].mean()
             found[i] = [self.references[k] for k in dict.fromkeys(of[near[: 20 * NEIGHBOURS]].tolist())][:NEIGHBOURS]
         return distance, found

@@ -3,11 +3,12 @@
 import contextlib
 import itertools
 import os
+from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 
 import numpy as np
 
-from leukobench.running.pool import LocalPool, worker_count
+from leukobench.running.pool import FOR_IMAGES, LocalPool, worker_count
 
 ENOUGH = 64  # files; with fewer the workers take longer to start than the images do
 
@@ -36,9 +37,9 @@ def workers_for(paths, jobs, device):
     if jobs == 1 or sum(1 for _ in itertools.islice(found, ENOUGH)) < ENOUGH:
         yield None
         return
-    with LocalPool(jobs) as pool:
-        for _ in range(jobs):
-            pool.submit(get_ready, device)
+    with LocalPool(jobs) as pool, ThreadPoolExecutor(1) as beside:
+        # The first task waits for the process that workers are forked from.
+        beside.submit(lambda: [pool.submit(get_ready, device) for _ in range(jobs)])
         yield pool
 
 
@@ -47,6 +48,6 @@ def get_ready(device):
     from leukobench.features import extract_features
     from leukobench.segmentation import segment
 
-    import_module("leukobench.running.computing")
+    import_module(FOR_IMAGES)
     image = np.full((32, 32, 3), 255, np.uint8)
     extract_features([image], segment([image]), device=device)

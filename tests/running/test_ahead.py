@@ -37,7 +37,7 @@ def cells(tmp_path, monkeypatch):
 def test_many_images_get_workers_that_each_prepare_themselves(cells):
     with ahead.workers_for([cells], None, "cpu") as pool:
         assert pool.jobs == 2
-        assert pool.asked == [(ahead.get_ready, "cpu")] * 2
+    assert pool.asked == [(ahead.get_ready, "cpu")] * 2
 
 
 @pytest.mark.parametrize(("jobs", "lacking"), [(1, 0), (2, 1)])
