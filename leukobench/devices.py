@@ -128,6 +128,11 @@ def as_cupy(array):
     return cupy.asarray(array) if hasattr(array, "__cuda_array_interface__") else cupy.from_dlpack(array)
 
 
+def on_host(array):
+    """An array in the host's memory: a copy of one that lies on the device."""
+    return as_cupy(array).get() if lies_on_device(array) else array
+
+
 def pinned(shape, dtype):
     """Page-locked host memory, from CuPy's pool: copies from there do not wait."""
     import cupy

@@ -5,15 +5,19 @@ from numbers import Integral, Real
 import cv2
 import numpy as np
 
+from leukobench.devices import array_library, lies_on_device
 from leukobench.errors import UsageError, unknown
 from leukobench.imaging.check import check_images
 from leukobench.imaging.crop import centre_crop
 from leukobench.imaging.scale import check_um_per_px
 from leukobench.models.backbones import get_backbone
+from leukobench.models.device_crops import crop_fields
 from leukobench.models.inference import embedder
 from leukobench.preparation.transformer import ImageTransformer
+from leukobench.segmentation.canvases import canvases
 
 EMBEDDING_VERSION = "1"
+DEVICE_BATCH = 64  # images that a CUDA device embeds at a time, at least, where they lie there
 FIELD_OF_VIEW_UM = 20.0  # the largest leukocytes just fit; within Barcelona 36, 25 and 20 give .94, .96 and .97
 
 SETTINGS = (("batch_size", Integral, 2**16), ("input_size", Integral, 2**13), ("field_of_view_um", Real, 1000))
@@ -59,10 +63,14 @@ def crop_field(image, size, um_per_px=None, field_of_view_um=FIELD_OF_VIEW_UM):
     >>> crop_field(np.zeros((360, 363, 3), np.uint8), 224, um_per_px=0.1).shape
     (224, 224, 3)
     """
-    um_per_px = check_um_per_px(um_per_px, 1)[0]
-    side = min(image.shape[:2]) if np.isnan(um_per_px) else max(1, round(field_of_view_um / um_per_px))
+    side = _side(image.shape, check_um_per_px(um_per_px, 1)[0], field_of_view_um)
     cut = centre_crop(image, side, fill=None)
     return cv2.resize(cut, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_CUBIC)
+
+
+def _side(shape, um_per_px, field_of_view_um):
+    """Of the square that is cut from an image, in px."""
+    return min(shape[:2]) if np.isnan(um_per_px) else max(1, round(field_of_view_um / um_per_px))
 
 
 def seen_vectors(seen, embedding, view):
@@ -181,7 +189,7 @@ class CNNEmbedding(ImageTransformer):
         Parameters
         ----------
         X : sequence of uint8 arrays of shape (H, W, 3)
-            RGB images of any sizes.
+            RGB images of any sizes, of the host or, where torch embeds them, of a CUDA device.
         um_per_px : float, sequence of float or None, default None
             Pixel size, of all images or of each; None and NaN are unknown (see `crop_field`).
 
@@ -197,15 +205,17 @@ class CNNEmbedding(ImageTransformer):
             pixel size is none, or the network gives NaN.
         """
         self.fit(X)
-        card, images = get_backbone(self.backbone), check_images(X)
+        card, images = get_backbone(self.backbone), list(X)
+        there = bool(images) and lies_on_device(images[0])
+        arrays = array_library("cuda" if there else "cpu")
+        images = check_images(map(arrays.as_its_own, images), kind=arrays.xp.ndarray)
         scales = check_um_per_px(um_per_px, len(images))
         size = self.input_size or card.input_size
         vectors = np.empty((len(images), card.length(self.pooling)), np.float32)
         if images:
-            embed = embedder(card, size, self.device, self.runtime, self.threads, self.pooling)
-        for start in range(0, len(images), self.batch_size):
-            rows = range(start, min(start + self.batch_size, len(images)))
-            crops = np.stack([crop_field(images[i], size, scales[i], self.field_of_view_um) for i in rows])
+            device = "cuda" if there else self.device
+            embed = embedder(card, size, device, self.runtime, self.threads, self.pooling)
+        for rows, crops in (self._crops_there if there else self._crops)(arrays, images, scales, size):
             vectors[rows] = np.mean([embed(seen) for seen in TTA[self.tta](crops)], axis=0)
         strange = np.flatnonzero(~np.isfinite(vectors).all(axis=1))
         if len(strange):
@@ -213,6 +223,24 @@ class CNNEmbedding(ImageTransformer):
                 f"{self.backbone} gives values that are not finite for image {strange[0]}", "take another backbone"
             )
         return vectors
+
+    def _crops(self, arrays, images, scales, size):
+        """Numbers and crops of a batch of images, batch by batch."""
+        for start in range(0, len(images), self.batch_size):
+            rows = range(start, min(start + self.batch_size, len(images)))
+            yield rows, np.stack([crop_field(images[i], size, scales[i], self.field_of_view_um) for i in rows])
+
+    def _crops_there(self, arrays, images, scales, size):
+        """The same of images on a device, whose memory their crops do not leave."""
+        for numbers, canvas, shapes in canvases(arrays, images):
+            sides = [
+                _side(shape, scales[i], self.field_of_view_um)
+                for i, shape in zip(numbers, shapes.tolist(), strict=True)
+            ]
+            crops = crop_fields(arrays, canvas, shapes, sides, size)
+            for start in range(0, len(numbers), max(self.batch_size, DEVICE_BATCH)):
+                part = slice(start, start + max(self.batch_size, DEVICE_BATCH))
+                yield numbers[part], crops[part]
 
     def get_feature_names_out(self, input_features=None):
         """Names of the vector's components.

@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 import numpy as np
 
 from leukobench.cache import cache_folder
+from leukobench.devices import as_cupy, lies_on_device, on_host
 from leukobench.errors import UsageError
 from leukobench.files import atomic_write, content_hash
 from leukobench.models.backbones import INSTALL, import_deep
@@ -85,7 +86,7 @@ def _file_embedder(backbone, input_size, device, runtime, threads):
         raise UsageError(f"{backbone.name} takes images of {backbone.input_size} px", "leave out input_size")
     cuda = device == "cuda" or (device == "auto" and has_cuda())
     network = open_network(backbone.file(), backbone.input_size, threads=threads, cuda=cuda)
-    return lambda images: network.vectors(images, backbone.mean, backbone.std)
+    return lambda images: network.vectors(on_host(images), backbone.mean, backbone.std)
 
 
 def normalised(backbone, input_size, pooling="last"):
@@ -120,10 +121,20 @@ def _torch_embedder(backbone, input_size, device, threads, pooling):
 
     def embed(images):
         with torch_threads(threads), torch.inference_mode():
-            vectors = network(torch.from_numpy(np.ascontiguousarray(images)).to(device))
+            vectors = network(as_tensor(images, device))
             return vectors.float().cpu().numpy()
 
     return embed
+
+
+def as_tensor(images, device):
+    """Images as a tensor on a device of torch, without a copy of those that lie there, whichever library made them."""
+    torch = import_deep("torch")
+    if lies_on_device(images):
+        import cupy
+
+        return torch.from_dlpack(cupy.ascontiguousarray(as_cupy(images)))
+    return torch.from_numpy(np.ascontiguousarray(images)).to(device)
 
 
 @contextmanager
