@@ -21,7 +21,7 @@ from leukobench.features import extract_features
 from leukobench.features.backends.cpu import warm_up
 from leukobench.features.backends.cuda import measure_batches
 from leukobench.features.extractor import feature_table
-from leukobench.features.files import CHUNK, device_cells, file_features
+from leukobench.features.files import device_cells, file_features
 from leukobench.features.registry import parts_of
 from leukobench.imaging.ahead import read_ahead
 from leukobench.models.backbones import not_installed
@@ -31,6 +31,7 @@ from leukobench.segmentation.batched import segment_stack
 from leukobench.segmentation.canvases import canvases
 from leukobench.text import markdown_table
 
+MANY = 512  # pictures that a stage is measured on, which are one canvas
 SETS = ("core", "full", "extended")
 
 
@@ -54,8 +55,8 @@ def measured(arrays, paths, threads, rounds):
     """Images a second of each stage alone, and of the whole ways."""
     warm_up()
     images = list(read_ahead(paths, threads))
-    chunks = [tuple(enumerate(images))[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
-    some = images[:CHUNK]
+    chunks = [list(enumerate(images))[start : start + MANY] for start in range(0, len(images), MANY)]
+    some = images[:MANY]
     few = some[: 4 * threads]
     stacks = [stack[1:] for stack in canvases(arrays, some)]
     cells = list(device_cells(arrays, [tuple(enumerate(some))], []))

@@ -5,7 +5,6 @@ On a GPU pictures are uploaded once, and nothing but the numbers comes back: the
 """
 
 import os
-from itertools import islice
 
 import numpy as np
 
@@ -19,9 +18,7 @@ from leukobench.imaging.io import ImageError
 from leukobench.imaging.scale import check_um_per_px
 from leukobench.segmentation import segment
 from leukobench.segmentation.batched import segment_stack
-from leukobench.segmentation.canvases import canvases
-
-CHUNK = 512  # files whose pictures are held at a time
+from leukobench.segmentation.canvases import CANVAS_BYTES, CANVAS_IMAGES, canvases
 
 
 def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", threads=None, lost=None):
@@ -61,8 +58,7 @@ def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", t
     paths, threads = list(paths), threads or os.cpu_count()
     check_um_per_px(um_per_px, len(paths))
     parts, order = parts_of(feature_set), []
-    usable = _usable(paths, threads, lost)
-    chunks = iter(lambda: tuple(islice(usable, CHUNK)), ())
+    chunks = _chunks(_usable(paths, threads, lost))
     if device == "cuda" or (device == "auto" and cuda_is_available()):
         blocks = device_blocks(array_library("cuda"), chunks, parts, order)
     else:
@@ -82,6 +78,19 @@ def _usable(paths, threads, lost):
             lost[paths[number]] = str(picture)
 
 
+def _chunks(usable):
+    """So many pictures as a canvas holds, where they are of one size."""
+    chunk, held = [], 0
+    for number, picture in usable:
+        if chunk and (held + picture.nbytes > CANVAS_BYTES or len(chunk) == CANVAS_IMAGES):
+            yield chunk
+            chunk, held = [], 0
+        chunk.append((number, picture))
+        held += picture.nbytes
+    if chunk:
+        yield chunk
+
+
 def _host_blocks(compute, chunks, parts, order, threads):
     """Values of the cells of pictures, chunk by chunk, on the host; `order` is told their numbers."""
     for chunk in chunks:
@@ -96,7 +105,7 @@ def device_blocks(arrays, chunks, parts, order):
     Parameters
     ----------
     arrays : leukobench.devices.Arrays
-    chunks : iterable of tuples of (number, uint8 array of the host or the device, shape (H, W, 3))
+    chunks : iterable of lists of (number, uint8 array of the host or the device, shape (H, W, 3))
     parts : sequence of FeaturePart
     order : list
         Is told the numbers in the order in which values come.

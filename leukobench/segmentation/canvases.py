@@ -5,7 +5,7 @@ import numpy as np
 from leukobench.imaging.check import check_images
 from leukobench.segmentation.batched import segment_stack
 
-CANVAS_BYTES = 128 << 20
+CANVAS_BYTES = 256 << 20
 """Most bytes of a canvas, unless a single image has more; what is computed in it takes some ten times as many."""
 CANVAS_IMAGES = 512
 """Most images of a canvas; the network takes 3 MB for each."""
@@ -43,7 +43,7 @@ def canvases(arrays, images, most_bytes=CANVAS_BYTES):
     ----------
     arrays : leukobench.devices.Arrays
     images : list of uint8 arrays of the host or of that library, shape (H, W, 3)
-    most_bytes : int, default 128 MiB
+    most_bytes : int, default 256 MiB
 
     Yields
     ------

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from leukobench.errors import UsageError
-from leukobench.features import extract_features
+from leukobench.features import extract_features, files
 from leukobench.features.batch import Batch
 from leukobench.features.files import device_cells, file_features
 from leukobench.imaging.io import ImageError, read_image
@@ -25,30 +25,30 @@ def images():
 
 
 @pytest.fixture(scope="module")
-def files(images, tmp_path_factory):
+def paths(images, tmp_path_factory):
     folder = tmp_path_factory.mktemp("cells")
     for number, image in enumerate(images):
         cv2.imwrite(str(folder / f"{number}.png"), image[..., ::-1])
     return [folder / f"{number}.png" for number in range(len(images))]
 
 
-def test_rows_are_those_of_decoding_segmenting_and_measuring(files):
-    images = [read_image(file) for file in files]
+def test_rows_are_those_of_decoding_segmenting_and_measuring(paths):
+    images = [read_image(path) for path in paths]
     scale = [0.1, None, 0.2, 0.1, 0.1, 0.1]
     expected = extract_features(images, segment(images), um_per_px=scale, device="cpu")
-    pd.testing.assert_frame_equal(file_features(files, um_per_px=scale, device="cpu", threads=2), expected)
+    pd.testing.assert_frame_equal(file_features(paths, um_per_px=scale, device="cpu", threads=2), expected)
 
 
-def test_a_file_that_cannot_be_used_keeps_its_row_and_its_reason(files, tmp_path):
+def test_a_file_that_cannot_be_used_keeps_its_row_and_its_reason(paths, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no image")
-    mixed, lost = [files[0], broken, files[1]], {}
+    mixed, lost = [paths[0], broken, paths[1]], {}
     table = file_features(mixed, device="cpu", um_per_px=[0.1, 0.2, 0.1], lost=lost)
     assert list(lost) == [broken]
     assert "not_an_image" in lost[broken]
     assert table.isna().all(axis=1).tolist() == [False, True, False]
     pd.testing.assert_frame_equal(
-        table.iloc[[0, 2]].reset_index(drop=True), file_features(files[:2], device="cpu", um_per_px=0.1)
+        table.iloc[[0, 2]].reset_index(drop=True), file_features(paths[:2], device="cpu", um_per_px=0.1)
     )
     with pytest.raises(ImageError, match="not_an_image"):
         file_features(mixed, device="cpu")
@@ -88,3 +88,11 @@ def test_nothing_but_the_sizes_of_windows_leaves_the_device(images):
     arrays.download = lambda array: came_back.append(array.size) or bare(array)
     list(device_cells(arrays, [tuple(enumerate(images))], []))
     assert sum(came_back) == 2 * len(images)
+
+
+def test_pictures_are_held_up_to_a_number_of_bytes(monkeypatch):
+    monkeypatch.setattr(files, "CANVAS_BYTES", 700)
+    monkeypatch.setattr(files, "CANVAS_IMAGES", 3)
+    sizes = [300, 300, 300, 1000, 10, 10, 10, 10]
+    chunks = files._chunks((number, np.zeros(size, np.uint8)) for number, size in enumerate(sizes))
+    assert [[number for number, _ in chunk] for chunk in chunks] == [[0, 1], [2], [3], [4, 5, 6], [7]]
