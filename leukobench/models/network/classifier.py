@@ -8,7 +8,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
 from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones import import_deep
@@ -132,7 +132,7 @@ class NetworkClassifier(Probable):
         self.device = device
         self.random_state = random_state
 
-    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None, keep=False):
+    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None, keep=False, sample_weight=None):
         """Train the network.
 
         Parameters
@@ -148,6 +148,9 @@ class NetworkClassifier(Probable):
             was killed goes on from it. It is removed at the end.
         keep : bool, default False
             Whether that file stays.
+        sample_weight : array-like of float, shape (n,), or None, default None
+            How often an image is drawn beside others of its class and laboratory, and what it counts where epochs and
+            temperature are chosen; classes are drawn equally often all the same. None is 1 of all.
 
         Returns
         -------
@@ -158,12 +161,19 @@ class NetworkClassifier(Probable):
         UsageError
             Where skorch, torch or the weights are missing, or the device is not there.
         ValueError
-            Where rows are no square images of bytes, what is told of them differs in length, or y has one class.
+            Where rows are no square images of bytes, what is told of them differs in length, a weight is below zero,
+            or y has one class that weighs anything.
         """
         X, y = validate_data(self, X, y)
-        images = as_images(X)
         check_classification_targets(y)
         check_consistent_length(X, laboratories, groups)
+        told = X, y, laboratories, groups, None
+        if sample_weight is not None:
+            weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+            # what weighs nothing is not there
+            told = (None if each is None else np.asarray(each)[weights > 0] for each in (*told[:-1], weights))
+        X, y, laboratories, groups, weights = told
+        images = as_images(X)
         self.classes_, labels = np.unique(y, return_inverse=True)
         if len(self.classes_) < 2:
             raise ValueError(f"only the class {self.classes_[0]!r} is there: two are needed")
@@ -174,8 +184,8 @@ class NetworkClassifier(Probable):
         size = self.size_ = min(SIZE, images.shape[1])
         training = import_deep("leukobench.models.network.training")
         crops, held_out = (
-            training.Crops(images[rows], labels[rows], names[rows], size, self.random_state, **settings)
-            for rows in (train, valid)
+            training.Crops(images[rows], labels[rows], names[rows], size, self.random_state, by, **settings)
+            for rows, by in ((train, None), (valid, _some(weights, valid)))
         )
         self.module_ = self._build(len(self.classes_), size)
         with torch_threads(threads()):
@@ -183,7 +193,7 @@ class NetworkClassifier(Probable):
                 self.module_,
                 crops,
                 held_out,
-                training.BalancedSampler(labels[train], names[train], draws, self.random_state),
+                training.BalancedSampler(labels[train], names[train], draws, self.random_state, _some(weights, train)),
                 n_classes=len(self.classes_),
                 epochs=self.epochs,
                 learning_rate=self.learning_rate,
@@ -198,7 +208,7 @@ class NetworkClassifier(Probable):
             )
         self.module_ = self.module_.to("cpu").eval()
         logits = self._logits(self.module_, np.stack([held_out[i][0] for i in range(len(held_out))]))
-        self.temperature_ = _temperature(logits, labels[valid])
+        self.temperature_ = _temperature(logits, labels[valid], _some(weights, valid))
         if checkpoint and not keep:
             Path(checkpoint).unlink(missing_ok=True)
         return self
@@ -364,7 +374,11 @@ def _split(labels, groups, seed):
     return np.sort(np.append(train, valid[lost])), valid[~lost] if not lost.all() else train
 
 
-def _temperature(logits, labels):
+def _some(weights, rows):
+    return None if weights is None else weights[rows]
+
+
+def _temperature(logits, labels, weights=None):
     """What logits are divided by so that the labels are likeliest."""
     logits = logits.astype(float)
-    return likeliest(lambda log: log_softmax(logits / np.exp(log), axis=1), labels, TEMPERATURES)
+    return likeliest(lambda log: log_softmax(logits / np.exp(log), axis=1), labels, TEMPERATURES, weights)

@@ -45,7 +45,7 @@ class NetworkEnsemble(MetaEstimatorMixin, Probable):
         self.estimator = estimator
         self.members = members
 
-    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None):
+    def fit(self, X, y, laboratories=None, groups=None, checkpoint=None, sample_weight=None):
         """Train the members one after the other.
 
         Parameters
@@ -54,6 +54,8 @@ class NetworkEnsemble(MetaEstimatorMixin, Probable):
             As of `NetworkClassifier.fit`.
         checkpoint : path-like or None, default None
             As there; a member has a file of its own, ".<number>" behind this, until all are trained.
+        sample_weight : array-like of float, shape (n,), or None, default None
+            As there.
 
         Returns
         -------
@@ -68,7 +70,7 @@ class NetworkEnsemble(MetaEstimatorMixin, Probable):
             raise ValueError(f"an ensemble of {self.members} members: one is needed at least")
         seeds = np.random.SeedSequence(self.estimator.random_state).generate_state(self.members).tolist()
         parts = [checkpoint and Path(f"{checkpoint}.{number}") for number in range(self.members)]
-        told = {"laboratories": laboratories, "groups": groups, "keep": True}
+        told = {"laboratories": laboratories, "groups": groups, "keep": True, "sample_weight": sample_weight}
         self.estimators_ = [
             clone(self.estimator).set_params(random_state=seed).fit(X, y, checkpoint=part, **told)
             for seed, part in zip(seeds, parts, strict=True)

@@ -34,12 +34,16 @@ class Crops(torch.utils.data.Dataset):
     images : uint8 array, shape (n, side, side, 3)
     labels, laboratories : int arrays, shape (n,)
     size, seed : int
+    weights : float array, shape (n,), or None, default None
+        Of the images to judge by, whose loss is then a weighted mean; what trains is drawn by its weight.
     **settings
         Of `prepare`.
     """
 
-    def __init__(self, images, labels, laboratories, size, seed, **settings):
+    def __init__(self, images, labels, laboratories, size, seed, weights=None, **settings):
         self.images, self.labels, self.laboratories = images, labels, laboratories
+        # of mean 1, so that the mean of batches is that of all
+        self.weights = None if weights is None else np.float32(weights / weights.mean())
         self.size, self.seed, self.settings = size, seed, settings
         self.glass = [background_colour(image) for image in images]
         self._same = functools.cache(self._prepared)
@@ -51,7 +55,8 @@ class Crops(torch.utils.data.Dataset):
         """`key` is (epoch, number of the draw, place), or a place alone, which is augmented the same each time."""
         *draw, place = key if isinstance(key, tuple) else (key,)
         crop = self._prepared(place, *draw) if draw else self._same(place)
-        return crop, (int(self.labels[place]), int(self.laboratories[place]))
+        told = int(self.labels[place]), int(self.laboratories[place])
+        return crop, told if self.weights is None else (*told, self.weights[place])
 
     def _prepared(self, place, *draw):
         rng = np.random.default_rng((self.seed, len(draw), *(draw or [place])))
@@ -67,14 +72,18 @@ class BalancedSampler:
     draws : int
         Per epoch.
     seed : int
+    weights : float array, shape (n,), or None, default None
+        Images of a class and laboratory are drawn by their weight, and a laboratory's size is the sum of them: 2 is as
+        if an image were there twice. None is 1 of all.
     """
 
-    def __init__(self, labels, laboratories, draws, seed):
-        cells, places, counts = np.unique((laboratories, labels), axis=1, return_inverse=True, return_counts=True)
-        sizes = np.bincount(laboratories, minlength=cells[0].max() + 1)
-        classes = np.bincount(cells[0])
-        weights = np.sqrt(sizes[cells[0]]) / classes[cells[0]] / counts
-        self.weights = weights[places] / weights[places].sum()
+    def __init__(self, labels, laboratories, draws, seed, weights=None):
+        weights = np.ones(len(labels)) if weights is None else weights
+        cells, places = np.unique((laboratories, labels), axis=1, return_inverse=True)
+        counts, sizes, classes = np.bincount(places, weights), np.bincount(laboratories, weights), np.bincount(cells[0])
+        shares = np.sqrt(sizes[cells[0]]) / classes[cells[0]] / counts
+        chances = weights * shares[places]
+        self.weights = chances / chances.sum()
         self.draws, self.seed, self.epoch = draws, seed, 0
 
     def __len__(self):
@@ -162,7 +171,13 @@ class Net(NeuralNetClassifier):
 
     def get_loss(self, y_pred, y_true, *args, training=False, **kwargs):
         """The loss of a batch; in training also how the vectors of its laboratories differ in covariance and mean."""
-        (logits, vectors), (labels, laboratories) = y_pred, y_true
+        (logits, vectors), (labels, laboratories, *weights) = y_pred, y_true
+        if weights:
+            smoothing = self.criterion_.label_smoothing
+            each = torch.nn.functional.cross_entropy(
+                logits.float(), labels, reduction="none", label_smoothing=smoothing
+            )
+            return (weights[0].to(each.device) * each).mean()
         loss = super().get_loss(logits.float(), labels, *args, training=training, **kwargs)
         return loss + self.coral * coral_loss(vectors.float(), laboratories) if training and self.coral else loss
 

@@ -374,3 +374,46 @@ def test_what_lies_beyond_a_small_picture_has_its_glass_and_is_white_after_the_b
     crop = as_images(crop_rows([image], "scale", um_per_px=0.2))[0]
     np.testing.assert_array_equal(crop[0, 0], (230, 200, 150))
     assert (prepare(crop, 112)[[0, 40], [0, 40]] == 255).all()  # beyond the picture, and its own glass
+
+
+def test_a_weight_of_two_draws_and_judges_like_an_image_that_is_there_twice():
+    rng = np.random.default_rng(0)
+    labels, laboratories, weights = (rng.integers(0, most, 60) for most in (3, 2, 4))
+    weights += 1
+    twice = np.repeat(np.arange(60), weights)
+    chances = training.BalancedSampler(labels, laboratories, 8, 0, weights).weights
+    copies = training.BalancedSampler(labels[twice], laboratories[twice], 8, 0).weights
+    np.testing.assert_allclose(np.bincount(twice, copies), chances)
+    logits = rng.normal(size=(60, 3)) + 2 * np.eye(3)[labels]
+    same = _temperature(logits[twice], labels[twice])
+    assert _temperature(logits, labels, weights) == pytest.approx(same)
+    assert _temperature(logits, labels) != pytest.approx(same)
+
+
+def test_the_loss_that_epochs_are_chosen_by_weighs_images(problem):
+    X, y = problem
+    labels, rows, weights = np.unique(y, return_inverse=True)[1], np.arange(0, 60, 5), np.arange(12) % 3 + 1
+    plain = architecture.build_network("lenet", 3, size=24)
+
+    def loss(rows, by=None):
+        crops = training.Crops(as_images(X)[rows], labels[rows], np.zeros(len(rows), int), 24, 0, by, strength=0.0)
+        net = training.Net(plain, criterion=torch.nn.CrossEntropyLoss, criterion__label_smoothing=0.1).initialize()
+        batches = torch.utils.data.DataLoader(crops, batch_size=4)
+        return np.mean([float(net.validation_step(batch)["loss"]) for batch in batches])
+
+    each = np.array([loss(row[None]) for row in rows])
+    assert loss(rows, weights) == pytest.approx(np.average(each, weights=weights), rel=1e-5)
+    assert loss(rows, weights) != pytest.approx(each.mean(), rel=1e-4)
+
+
+def test_an_image_that_weighs_nothing_is_not_there(problem, monkeypatch):
+    monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 32)
+    X, y = problem
+    there = np.arange(60) % 4 > 0
+    groups = np.arange(60) // 2
+    with_all = lenet(epochs=1).fit(X, y, groups=groups, sample_weight=there.astype(float))
+    without = lenet(epochs=1).fit(X[there], y[there], groups=groups[there])
+    assert with_all.predict_proba(X).tolist() == without.predict_proba(X).tolist()
+    for wrong, words in ((np.ones(5), "shape"), (-np.ones(60), "[Nn]egative"), (y == "LY", "only the class")):
+        with pytest.raises(ValueError, match=words):
+            lenet(epochs=1).fit(X, y, sample_weight=wrong)
