@@ -25,7 +25,9 @@ MOST_REFERENCES = 1_000  # images that are kept to compare with, beside their co
 TEMPERATURES = (0.1, 10.0)
 FLOOR = 1e-12  # of a probability before its logarithm
 FARTHEST = 20.0  # standard deviations that one measure may count
-LEAST_SPAN = np.log(1.6)  # a cell so much larger, smaller or smoother than the middle passes, however few there were
+LEAST_SPAN = np.log(
+    1.6
+)  # a cell so much larger, smaller, smoother or paler than the middle passes, however rare it was
 USUAL = 0.01  # share of the source at either end that is not its usual range
 AT_ONCE = 500  # cells that are compared at a time
 COLUMNS = [*FACTS, *MEASURES]
@@ -34,6 +36,7 @@ PLACED = [name for name in MEASURES if name != "size"]  # a place among the refe
 CHECKS = {
     "outline": lambda looks, distance, doubt, usual: 1 - looks["quality"],
     "distance": lambda looks, distance, doubt, usual: distance,
+    "pale": lambda looks, distance, doubt, usual: -looks["depth"],
     "blur": lambda looks, distance, doubt, usual: -looks["sharpness"],
     "size": lambda looks, distance, doubt, usual: (looks["size"] - np.mean(np.log(usual["diameter_um"]))).abs(),
     "doubt": lambda looks, distance, doubt, usual: doubt,
@@ -44,6 +47,7 @@ ranges, which gives how strange each cell is; NaN where nothing can be said."""
 WORDS = {
     "outline": "its outline is uncertain",
     "distance": "it looks unlike the cells that the model was trained on",
+    "pale": "no part of it is as dark as a nucleus",
     "blur": "it is blurred",
     "size": "it is {diameter_um:.1f} um across, unlike the cells that the model was trained on",
     "doubt": "it may be {likeliest} or {second}",
@@ -232,7 +236,7 @@ def fit_trust(looks, samples, groups, held_out, seed=0, features=None):
     scores = {name: np.asarray(of(table, distance, doubt, usual)) for name, of in CHECKS.items()}
     return Trust(
         temperature=temperature,
-        limits=_limits(scores, original, samples["class"].to_numpy()),
+        limits=_limits(scores, original, samples),
         usual=usual,
         middle=tuple(middle.tolist()),
         spread=tuple(spread.tolist()),
@@ -247,15 +251,18 @@ def fit_trust(looks, samples, groups, held_out, seed=0, features=None):
     )
 
 
-def _limits(scores, original, classes):
+def _limits(scores, original, samples):
     """Quantiles of all checks at the level where few of the originals, and few of the copies, lie beyond any."""
     scores = pd.DataFrame(scores)
     worst = scores.rank(pct=True, method="max").max(axis=1)
     level = max(worst[part].quantile(1 - ALLOWED) for part in (original, ~original) if worst[part].notna().any())
     limits = {name: float(values.quantile(level)) for name, values in scores.items() if values.notna().any()}
-    # Sizes count from the middle already. How smooth cells are depends on their class, of which a slide may have few.
-    smoothest = scores["blur"][original].groupby(classes).median().max()
-    least = {"size": LEAST_SPAN, "blur": smoothest + LEAST_SPAN}
+    # Sizes count from the middle already. How smooth cells are depends on their class, and how pale on the laboratory's
+    # stain, too; of a class a slide may have few.
+    own = scores[original].set_axis(pd.MultiIndex.from_frame(samples[["class", "dataset"]]))
+    smoothest = own["blur"].groupby("class").median().max()
+    palest = own["pale"].groupby(["class", "dataset"]).median().max()
+    least = {"size": LEAST_SPAN, "blur": smoothest + LEAST_SPAN, "pale": palest + LEAST_SPAN}
     return {name: max(limit, least.get(name, limit)) for name, limit in limits.items()}
 
 

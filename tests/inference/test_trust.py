@@ -119,7 +119,7 @@ def test_few_of_the_held_out_cells_are_unsure_by_all_checks_together():
     said = np.clip(np.eye(2)[true] * 0.8 + 0.1 + rng.normal(0, 0.15, (400, 2)), 0.01, 1)
     said /= said.sum(axis=1, keepdims=True)
     trust = fit_trust(looks, samples, np.arange(400), (np.arange(400), said, true))
-    assert set(trust.limits) == {"outline", "distance", "blur", "size", "doubt"}
+    assert set(trust.limits) == {"outline", "distance", "pale", "blur", "size", "doubt"}
     own = pd.DataFrame(looks[:, 0], columns=COLUMNS)
     why = trust.judge(own, trust.nearest(own)[0], trust.calibrate(said), ("LY", "MO"))
     assert 0 < np.mean([text != "" for text in why]) <= ALLOWED
@@ -139,6 +139,22 @@ def test_a_cell_that_is_smooth_for_a_rare_class_is_not_called_blurred():
         "blur"
     ]
     assert 2.5 + np.log(1.3) < limit < 2.5 + np.log(2)
+
+
+def test_a_red_cell_that_is_taken_for_a_leukocyte_has_no_part_as_dark_as_a_nucleus():
+    looks, samples = drawn(300, 0)
+    depth = COLUMNS.index("depth")
+    # the one class of a laboratory that is pale, and rare: still darker than any red cell
+    rare = np.arange(300) % 30 == 0
+    samples["class"], samples["dataset"] = np.where(rare, "BA", "LY"), np.where(rare, "b", "a")
+    looks[..., depth] = np.random.default_rng(1).normal(1.1, 0.05, (300, 4)) - 0.4 * rare[:, None]
+    trust = fit_trust(looks, samples, np.arange(300), (np.empty(0, int), np.empty((0, 2)), np.empty(0, int)))
+    own, red = (pd.DataFrame(looks[rare, 0][:2], columns=COLUMNS) for _ in range(2))
+    own["depth"], red["depth"] = 0.7 - np.log(1.5), [0.06, -0.3]
+    sure = np.full((2, 2), [0.99, 0.01])
+    near = np.zeros(2)
+    assert not any("nucleus" in why for why in trust.judge(own, near, sure, ("BA", "LY")))
+    assert all("no part of it is as dark as a nucleus" in why for why in trust.judge(red, near, sure, ("BA", "LY")))
 
 
 def test_the_temperature_makes_a_boaster_modest():
@@ -233,6 +249,6 @@ def test_a_model_without_held_out_cells_still_knows_what_is_no_cell(lda, tmp_pat
     looks, samples = drawn(20, 0)
     trust = fit_trust(looks, samples, np.zeros(20, int), (np.empty(0, int), np.empty((0, 5)), np.empty(0, int)))
     assert trust.temperature == 1.0
-    assert set(trust.limits) == {"outline", "blur", "size"}
+    assert set(trust.limits) == {"outline", "pale", "blur", "size"}
     table = asked_about(dataclasses.replace(lda, trust=trust), {"white": junk()["white"]}, tmp_path / "c", progress)
     assert table["class"].tolist() == ["unsure"]
