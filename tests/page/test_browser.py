@@ -55,8 +55,31 @@ def test_rows_are_filtered_and_columns_hidden(visit, page_file, width):
     page.select_option("#family", "")
     before = page.locator("#board thead th").count()
     page.click("#columns summary")
-    page.uncheck('#columns input[value="gap"]')
+    page.uncheck('#columns input[value="rank"]')
     assert page.locator("#board thead th").count() == before - 1
+
+
+@pytest.mark.parametrize("width", [800, 1100, 1600])
+def test_the_board_shows_as_many_columns_as_there_is_room_for(visit, page_file, width):
+    page = visit(page_file, width)
+    sides = "(e) => [e.scrollWidth, e.clientWidth]"
+    wide, room = page.locator("#leaderboard .scroll").first.evaluate(sides)
+    assert wide <= room
+    heads, said = page.locator("#board thead th"), page.locator("#columns summary")
+
+    def more():
+        return int("".join(filter(str.isdigit, said.inner_text())) or 0)
+
+    everything = heads.count() + more()
+    before = more()
+    page.set_viewport_size({"width": 2000, "height": 900})
+    assert heads.count() + more() == everything
+    assert more() < before or width == 1600
+    page.click("#columns summary")
+    page.uncheck('#columns input[value="rank"]')
+    chosen = heads.count()
+    page.set_viewport_size({"width": width, "height": 900})
+    assert heads.count() == chosen
 
 
 def test_sections_stand_apart_and_marked(visit, page_file):

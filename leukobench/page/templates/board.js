@@ -1,8 +1,7 @@
 // The leaderboard: a table whose rows are sorted, filtered and whose columns are hidden without losing its semantics.
 const SECTIONS = {inductive: "Ranked", transductive: "Transductive: saw unlabelled images of the target",
   contaminated: "Contaminated: pretrained weights have seen a target, which is in no mean", control: "Controls"};
-// On a narrow screen the score comes first.
-const board = {sort: "rank", descending: false, find: "", family: "", hidden: new Set(["tune_s", ...data.protocols.filter((each) => each.aside).map((each) => `p-${each.name}`), ...(narrow() ? ["family"] : []), ...(data.models.every((model) => !model.marks.includes("incomplete")) ? ["coverage"] : [])])};
+const board = {sort: "rank", descending: false, find: "", family: "", chosen: false, folded: new Set(), hidden: new Set(["tune_s", ...data.protocols.filter((each) => each.aside).map((each) => `p-${each.name}`), ...(data.models.every((model) => !model.marks.includes("incomplete")) ? ["coverage"] : [])])};
 
 const COLUMNS = [
   {id: "rank", title: "#", value: (i) => means().rank[i], text: (value) => value ?? "\u2013"},
@@ -25,7 +24,28 @@ const COLUMNS = [
 ];
 
 const titleOf = (column) => typeof column.title === "function" ? column.title() : column.title;
-const visibleColumns = () => COLUMNS.filter((each) => !board.hidden.has(each.id) && each.other !== state.protocol);
+const unfolded = () => COLUMNS.filter((each) => !board.hidden.has(each.id) && each.other !== state.protocol);
+const visibleColumns = () => unfolded().filter((each) => !board.folded.has(each.id));
+
+// Columns that there is no room for are left to the list of columns, the last first and the family before the interval;
+// until somebody has chosen from that list.
+function fitColumns() {
+  if (board.chosen) return;
+  board.folded.clear();
+  drawBoard();
+  const room = byId("board").parentElement.clientWidth;
+  const width = Object.fromEntries([...byId("board").querySelectorAll("thead th")].map((head) => [head.dataset.column, head.offsetWidth]));
+  const order = unfolded().filter((each) => !each.fixed && !["rank", "interval", "family"].includes(each.id)).map((each) => each.id).reverse();
+  let wide = byId("board").offsetWidth;
+  for (const id of [...order, "family", "interval"]) {
+    if (wide <= room) break;
+    wide -= width[id];
+    board.folded.add(id);
+  }
+  drawBoard();
+  document.querySelectorAll("#columns input").forEach((input) => { input.checked = !board.hidden.has(input.value) && !board.folded.has(input.value); });
+  document.querySelector("#columns summary").textContent = board.folded.size ? `Columns (${board.folded.size} more)` : "Columns";
+}
 
 function familyCell(model) {
   return [el("span", {class: "dot", style: `background:${familyColour(model)}`, "aria-hidden": "true"}), model.family];
@@ -121,7 +141,12 @@ function boardTools() {
   byId("family").append(...[...new Set(data.models.map((model) => model.family))].map((name) => el("option", {value: name}, name)));
   byId("family").addEventListener("change", (event) => { board.family = event.target.value; drawBoard(); });
   document.querySelector("#columns div").append(...COLUMNS.filter((column) => !column.fixed).map((column) => {
-    const toggle = (event) => { board.hidden[event.target.checked ? "delete" : "add"](column.id); drawBoard(); };
+    const toggle = (event) => {
+      board.chosen = true;
+      board.folded.delete(column.id);
+      board.hidden[event.target.checked ? "delete" : "add"](column.id);
+      drawBoard();
+    };
     return el("label", {}, el("input", {type: "checkbox", value: column.id, checked: !board.hidden.has(column.id), onchange: toggle}), titleOf(column));
   }));
 }

@@ -7,6 +7,8 @@ byId("calibration-model").prepend(el("option", {value: "", selected: true}, "bes
 for (const id of ["confusion-model", "calibration-model", "way", "price"]) byId(id).addEventListener("change", update);
 gallerySection();
 update();
+fitColumns();
+window.addEventListener("resize", fitColumns);
 later.forEach((_, id) => coming.observe(byId(id)));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", update);
 matchMedia("print").addEventListener("change", () => { update(); drawAll(); });
