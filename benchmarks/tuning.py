@@ -15,7 +15,7 @@ from leukobench.models.network.architecture import build_network
 COPIES = 16  # of an image at each quarter turn
 FIELD = 100  # px of a square that the transformer sees: 20 um
 DECAY = 0.75  # of the learning rate from block to block, towards the image
-HEAD = 10  # times the learning rate, for what starts from nothing
+HEAD = 20  # times the learning rate, for what starts from nothing
 MIRRORS = ((), (2,), (3,), (2, 3))
 
 
