@@ -99,12 +99,12 @@ def _time_rival(rival, images, masks, seconds, jobs):
     return len(spread) / (time.perf_counter() - start), features, len(spread)
 
 
-def run_cuda_bench(images=2000, size=300, seconds=5.0, feature_sets=("core", "full", "extended")):
+def run_cuda_bench(images=8000, size=300, seconds=5.0, feature_sets=("core", "full", "extended")):
     """Images per second on the CUDA device, with images and masks in the host's memory and on the device.
 
     Parameters
     ----------
-    images : int, default 2000
+    images : int, default 8000
         Copies of one drawn cell.
     size : int, default 300
         Height and width of an image; the cell's diameter is half of it.

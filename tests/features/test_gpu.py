@@ -22,7 +22,9 @@ pytestmark = [
 def test_parity_with_cpu_on_all_real_cells(real_cells, difference, feature_set):
     cpu = extract_features(*real_cells, device="cpu", feature_set=feature_set)
     assert len(cpu) == 400
-    assert difference(extract_features(*real_cells, device="cuda", feature_set=feature_set), cpu) < 1e-4
+    # Of the background, 60,000 pixels of nearly one colour, the CPU and CUDA are each within .0001 of the reference.
+    most = 2e-4 if feature_set == "background" else 1e-4
+    assert difference(extract_features(*real_cells, device="cuda", feature_set=feature_set), cpu) < most
 
 
 @pytest.mark.parametrize("feature_set", ["extended", "background"])

@@ -85,13 +85,14 @@ def scratch_layout(shapes):
 
 
 @cache
-def _module(device, source, names):
-    """Compiled kernels and uploaded tables of one device."""
+def _module(device, names):
+    """Compiled kernels of the parts that are called so, and uploaded tables, of one device."""
     import cupy
 
+    source = kernel_source([part for part in all_parts() if part.name in names])
     with cupy.cuda.Device(device):
         module = cupy.RawModule(code=source, options=("-std=c++14",))
-        kernels = {name: module.get_function(name) for name in names}
+        kernels = {name: module.get_function(name) for name in (*_CROPPING, *names)}
         return kernels, cupy.asarray(shared_tables()[0])
 
 
@@ -148,9 +149,8 @@ def measure_batches(batches, parts, *, cropped=False):
     """
     import cupy
 
-    known = [part for part in all_parts() if part.cuda]
-    names = _CROPPING + tuple(part.name for part in known)
-    kernels, constants = _module(cupy.cuda.Device().id, kernel_source(known), names)
+    known = tuple(part.name for part in all_parts() if part.cuda)
+    kernels, constants = _module(cupy.cuda.Device().id, known)
     streams = [cupy.cuda.Stream(non_blocking=True) for _ in range(BUFFERS)]
     coming, waiting, first = None, [], 0
     for k, batch in enumerate(batches):

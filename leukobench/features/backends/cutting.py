@@ -1,34 +1,49 @@
 """Cells of stacks in the host's memory cut out by compiled loops, which leave the interpreter lock."""
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 __all__ = ["cut", "find_boxes"]
 
 
+@intrinsic
+def _pointer(context, address):
+    """An address as a pointer."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(address), generate
+
+
 @njit(nogil=True, cache=True)
-def find_boxes(masks, boxes):
+def find_boxes(masks, shapes, boxes):
     """Bounding box of each mask and one pixel around it, and its largest label; one pixel of a mask that is empty.
 
     Parameters
     ----------
-    masks : uint8 array, shape (n, H, W)
+    masks : int64 array, shape (n,)
+        Addresses of uint8 arrays, contiguous: a list of arrays would be unpacked one by one under the interpreter lock.
+    shapes : int64 array, shape (n, 2)
+        Of the masks.
     boxes : int64 array, shape (n, 5)
         Written to: top, left, bottom, right (the last two past the end) and the label.
     """
-    count, height, width = masks.shape
-    across = np.empty(width, np.uint8)
-    for k in range(count):
-        across[:] = 0
+    for k in range(len(masks)):
+        height, width = shapes[k, 0], shapes[k, 1]
+        mask = carray(_pointer(masks[k]), (height, width), np.uint8)
+        across = np.zeros(width, np.uint8)
         top, bottom = height, -1
         for y in range(height):
             seen = 0
             for x in range(width):
-                seen |= masks[k, y, x]
+                seen |= mask[y, x]
             if seen:
                 top, bottom = min(top, y), y
                 for x in range(width):
-                    across[x] = max(across[x], masks[k, y, x])
+                    across[x] = max(across[x], mask[y, x])
         if bottom < 0:
             boxes[k] = np.array([0, 0, 1, 1, 0])
             continue
@@ -43,14 +58,15 @@ def find_boxes(masks, boxes):
 
 
 @njit(nogil=True, cache=True)
-def cut(rows, masks, boxes, offsets, ends, pixels, labels):
+def cut(images, masks, shapes, boxes, offsets, ends, pixels, labels):
     """Copy what lies in the boxes into flat buffers.
 
     Parameters
     ----------
-    rows : uint8 array, shape (n, H, 3 * W)
-        Of the images.
-    masks : uint8 array, shape (n, H, W)
+    images, masks : int64 array, shape (n,)
+        Addresses of uint8 arrays, contiguous.
+    shapes : int64 array, shape (n, 2)
+        Of the masks.
     boxes : int64 array, shape (n, 5)
         Of `find_boxes`.
     offsets, ends : int64 array, shape (n,)
@@ -59,13 +75,16 @@ def cut(rows, masks, boxes, offsets, ends, pixels, labels):
         Written to.
     """
     for k in range(len(masks)):
+        height, width = shapes[k, 0], shapes[k, 1]
+        rows = carray(_pointer(images[k]), (height, 3 * width), np.uint8)
+        mask = carray(_pointer(masks[k]), (height, width), np.uint8)
         top, left, bottom, right = boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3]
         at, columns = offsets[k], right - left
         for y in range(top, bottom):
             # Of indices without a sign Numba need not ask whether they count from the end, and copies in one go.
             for x in range(np.uint64(columns)):
-                labels[np.uint64(at) + x] = masks[k, y, np.uint64(left) + x]
+                labels[np.uint64(at) + x] = mask[y, np.uint64(left) + x]
             for x in range(np.uint64(3 * columns)):
-                pixels[np.uint64(3 * at) + x] = rows[k, y, np.uint64(3 * left) + x]
+                pixels[np.uint64(3 * at) + x] = rows[y, np.uint64(3 * left) + x]
             at += columns
         labels[at : ends[k]] = 0

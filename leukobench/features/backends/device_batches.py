@@ -89,48 +89,35 @@ def host_cells(images, masks, batch_bytes):
     limits = [0, *_ends([4 * np.size(mask) for mask in masks], batch_bytes)]
     with ThreadPoolExecutor(thread_count()) as pool:
         for turn, (start, stop) in enumerate(pairwise(limits)):
+            addresses, shapes, held = _located(start, images[start:stop], masks[start:stop])
             boxes = np.empty((stop - start, 5), np.int64)
-            slabs = [*_slabs(images, masks, start, stop)]
-            _wait(pool.submit(_find, slab, boxes) for slab in slabs)
+            slabs = [slice(*ends) for ends in pairwise(np.linspace(0, stop - start, thread_count() + 1).astype(int))]
+            _wait(pool.submit(find_boxes, addresses[1][slab], shapes[slab], boxes[slab]) for slab in slabs)
             if (boxes[:, 4] > 2).any():
                 raise UsageError(f"mask {start + int((boxes[:, 4] > 2).argmax())} has a label above 2", LABELS)
-            shapes = boxes[:, 2:4] - boxes[:, :2]
-            ends = np.cumsum(-(-shapes.prod(1) // 8) * 8)
+            new_shapes = boxes[:, 2:4] - boxes[:, :2]
+            ends = np.cumsum(-(-new_shapes.prod(1) // 8) * 8)
             offsets, total = np.append(0, ends[:-1]), int(ends[-1])
             if len(ring[turn % BUFFERS][1]) < total:
                 ring[turn % BUFFERS] = pinned(3 * total, np.uint8), pinned(total, np.uint8)
-            pixels, labels = ring[turn % BUFFERS]
-            _wait(pool.submit(_cut, slab, boxes, offsets, ends, pixels, labels) for slab in slabs)
-            yield Batch(pixels[: 3 * total], labels[:total], offsets, shapes)
+            each, buffers = (*addresses, shapes, boxes, offsets, ends), ring[turn % BUFFERS]
+            _wait(pool.submit(cut, *(part[slab] for part in each), *buffers) for slab in slabs)
+            del held
+            yield Batch(buffers[0][: 3 * total], buffers[1][:total], offsets, new_shapes)
 
 
-def _slabs(images, masks, start, stop):
-    """Parts of a batch for the threads: first image, its row, and stacks; those of a sequence hold one image each."""
-    bounds = np.unique(np.linspace(start, stop, thread_count() + 1).astype(int)).tolist()
-    for low, high in pairwise(bounds):
-        parts = [(images[low:high], masks[low:high])]
-        if not isinstance(images, np.ndarray):
-            parts = [(np.asarray(image)[None], np.asarray(mask)[None]) for image, mask in zip(*parts[0], strict=True)]
-        yield low, low - start, parts
-
-
-def _stacks(slab):
-    """Rows of the batch, and the stacks of images and masks that lie there."""
-    first, row, parts = slab
-    for k, stacks in enumerate(parts):
-        images, masks = map(np.ascontiguousarray, stacks)
-        check_cell(first + k, images[0], masks[0])
-        yield slice(row + k, row + k + len(masks)), images, masks
-
-
-def _find(slab, boxes):
-    for rows, _, masks in _stacks(slab):
-        find_boxes(masks, boxes[rows])
-
-
-def _cut(slab, boxes, offsets, ends, pixels, labels):
-    for rows, images, masks in _stacks(slab):
-        cut(images.reshape(*masks.shape[:2], -1), masks, boxes[rows], offsets[rows], ends[rows], pixels, labels)
+def _located(first, images, masks):
+    """Addresses of images and of masks, the shapes of the masks, and the arrays, which must live as long."""
+    if isinstance(images, np.ndarray):
+        held = stacks = [np.ascontiguousarray(part) for part in (images, masks)]
+        check_cell(first, stacks[0][0], stacks[1][0])
+        addresses = [part.ctypes.data + np.arange(len(part)) * part.strides[0] for part in stacks]
+        return addresses, np.full((len(masks), 2), stacks[1].shape[1:], np.int64), held
+    held = [[np.ascontiguousarray(each) for each in part] for part in (images, masks)]
+    for k, (image, mask) in enumerate(zip(*held, strict=True)):
+        check_cell(first + k, image, mask)
+    addresses = [np.array([each.__array_interface__["data"][0] for each in part]) for part in held]
+    return addresses, np.array([mask.shape for mask in held[1]], np.int64), held
 
 
 def _wait(futures):
