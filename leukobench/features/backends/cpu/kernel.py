@@ -12,7 +12,10 @@ from leukobench.features.tables import PERCENTILE_BINS
 
 
 def _chain(plan, first=0):
-    """One function of (cell, row, at) that lets the parts fill their columns, one after the other."""
+    """One function of (cell, row, at) that lets the parts fill their columns, one after the other.
+
+    All become one body before anything is compiled: the compiler would else go over each part once for every link.
+    """
     if not plan:
         return _nothing
     (name, widths), *others = plan
@@ -20,7 +23,7 @@ def _chain(plan, first=0):
     if len(widths) == 1:
         (width,) = widths
 
-        @njit(nogil=True)
+        @njit(inline="always")
         def fill(cell, row, at):
             if at[first] >= 0:
                 function(cell, row[at[first] : at[first] + width])
@@ -30,7 +33,7 @@ def _chain(plan, first=0):
         width, second_width = widths
         second = first + 1
 
-        @njit(nogil=True)
+        @njit(inline="always")
         def fill(cell, row, at):
             if at[first] >= 0 or at[second] >= 0:
                 function(cell, _slot(row, at[first], width), _slot(row, at[second], second_width))
@@ -39,7 +42,7 @@ def _chain(plan, first=0):
     return fill
 
 
-@njit(nogil=True)
+@njit(inline="always")
 def _nothing(cell, row, at):
     pass
 
