@@ -1,6 +1,7 @@
 """`leukobench predict` from the command line."""
 
 import hashlib
+import re
 import shutil
 
 import pandas as pd
@@ -87,6 +88,8 @@ def test_a_network_is_explained(predict, root, tmp_path, monkeypatch):
     assert code == 0, text
     assert "why, of every cell: cams" in text
     assert len(list((tmp_path / "cams").iterdir())) == 4
+    page = (tmp_path / "predictions.html").read_text()
+    assert len(re.findall(r'"map": ?"data:image/webp', page)) == 4
 
 
 TRAIN = ("--model", "lda", "--train", "barcelona", "--data", "DATA")

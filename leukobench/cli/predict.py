@@ -128,6 +128,7 @@ def predict(
                     beside = {
                         "root": root or find_data_root(data, default=None),
                         "weights": weights,
+                        "maps": explain,
                         "progress": progress,
                     }
                     write_page(out.with_suffix(".html"), trained, images, table, folder, **beside)

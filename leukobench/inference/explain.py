@@ -82,9 +82,14 @@ def _draw(networks, shown, out, progress):
         caption = f"{row.likeliest} {row.probability:.2f}{unsure}{on_cell}{synthetic}"
         place = around(mask)
         _, encoded = cv2.imencode(".png", overlay(crop[place], heat[place], caption)[..., ::-1])
-        *folders, name = Path(row.file).parts
-        atomic_write(Path(out, *folders, fitting_name(name, ".png")), encoded.tobytes())
+        atomic_write(map_of(out, row.file), encoded.tobytes())
         progress.advance(1, row.file)
+
+
+def map_of(out, file):
+    """Where in a folder the map of a file lies, if a network drew one."""
+    *folders, name = Path(file).parts
+    return Path(out, *folders, fitting_name(name, ".png"))
 
 
 def _weigh_all(trained, rows, shown, out, progress):

@@ -13,12 +13,13 @@ from leukobench.cache import TableCache
 from leukobench.datasets.taxonomy import CELL_TYPES
 from leukobench.files import keep_result
 from leukobench.imaging.io import ImageError, read_image, read_mask
+from leukobench.inference.explain import map_of
 from leukobench.inference.laboratory import count_errors, differential_count, scores, true_classes, warnings_of
 from leukobench.inference.predict import UNSURE, notes
 from leukobench.inference.trained import LOOKS
 from leukobench.inference.trust import COLUMNS
 from leukobench.inputs import locate
-from leukobench.page.gallery import thumbnail
+from leukobench.page.gallery import data_address, thumbnail
 from leukobench.page.write import FOLDER, as_json, as_script, digest
 from leukobench.running.representations import load_rows
 from leukobench.segmentation import segment
@@ -31,7 +32,7 @@ REFERENCE_SIDE = 64  # px
 UNREAD = "cannot be read"
 
 
-def write_page(path, trained, images, table, folder, *, root=None, cache=None, weights=None, progress):
+def write_page(path, trained, images, table, folder, *, root=None, cache=None, weights=None, maps=None, progress):
     """Write the page of some predictions.
 
     Parameters
@@ -48,6 +49,8 @@ def write_page(path, trained, images, table, folder, *, root=None, cache=None, w
         As in `train_model`.
     weights : dict of str to list of (str, float, float), optional
         File to what speaks for its answer, of `leukobench.inference.explain.explain_images`.
+    maps : path-like, optional
+        Folder of where a network looks, as `explain_images` writes it.
     progress : leukobench.progress.ProgressReport
 
     Raises
@@ -73,6 +76,7 @@ def write_page(path, trained, images, table, folder, *, root=None, cache=None, w
             }
             cell |= {"weights": weights[row.file]} if weights else {}
             cell |= _picture(folder, image) if len(cells) < PICTURES else {}
+            cell |= _map(maps, row.file) if maps and len(cells) < PICTURES else {}
             progress.advance(1, row.file)
         cells.append(cell)
     data = {"head": trained.head, "unsure": UNSURE, "unread": UNREAD, "cells": cells}
@@ -99,6 +103,12 @@ def _picture(folder, asked):
         return {}
     (mask,), (quality,) = segment([image], return_quality=True)
     return thumbnail(image, mask if quality else np.zeros_like(mask))
+
+
+def _map(maps, file):
+    """Where a network looks, of one file; nothing where no network was asked."""
+    place = map_of(maps, file)
+    return {"map": data_address(read_image(place))} if place.is_file() else {}
 
 
 def _references(near, root):

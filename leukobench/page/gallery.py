@@ -78,10 +78,14 @@ def thumbnail(image, mask):
     share = min(1, SIDE / max(image.shape[:2]))
     width, height = (max(1, round(side * share)) for side in image.shape[1::-1])
     small = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA)
-    _, data = cv2.imencode(".webp", small[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
     outline = "".join(_outline(mask >= level, share) for level in (1, 2))
-    source = "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()
-    return {"src": source, "width": width, "height": height, "outline": outline}
+    return {"src": data_address(small), "width": width, "height": height, "outline": outline}
+
+
+def data_address(image):
+    """An RGB image as an address that holds it."""
+    _, data = cv2.imencode(".webp", image[..., ::-1], [cv2.IMWRITE_WEBP_QUALITY, QUALITY])
+    return "data:image/webp;base64," + base64.b64encode(data.tobytes()).decode()
 
 
 def _outline(region, share):

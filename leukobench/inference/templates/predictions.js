@@ -11,15 +11,23 @@ function bars(cell) {
 function nearest(cell) {
   const found = cell.near.map((i) => data.references[i]);
   if (!found.length) return null;
-  return el("div", {class: "near"}, found.map((each) => each.src
+  return el("div", {class: "near"}, el("span", {class: "path quiet"}, "most like these of the training"), found.map((each) => each.src
     ? el("figure", {}, el("img", {src: each.src, width: each.width, height: each.height, alt: `${each.label}, ${each.path}`, title: each.path}), el("figcaption", {}, each.label))
-    : el("span", {class: "path quiet"}, `${each.label} ${each.path}`)));
+    : el("span", {class: "path quiet", title: each.path}, `${each.label} ${shortened(each.path)}`)));
+}
+
+// Which laboratory's and which file, without the folders between.
+function shortened(path) {
+  const parts = path.split("/");
+  return parts.length > 2 ? `${parts[0]}/\u2026/${parts.at(-1)}` : path;
 }
 
 function weights(cell) {
-  if (!cell.weights) return null;
-  const most = Math.max(...cell.weights.map((each) => Math.abs(each[2])), 1e-9);
-  return el("details", {}, el("summary", {}, `What speaks for ${cell.likeliest}`), el("dl", {class: "weights"}, cell.weights.flatMap(([name, value, weight]) => [
+  if (!cell.weights && !cell.map) return null;
+  const heaviest = cell.weights ?? [];
+  const most = Math.max(...heaviest.map((each) => Math.abs(each[2])), 1e-9);
+  return el("details", {}, el("summary", {}, `What speaks for ${cell.likeliest}`),
+    cell.map ? el("img", {class: "map", src: cell.map, alt: "The cell, and beside it where the network looks"}) : null, el("dl", {class: "weights"}, heaviest.flatMap(([name, value, weight]) => [
     el("dt", {}, name, el("span", {class: "quiet"}, ` ${signed(value, 1)} sd`)),
     el("dd", {}, el("span", {class: weight < 0 ? "against" : "for", style: `width:${(50 * Math.abs(weight) / most).toFixed(0)}%`}), el("span", {class: "hidden"}, signed(weight, 2)))])));
 }
@@ -35,10 +43,11 @@ function cellCard(cell) {
   if (cell.error) return el("figure", {class: "card"}, picture(cell), el("figcaption", {}, el("strong", {}, "cannot be read"), el("span", {}, cell.error), el("span", {class: "path quiet"}, cell.file)));
   const unsure = cell.class === data.unsure;
   return el("figure", {class: unsure ? "card unsure" : "card"}, picture(cell), el("figcaption", {},
+    el("span", {class: "path quiet"}, cell.file),
     el("strong", {}, unsure ? "unsure" : `${cell.class} ${data.titles[cell.class] ?? ""}`),
     cell.true ? el("span", {class: "quiet"}, `labelled ${cell.true}`) : null,
     unsure ? el("span", {class: "why"}, `${sentence(cell.why)}. The likeliest would be ${cell.likeliest}.`) : null,
-    bars(cell), facts(cell), weights(cell), nearest(cell), el("span", {class: "path quiet"}, cell.file)));
+    bars(cell), facts(cell), weights(cell), nearest(cell)));
 }
 
 function draw() {
