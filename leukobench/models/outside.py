@@ -7,13 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sklearn.base import BaseEstimator, clone, is_classifier
-from sklearn.utils import get_tags
 
 from leukobench import plugins
 from leukobench.errors import UsageError
 from leukobench.models.backbones import get_backbone
 from leukobench.models.bases import BASES, OWN, STEPS
-from leukobench.models.pipeline import imputed
+from leukobench.models.pipeline import imputed, takes_gaps
 from leukobench.models.recipe import KINDS, Recipe
 from leukobench.models.spec import KEY, WORD, parts_of
 from leukobench.models.variants import Variant
@@ -142,7 +141,7 @@ def _recipe_of(name, model, reads=None, **facts):
             raise UsageError(f"{name} cannot be made: {error}", "give an instance, with its parameters") from error
     if isinstance(model, BaseEstimator):
         _check_estimator(name, model)
-        build = Cloned(model, fills=kind != ("pixels",) and not get_tags(model).input_tags.allow_nan)
+        build = Cloned(model, fills=kind != ("pixels",) and not takes_gaps(model))
         first = {each: model.get_params()[each] for each in facts.get("space", ())}
         facts = {"defaults": {**first, **facts.pop("defaults", {})}, **facts}
     elif callable(model):

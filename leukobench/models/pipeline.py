@@ -4,9 +4,11 @@ import os
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.ensemble import VotingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
+from sklearn.utils import get_tags
 from sklearn.utils.validation import validate_data
 
 
@@ -89,6 +91,34 @@ def imputed(*steps):
     """
     chain = (SimpleImputer(strategy="median", keep_empty_features=True), *steps)
     return Pipeline([(type(step).__name__.lower(), step) for step in chain])
+
+
+def takes_gaps(estimator):
+    """Whether an estimator takes NaN. scikit-learn says so of one step, and of a pipeline never.
+
+    Parameters
+    ----------
+    estimator : estimator
+        A pipeline takes NaN where its first imputer and all before it do, or all of its steps; a vote where all who
+        have one do; any other as its tag says.
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> from sklearn.naive_bayes import GaussianNB
+    >>> takes_gaps(scaled(GaussianNB())), takes_gaps(Pipeline([("scale", StandardScaler()), ("bayes", GaussianNB())]))
+    (True, False)
+    """
+    if isinstance(estimator, Pipeline):
+        steps = [step for _, step in estimator.steps if step not in (None, "passthrough")]
+        fills = [type(step).__module__.startswith("sklearn.impute") for step in steps]
+        return all(map(takes_gaps, steps[: fills.index(True) + 1] if any(fills) else steps))
+    if isinstance(estimator, VotingClassifier):
+        return all(takes_gaps(each) for _, each in estimator.estimators if each != "drop")
+    return get_tags(estimator).input_tags.allow_nan
 
 
 def scaled(*steps):

@@ -2,9 +2,11 @@
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
-from sklearn.utils import check_consistent_length, column_or_1d, get_tags
+from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+
+from leukobench.models.pipeline import takes_gaps
 
 
 class Probable(ClassifierMixin, BaseEstimator):
@@ -36,7 +38,7 @@ class Wrapper(MetaEstimatorMixin, Probable):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = get_tags(self.estimator).input_tags.allow_nan
+        tags.input_tags.allow_nan = takes_gaps(self.estimator)
         return tags
 
 

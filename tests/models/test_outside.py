@@ -7,12 +7,15 @@ import sys
 import numpy as np
 import pytest
 from optuna.distributions import FloatDistribution
+from sklearn.decomposition import PCA
 from sklearn.ensemble import BaggingClassifier, RandomForestClassifier
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
+from sklearn.utils import get_tags
 
 from leukobench import plugins
 from leukobench.errors import UsageError
@@ -20,6 +23,7 @@ from leukobench.models import MODELS, OWN, Head, Option, get_model, register, re
 from leukobench.models.catalogue import on_demand
 from leukobench.models.identity import recipe_hash
 from leukobench.models.outside import load_installed
+from leukobench.models.pipeline import takes_gaps
 from leukobench.models.variants import Variant
 
 X = np.random.default_rng(0).normal(size=(30, 4))
@@ -53,6 +57,22 @@ def test_what_takes_missing_values_is_given_them():
     register("mine", RandomForestClassifier)
     assert isinstance(get_model("mine").build({}, 3), RandomForestClassifier)
     assert get_model("mine").build({}, 3).random_state == 3
+
+
+def test_a_pipeline_that_fills_gaps_itself_is_given_them():
+    told = SimpleImputer(add_indicator=True)  # which of the cells have gaps, too
+    holes = np.where(X > 1, np.nan, X)
+    pipelines = [[StandardScaler(), told, LogisticRegression()], [None, RandomForestClassifier(9)]]
+    for own in (make_pipeline(*steps) for steps in pipelines):
+        register("mine", own)
+        built = get_model("mine").build({}, 0).fit(holes, Y)
+        assert [name for name, _ in built.steps] == [name for name, _ in own.steps]
+        assert built.predict_proba(holes).shape == (30, 2)
+        unregister("mine")
+    assert takes_gaps(get_model("vote").build({}, 0))
+    assert get_tags(get_model("vote@augmented+experts").build({}, 0)).input_tags.allow_nan
+    assert not takes_gaps(make_pipeline(StandardScaler(), LogisticRegression()))
+    assert not takes_gaps(make_pipeline(PCA(), told, LogisticRegression()))
 
 
 @pytest.mark.parametrize(
