@@ -36,7 +36,7 @@ def submit(
         if wrong := faults(read_submission(check), folder):
             console.say(*(f"{check}: {line}" for line in wrong))
             raise typer.Exit(1)
-        alone = "without its run folder nobody sees whether scores are its own, or a seed was lost with all its cells"
+        alone = "without its run folder nobody sees whether scores are its own"
         told = f"its scores are those of {folder}" if folder else alone
         return console.say(f"{check} agrees with itself; {told}")
     if not folder:

@@ -18,8 +18,9 @@ def check(submission, folder=None):
     """What is wrong with a submission.
 
     Its seal, and that no run cell is left out of it, are looked at without a run folder: each model has all train x
-    test combinations that the protocols of the suite ask for, for each of its seeds. Which seeds were run, and the
-    scores themselves, can only be told with the run folder, or a published copy: there they are computed again.
+    test combinations that the protocols of the suite ask for, for each of the suite's seeds, or of those that the
+    submission says are fewer. The scores themselves can only be told with the run folder, or a published copy: there
+    they are computed again.
 
     Parameters
     ----------
@@ -42,17 +43,17 @@ def check(submission, folder=None):
         wrong.append(f"suite and data do not name the same datasets: {', '.join(lacking)}")
     untrained = [name for name, told in submission["data"].items() if told.get("target_only")]
     for model, told in submission["models"].items():
-        wrong += [f"{model}: {line}" for line in _cells_wrong(told["cells"], submission["suite"], untrained)]
+        wrong += [f"{model}: {line}" for line in _cells_wrong(told, submission["suite"], untrained)]
     if wrong:
         return wrong
     wrong += _intervals_wrong(submission)
     return wrong + (_differs(submission, folder) if folder else [])
 
 
-def _cells_wrong(cells, suite, untrained):
+def _cells_wrong(told, suite, untrained):
     """What is missing, told twice or without a score."""
+    cells, seeds = told["cells"], told.get("seeds", suite["seeds"])
     found = [tuple(row[:4]) for row in cells]
-    seeds = sorted({row[3] for row in cells})
     planned = {
         (protocol.name, train, test)
         for protocol in protocols_of(suite["protocols"])
@@ -66,6 +67,8 @@ def _cells_wrong(cells, suite, untrained):
         yield f"{len(missing)} of {len(asked)} scores are left out, the first is {' '.join(map(str, missing[0]))}"
     if more := sorted({*found} - asked):
         yield f"{len(more)} scores are of what the suite does not ask, the first is {' '.join(map(str, more[0]))}"
+    if strange := sorted({row[3] for row in cells} - {*seeds}):
+        yield f"seeds {strange} are not among its own"
     if other := sorted({*seeds} - {*suite["seeds"]}):
         yield f"seeds {other} are not among those of the suite"
     place = COLUMNS.index("balanced_accuracy")

@@ -25,7 +25,7 @@ class Joined:
     Parameters
     ----------
     board : DataFrame
-        As `leaderboard.leaderboard`, without times, with the columns `submission` and `budget`.
+        As `leaderboard.leaderboard`, without times, with the columns `submission`, `budget` and `seeds`.
     suite, data : dict
         What all of them have in common.
     ranking : Protocol
@@ -88,6 +88,7 @@ def join(submissions, suite):
     ends = [each["models"][model]["interval"] for each, model in zip(told, board["model"], strict=True)]
     board[["ci_low", "ci_high"]] = [each or (np.nan, np.nan) for each in ends]
     board["budget"] = [each["suite"]["budget"]["name"] for each in told]
+    board["seeds"] = [_fewer(each, model) for each, model in zip(told, board["model"], strict=True)]
     ranking = headline_protocol({name for each in taken.values() for name in each["suite"]["protocols"]})
     synthetic = any(each["synthetic"] for each in taken.values())
     return Joined(board, first["suite"], first["data"], ranking, synthetic, refused)
@@ -114,7 +115,15 @@ def as_shown(joined):
     for name in ("within", "gap", "lodo", "merged"):
         if name != joined.ranking.column and joined.board[name].notna().any():
             table[name] = joined.board[name].map(number)
+    if (joined.board["seeds"] != "").any():
+        table["seeds"] = joined.board["seeds"]
     return table.assign(budget=joined.board["budget"], cells=joined.board["coverage"]).set_index("#")
+
+
+def _fewer(submission, model):
+    """How many seeds a model has, where its suite has more."""
+    fewer = submission["models"][model].get("seeds")
+    return "" if fewer is None else f"{len(fewer)} of {len(submission['suite']['seeds'])}"
 
 
 def board_of(cells):

@@ -51,10 +51,11 @@ class Data(TypedDict):
 
 
 class Model(TypedDict):
-    """A model: its card, the interval of the mean that ranks, and its scores."""
+    """A model: its card, the interval of the mean that ranks, its scores, and its seeds where the suite has more."""
 
     __pydantic_config__ = CLOSED
     card: dict[str, Any]
+    seeds: NotRequired[list[int]]
     interval: Annotated[tuple[float, float], Field(strict=False)] | None
     cells: list[Annotated[Row, Field(strict=False)]]
 
@@ -134,6 +135,7 @@ def submission_of(folder, name, note=""):
             "models": {
                 model: {
                     "card": _card(by_model[model]),
+                    **_seeds(by_model[model], run.suite["seeds"]),
                     "interval": None if low != low else [float(low), float(high)],
                     "cells": _rows(cells[cells["model"] == model]),
                 }
@@ -245,6 +247,12 @@ def _card(records):
     first = records[0]
     inputs = {key: first["inputs"][key] for key in INPUTS if key in first.get("inputs", {})}
     return {key: first[key] for key in CARD if key in first} | inputs
+
+
+def _seeds(records, all_of_them):
+    """The seeds of a model, as of joined runs, where they are not all of the suite's: a seed is not lost silently."""
+    own = sorted({each["seed"] for each in records})
+    return {} if own == sorted(all_of_them) else {"seeds": own}
 
 
 def _environments(records):

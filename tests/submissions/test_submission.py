@@ -14,8 +14,8 @@ from leukobench.running.publish import publish
 from leukobench.running.records import sealed
 from leukobench.running.store import RunFolder
 from leukobench.submissions import as_text, check, read_submission, submission_of
-from leukobench.submissions.join import board_of
-from leukobench.submissions.submission import _data, cells_of
+from leukobench.submissions.join import as_shown, board_of, join
+from leukobench.submissions.submission import _data, _seeds, cells_of
 from tests.submissions.conftest import TRUTH, write_sealed
 
 REGISTRY = sorted((Path(__file__).parents[2] / "results" / "registry").glob("*.json"))
@@ -75,7 +75,7 @@ def leave_out(submission):
 
 
 def leave_out_a_seed(submission):
-    """Of every model alike: then the seeds are those that are told, and only the interval can tell."""
+    """Of every model alike."""
     for told in submission["models"].values():
         told["cells"] = [row for row in told["cells"] if row[3] == 0]
 
@@ -113,6 +113,7 @@ def forget_the_suite(submission):
     ("change", "words"),
     [
         (leave_out, "1 of 18 scores are left out, the first is within"),
+        (leave_out_a_seed, "9 of 18 scores are left out, the first is pairwise"),
         (tell_twice, "told twice"),
         (add_a_pair, "of what the suite does not ask, the first is pairwise munich"),
         (forget_the_interval, "half: its interval None"),
@@ -125,6 +126,19 @@ def forget_the_suite(submission):
 def test_what_is_changed_and_sealed_anew_is_still_told(submission, change, words):
     change(submission)
     assert any(words in line for line in check(sealed(submission)))
+
+
+def test_fewer_seeds_than_the_suite_has_are_said_and_shown(submission, run_folder):
+    leave_out_a_seed(submission)
+    for told in submission["models"].values():
+        told |= {"seeds": [0], "interval": [0.0, 1.0]}
+    assert check(sealed(submission)) == []
+    suite = {key: submission["suite"][key] for key in ("name", "version", "level")}
+    assert set(as_shown(join({"a": submission}, suite))["seeds"]) == {"1 of 2"}
+    submission["models"]["half"]["seeds"] = [7]
+    assert any("seeds [0] are not among its own" in line for line in check(sealed(submission)))
+    records = [{"seed": 0}, {"seed": 2}]
+    assert (_seeds(records, [0, 2]), _seeds(records, [0, 1, 2])) == ({}, {"seeds": [0, 2]})
 
 
 def test_a_dataset_that_cannot_train_has_no_scores_of_its_own_to_tell(submission):
