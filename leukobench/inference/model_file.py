@@ -11,13 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from leukobench.datasets.registry import attribute_names
 from leukobench.datasets.taxonomy import LEVELS
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, in_one_line
 from leukobench.files import content_hash, keep_result
 from leukobench.inference.trained import LOOKS, TrainedModel, own_seed
 from leukobench.inference.trust import Trust
 from leukobench.inputs import read_bytes
 from leukobench.models import get_model
-from leukobench.models.inference import import_exporters
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.soundness import parts_of
 from leukobench.models.stored import MOST_BYTES, dump_estimator, load_estimator, open_archive, read_member
@@ -102,8 +101,13 @@ def check_keepable(model):
     if strange:
         names = ", ".join(sorted(each.__name__ for each in strange))
         raise UsageError(f"{model} cannot be kept in a file: it is made of {names}", "leave out --save")
-    if any(isinstance(part, NetworkClassifier) and not part.adapt for part in parts):
-        import_exporters()
+    try:
+        for part in parts:
+            if isinstance(part, NetworkClassifier) and not part.adapt:
+                part.check_exportable()
+    # of the check of a graph, and of torch, whose errors are of that kind
+    except (ValueError, RuntimeError) as error:
+        raise UsageError(f"{model} cannot be kept in a file: {in_one_line(error)}", "leave out --save") from error
 
 
 def save_model(trained, path):

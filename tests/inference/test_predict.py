@@ -1,6 +1,7 @@
 """A laboratory's own images: what is said of every file, and that the model is the one that the benchmark scores."""
 
 import dataclasses
+import importlib
 import shutil
 import sys
 
@@ -22,6 +23,7 @@ from leukobench.inference.predict import notes, predict_images
 from leukobench.inference.reading import read_images
 from leukobench.inference.trained import represent, train_model
 from leukobench.models import get_model
+from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.preparation import shared_views
 from leukobench.running.cell import run_cell
 from leukobench.running.plan import build_plan, head_of, select_samples
@@ -232,3 +234,16 @@ def test_a_network_that_nothing_here_exports_is_refused_before_it_is_trained(mon
             check_keepable(model)
     for model in ("lda", "lenet+adabn"):  # of the second weights are kept, and no graph
         check_keepable(model)
+
+
+def test_a_network_that_cannot_be_kept_is_refused_before_it_is_trained(monkeypatch):
+    torch = pytest.importorskip("torch", reason="needs the extra `deep`")
+
+    class Sorting(torch.nn.Module):
+        def forward(self, images):
+            return images.mean((2, 3)).sort(dim=1).values
+
+    network = importlib.import_module("leukobench.models.network.architecture").Network
+    monkeypatch.setattr(NetworkClassifier, "_build", lambda self, k, size: network(Sorting(), 3, k, [0.0], [1.0]))
+    with pytest.raises(UsageError, match=r"lenet cannot be kept in a file.*a network that asks for"):
+        check_keepable("lenet")

@@ -13,7 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones import import_deep
 from leukobench.models.embedding import TTA
-from leukobench.models.inference import torch_threads
+from leukobench.models.inference import import_exporters, torch_threads
 from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
 from leukobench.models.network.exported import BATCH as CPU_BATCH
@@ -306,8 +306,18 @@ class NetworkClassifier(Probable):
         check_is_fitted(self)
         if isinstance(self.module_, Exported):
             return self.module_
-        export = import_deep("leukobench.models.network.export").export_network
-        return export(self.module_, self.size_, len(self.classes_))
+        return _export(self.module_, self.size_, len(self.classes_))
+
+    def check_exportable(self):
+        """Export the network as it is before a training; what it raises, `exported` would raise after it.
+
+        Raises
+        ------
+        UsageError, ValueError
+            As of `exported`.
+        """
+        import_exporters()
+        _export(self._build(2, SIZE).eval(), SIZE, 2)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -335,6 +345,10 @@ class NetworkClassifier(Probable):
             parts = [module(batch)[0].float().cpu().numpy() for batch in batches]
         module.to("cpu")
         return np.concatenate(parts)
+
+
+def _export(module, size, classes):
+    return import_deep("leukobench.models.network.export").export_network(module, size, classes)
 
 
 def crops_drawn(images, batch_size=32):
