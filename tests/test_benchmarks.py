@@ -123,12 +123,23 @@ def test_ours_stands_beside_theirs_and_what_is_owed_is_named(reproduce, tmp_path
     own = table[table["who"] == "ours"]
     assert own[["model", "train", "test"]].to_numpy().tolist() == [["prior", "both", "cvb"]]
     assert own["score"].tolist() == pytest.approx([1 / 3])
+    assert own["data"].tolist() == ["no lisc, a part of barcelona, a part of cvb"]
     assert notes[0] == "owed, for lack of the data: lisc"
     assert "a part of the release: barcelona, 5 of 17,092 images" in notes
     del PROTOCOLS["reproduce_study"]
     text = reproduce.page("study", told, table, notes)
     assert "| theirs | theirs | 0.500 | 0.250 |" in text
     assert "Not comparable" in text
+    assert "| both to cvb | no lisc, a part of barcelona, a part of cvb |" in text
+
+
+def test_a_row_says_what_its_own_datasets_lack(reproduce):
+    rows = [("theirs", "a", "b"), ("ours", "a", "b"), ("ours", "b", "b"), ("ours", "c", "d"), ("ours", "-", "mean")]
+    table = pd.DataFrame(rows, columns=["who", "train", "test"])
+    told = {"datasets": ["a", "b", "c", "d", "e"]}
+    assert reproduce.with_data(table, told, ["e"], ["b"])["data"].tolist() == [
+        *("", "a part of b", "a part of b", "", "no e, a part of b")
+    ]
 
 
 @pytest.fixture(scope="module")

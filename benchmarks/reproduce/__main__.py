@@ -63,7 +63,8 @@ def reproduce(name, told, root, folder):
     Returns
     -------
     table : DataFrame
-        A row per model, theirs and ours, source, target and metric: `who`, `model`, `train`, `test`, `metric`, `score`.
+        A row per model, theirs and ours, source, target and metric: `who`, `model`, `train`, `test`, `metric`, `score`,
+        and `data`: of ours what is not there of the images that theirs were made of, empty where all is.
     notes : list of str
         What cannot be compared, and why.
     """
@@ -86,11 +87,13 @@ def reproduce(name, told, root, folder):
         )
         suite = dataclasses.replace(suite, name=name, description=told["title"])
         if not protocols_have_fits(protocols, told, here):
-            return published(told), [*notes, "nothing of it can be run here"]
+            return published(told).assign(data=""), [*notes, "nothing of it can be run here"]
         run(suite, joined, folder)
         counts = build_index(joined, names=here)["dataset"].value_counts()
     write_report(folder)
-    return pd.concat([published(told), ours(told, folder)], ignore_index=True), notes + parts(told, counts)
+    table = pd.concat([published(told), ours(told, folder)], ignore_index=True)
+    cut = parts(told, counts)
+    return with_data(table, told, lacking, [*cut]), notes + [f"a part of the release: {each}" for each in cut.values()]
 
 
 def protocols_have_fits(protocols, told, here):
@@ -137,26 +140,52 @@ def ours(told, folder):
 
 
 def parts(told, counts):
-    """Datasets of which not all is there."""
+    """Datasets of which not all is there, each with how much is."""
     full = {name: DATASETS[name].card.total for name in counts.index if name in DATASETS} | told.get("full", {})
-    return [
-        f"a part of the release: {name}, {n:,} of {full[name]:,} images"
+    return {
+        name: f"{name}, {n:,} of {full[name]:,} images"
         for name, n in counts.items()
         if full.get(name) and n < 0.98 * full[name]
-    ]
+    }
+
+
+def with_data(table, told, lacking, cut):
+    """The table with what its own datasets lack, row by row: a mean and a merged source are of all datasets."""
+    sources = {fit["train"]: fit["sources"] for fit in told.get("fits", [])} | {
+        name: [name] for name in told["datasets"]
+    }
+
+    def of(row):
+        if row.who == "theirs":
+            return ""
+        used = [*sources.get(row.train, told["datasets"]), row.test]
+        missing = [f"no {name}" for name in dict.fromkeys(used) if name in lacking]
+        return ", ".join(missing + [f"a part of {name}" for name in dict.fromkeys(used) if name in cut])
+
+    return table.assign(data=[of(row) for row in table.itertuples()])
+
+
+def place_of(rows):
+    """What a column of the comparison is called."""
+    return (rows["train"] + " to " + rows["test"]).where(rows["train"] != "-", rows["test"])
 
 
 def page(name, told, table, notes):
     """The comparison for people: a row per model, a column per source and target."""
     lines = [f"# {told['title']}", f"Source: {told['source']}. Made by `python benchmarks/reproduce {name}`."]
     for metric, rows in table.groupby("metric", sort=False):
-        apart = rows["train"] != "-"
-        rows = rows.assign(place=(rows["train"] + " to " + rows["test"]).where(apart, rows["test"]))
+        rows = rows.assign(place=place_of(rows))
         wide = rows.pivot_table("score", ["who", "model"], "place", sort=False)
         wide = wide.map(lambda score: "-" if pd.isna(score) else f"{score:.3f}").reset_index()
         lines += [
             f"{metric.replace('deployed_accuracy', 'accuracy, as deployed').replace('_', ' ')}:",
             markdown_table(wide),
+        ]
+    own = table[table["who"] == "ours"].assign(place=place_of).drop_duplicates("place")
+    if len(own):
+        lines += [
+            "What each of ours was made of:",
+            markdown_table(own[["place", "data"]].replace({"data": {"": "all"}})),
         ]
     verdict = "Not comparable, figure by figure:" if notes or told["differs"] else "Comparable."
     lines += [verdict, "\n".join(f"- {note}" for note in [*notes, *told["differs"]])]
