@@ -43,22 +43,22 @@ LONG = replace(FULL, name="long", draws=3 * FULL.draws, copies=TURNS * COPIES, a
 SETTINGS = (
     FULL,
     replace(FULL, name="last-4", blocks=4),
-    replace(FULL, name="all-picture", pooling="picture"),
     MOBILE,
+    replace(FULL, name="all-picture", pooling="picture"),
     replace(FULL, name="all-126", size=126),
-    replace(FULL, name="last-4-126", size=126, blocks=4),
-    replace(FULL, name="all-half-rate", rate=FULL.rate / 2),
     replace(FULL, name="all-double-rate", rate=FULL.rate * 2),
-    replace(FULL, name="all-64-copies", copies=TURNS * COPIES),
+    replace(FULL, name="last-4-126", size=126, blocks=4),
     LONG,
+    replace(FULL, name="all-half-rate", rate=FULL.rate / 2),
+    replace(FULL, name="all-64-copies", copies=TURNS * COPIES),
     replace(FULL, name="all-seed-1", seed=1),
     replace(FULL, name="all-0-copies", copies=0),
     replace(FULL, name="all-4-copies", copies=4),
-    replace(MOBILE, name="mobilenet-64", draws=4 * MOBILE.draws, copies=TURNS * COPIES),
-    replace(FULL, name="all-strong", strong=True),
     replace(FULL, name="frozen", blocks=0),
-    replace(FULL, name="all-seed-2", seed=2),
+    replace(MOBILE, name="mobilenet-64", draws=4 * MOBILE.draws, copies=TURNS * COPIES),
     replace(LONG, name="long-seed-1", seed=1),
+    replace(FULL, name="all-strong", strong=True),
+    replace(FULL, name="all-seed-2", seed=2),
 )
 """In order of worth."""
 
@@ -97,6 +97,7 @@ def main():
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--seconds", type=float, default=300, help="after which nothing new is trained")
+    parser.add_argument("--weights", action="store_true", help="keep those of the best transformer")
     parser.add_argument("--device", default="cuda")
     parser.add_argument("--limit", type=int, help="images of each part, to try it out")
     parser.add_argument("--draws", type=int, help="pictures in each training, to try it out")
@@ -153,7 +154,8 @@ def main():
         reached = rows[-1]["worlds"] + rows[-1]["worst_tenth"]
         if vit and (best is None or reached > best[0]):
             best = reached, setting
-            keep_weights(options.out, network)
+            if options.weights:
+                keep_weights(options.out, network)
     made.close()
     print(f"{len(rows)} of {len(SETTINGS)} trained, {time.monotonic() - start:.0f} s in all")
 

@@ -49,7 +49,7 @@ class Setting:
     field: int = FIELD
     pooling: str = "cell"
     copies: int = COPIES
-    draws: int = 64_000
+    draws: int = 48_000
     rate: float = 3e-4
     decay: float = 0.05
     batch: int = 128
