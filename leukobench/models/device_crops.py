@@ -5,6 +5,8 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from leukobench.imaging.stain.stacks import background_colours, white_balanced
+
 
 def crop_fields(arrays, canvas, shapes, sides, size):
     """`embedding.crop_field` of every image of a canvas, as products with matrices.
@@ -35,6 +37,35 @@ def crop_fields(arrays, canvas, shapes, sides, size):
     planes = canvas.transpose(0, 3, 1, 2).astype(xp.float32)
     fields = xp.matmul(xp.matmul(rows[:, None], planes), columns.transpose(0, 2, 1)[:, None])
     return xp.ascontiguousarray(xp.clip(xp.rint(fields), 0, 255).astype(xp.uint8).transpose(0, 2, 3, 1))
+
+
+def fields_of_rows(arrays, rows, size):
+    """What a fine-tuned network sees of rows of crops: `network.augmentation.prepare` of each.
+
+    Parameters
+    ----------
+    arrays : leukobench.devices.Arrays
+    rows : uint8 array of that library, shape (n, side * side * 3)
+    size : int
+        Of the field, in px.
+
+    Returns
+    -------
+    uint8 array of that library, shape (n, size, size, 3)
+
+    Raises
+    ------
+    ValueError
+        Where they are no bytes of square RGB images.
+    """
+    xp = arrays.xp
+    side = round((rows.shape[-1] / 3) ** 0.5)
+    if rows.ndim != 2 or rows.dtype != np.uint8 or rows.shape[1] != 3 * side * side:
+        raise ValueError(f"bytes of shape (n, side * side * 3) are needed, not {rows.dtype} {rows.shape}")
+    images = rows.reshape(len(rows), side, side, 3)
+    white = white_balanced(xp, images, background_colours(xp, images, xp.ones(images.shape[:3], bool)))
+    start = (side - size) // 2
+    return xp.ascontiguousarray(white[:, start : start + size, start : start + size])
 
 
 def _of_each(xp, fields):

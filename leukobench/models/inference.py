@@ -130,11 +130,11 @@ def _torch_embedder(backbone, input_size, device, threads, pooling):
 def as_tensor(images, device):
     """Images as a tensor on a device of torch, without a copy of those that lie there, whichever library made them."""
     torch = import_deep("torch")
-    if lies_on_device(images):
+    if device == "cuda" and lies_on_device(images):
         import cupy
 
         return torch.from_dlpack(cupy.ascontiguousarray(as_cupy(images)))
-    return torch.from_numpy(np.ascontiguousarray(images)).to(device)
+    return torch.from_numpy(np.ascontiguousarray(on_host(images))).to(device)
 
 
 @contextmanager

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from leukobench.devices import array_library
-from leukobench.models.device_crops import crop_fields
+from leukobench.models.device_crops import crop_fields, fields_of_rows
 from leukobench.models.embedding import CNNEmbedding, crop_field
+from leukobench.models.network.augmentation import prepare
 from leukobench.segmentation.canvases import canvases
 from tests.segmentation.strict_arrays import STRICT, bare
 
@@ -30,3 +31,13 @@ def test_one_shape_needs_one_matrix():
     crops = crop_fields(STRICT, STRICT.upload(found[1]), found[2], [20], 48)
     assert crops.shape == (1, 48, 48, 3)
     assert crops.flags.c_contiguous
+
+
+def test_a_networks_field_of_rows_is_what_it_is_shown_otherwise():
+    rng = np.random.default_rng(0)
+    crops = rng.integers(90, 250, (3, 40, 40, 3)).astype(np.uint8)
+    crops[1:, :20] = (240, 220, 200)
+    found = fields_of_rows(STRICT, STRICT.upload(crops.reshape(3, -1)), 33)
+    np.testing.assert_array_equal(bare(found), np.stack([prepare(crop, 33) for crop in crops]))
+    with pytest.raises(ValueError, match="bytes of shape"):
+        fields_of_rows(STRICT, STRICT.upload(crops.reshape(3, -1)[:, 1:]), 33)

@@ -10,10 +10,12 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
+from leukobench.devices import array_library, lies_on_device, on_host
 from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones import import_deep
+from leukobench.models.device_crops import fields_of_rows
 from leukobench.models.embedding import TTA
-from leukobench.models.inference import import_exporters, torch_threads
+from leukobench.models.inference import as_tensor, import_exporters, torch_threads
 from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
 from leukobench.models.network.exported import BATCH as CPU_BATCH
@@ -219,6 +221,7 @@ class NetworkClassifier(Probable):
         Parameters
         ----------
         X : array-like of shape (n, side * side * 3)
+            Of a CUDA device too: torch then predicts there, in half precision.
 
         Returns
         -------
@@ -241,6 +244,9 @@ class NetworkClassifier(Probable):
         uint8 array, shape (n, size, size, 3)
         """
         check_is_fitted(self)
+        if lies_on_device(X):
+            arrays = array_library("cuda")
+            return fields_of_rows(arrays, arrays.as_its_own(X), self.size_)
         X = validate_data(self, X, reset=False)
         return np.stack([prepare(image, self.size_) for image in as_images(X)])
 
@@ -336,11 +342,12 @@ class NetworkClassifier(Probable):
 
     def _logits(self, module, crops):
         if isinstance(module, Exported):
-            return module.logits(crops)
+            return module.logits(on_host(crops))
         torch = import_deep("torch")
         device = _device(self.device)
         module = module.to(device)
-        with torch.inference_mode(), torch_threads(threads()):
+        half = torch.autocast("cuda", torch.float16, enabled=device == "cuda" and lies_on_device(crops))
+        with torch.inference_mode(), torch_threads(threads()), half:
             batches = batches_of(crops, device, CPU_BATCH if device == "cpu" else BATCH)
             parts = [module(batch)[0].float().cpu().numpy() for batch in batches]
         module.to("cpu")
@@ -359,9 +366,8 @@ def crops_drawn(images, batch_size=32):
 
 def batches_of(crops, device="cpu", size=BATCH):
     """The rows of an array as tensors on a device, a batch at a time."""
-    torch = import_deep("torch")
     for start in range(0, len(crops), size):
-        yield torch.from_numpy(np.ascontiguousarray(crops[start : start + size])).to(device)
+        yield as_tensor(crops[start : start + size], device)
 
 
 def _device(name):

@@ -26,3 +26,12 @@ def test_a_network_trained_on_the_device_learns_and_predicts_the_same_on_the_cpu
     on_device = model.predict_proba(X)
     assert (on_device.argmax(1) == y).mean() > 0.9
     np.testing.assert_allclose(model.set_params(device="cpu").predict_proba(X), on_device, atol=0.02)
+
+
+def test_crops_that_lie_there_are_predicted_alike_in_half_precision():
+    cupy = pytest.importorskip("cupy")
+    rng = np.random.default_rng(0)
+    y = np.repeat([0, 1], 40)
+    X = (rng.integers(0, 30, (80, 64 * 64 * 3)) + 90 + 60 * y[:, None]).astype(np.uint8)
+    model = NetworkClassifier("lenet", epochs=2, device="cuda").fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(cupy.asarray(X)), model.predict_proba(X), atol=0.02)
