@@ -24,6 +24,7 @@ from leukobench.segmentation.stacks import count, largest_part, mean, quantile, 
 from leukobench.segmentation.windows import SmallPictures
 
 GREY = (0.299, 0.587, 0.114)
+GREYS, DENSITIES = (0, 256), (-12, 12)  # what grey values, and sums of density over three channels, lie between
 
 
 def segment_stack(arrays, images, shapes):
@@ -122,10 +123,10 @@ class Segmented:
 def normalise(xp, planes, within):
     """`network.normalise` of a stack: planes of grey values (n, 3, SIDE, SIDE) to pictures (n, 4, SIDE, SIDE)."""
     darkest = planes.min(axis=1)
-    bright = within & (darkest >= quantile(xp, darkest, within, GLASS_SHARE)[:, None, None])
-    glass = quantile(xp, planes, bright[:, None], 0.5)[:, :, None, None]
+    bright = within & (darkest >= quantile(xp, darkest, within, GLASS_SHARE, GREYS)[:, None, None])
+    glass = quantile(xp, planes, bright[:, None], 0.5, GREYS)[:, :, None, None]
     density = xp.log(glass + OFFSET) - xp.log(planes + OFFSET)
-    strong = quantile(xp, density.sum(axis=1), within, STRONG_SHARE) / 3
+    strong = quantile(xp, density.sum(axis=1), within, STRONG_SHARE, DENSITIES) / 3
     seen = xp.clip(density / xp.maximum(strong, LEAST_STRONG)[:, None, None, None], -0.5, 2.5)
     centre = xp.broadcast_to(xp.asarray(FROM_CENTRE), (len(planes), 1, SIDE, SIDE))
     return xp.concatenate([seen.astype(xp.float32), centre], axis=1)

@@ -77,8 +77,8 @@ def fit(xp, roots, these, those):
 def _stained(xp, roots, cytoplasm, within):
     """Where there is at least half as much stain as in this cell's cytoplasm."""
     dark = roots.sum(axis=1) / -3
-    dark = dark - quantile(xp, dark, within, 0.1)[:, None, None]
-    half = 0.5 * quantile(xp, dark, cytoplasm, 0.5)
+    dark = dark - quantile(xp, dark, within, 0.1, (-8, 8))[:, None, None]
+    half = 0.5 * quantile(xp, dark, cytoplasm, 0.5, (-8, 8))
     half = xp.where(xp.isinf(half), FAINT, xp.maximum(half, FAINT))
     return dark > half[:, None, None]
 

@@ -9,10 +9,14 @@ import numpy as np
 IN_PLANE = np.zeros((2, 3, 3, 3), bool)
 IN_PLANE[0, 1], IN_PLANE[1, 1] = cv2.getStructuringElement(cv2.MORPH_CROSS, (3, 3)), True
 BY_SIDES, BY_CORNERS = IN_PLANE
+LEVELS = 256  # of a histogram
 
 
-def quantile(xp, values, inside, share):
+def quantile(xp, values, inside, share, span):
     """`network.quantile` of each plane's values inside a mask; infinite where there are none.
+
+    Histograms find it, since sorting takes a device longer than all else: to a 65536th of the span, exactly for bytes
+    in a span of 256.
 
     Parameters
     ----------
@@ -21,15 +25,32 @@ def quantile(xp, values, inside, share):
     values : array, shape (..., H, W)
     inside : bool array that broadcasts to it
     share : float
+    span : tuple of float
+        What the values lie between.
 
     Returns
     -------
     float32 array, shape (...)
     """
-    inside = xp.broadcast_to(inside, values.shape).reshape(*values.shape[:-2], -1)
-    ordered = xp.sort(xp.where(inside, values.reshape(inside.shape), np.inf).astype(xp.float32), axis=-1)
-    at = (share * xp.count_nonzero(inside, axis=-1)).astype(xp.int64)
-    return xp.take_along_axis(ordered, at[..., None], axis=-1)[..., 0]
+    planes, (low, high) = values.shape[:-2], span
+    inside = xp.broadcast_to(inside, values.shape).reshape(-1, values.shape[-2] * values.shape[-1])
+    code = xp.clip((values.reshape(inside.shape) - low) * (LEVELS**2 / (high - low)), 0, LEVELS**2 - 1).astype(xp.int32)
+    pixels = xp.count_nonzero(inside, axis=1)
+    wanted = (share * pixels).astype(xp.int64)
+    coarse, before = _place(xp, xp.where(inside, code // LEVELS, LEVELS), wanted)
+    fine, _ = _place(xp, xp.where(inside & (code // LEVELS == coarse[:, None]), code % LEVELS, LEVELS), wanted - before)
+    found = low + (coarse * LEVELS + fine) * ((high - low) / LEVELS**2)
+    return xp.where(pixels > 0, found, np.inf).astype(xp.float32).reshape(planes)
+
+
+def _place(xp, levels, wanted):
+    """The level at which so many values of a row lie below, and how many do; level 256 does not count."""
+    rows = len(levels)
+    numbers = levels + (LEVELS + 1) * xp.arange(rows)[:, None]
+    counts = xp.bincount(numbers.reshape(-1), minlength=(LEVELS + 1) * rows).reshape(rows, LEVELS + 1)[:, :LEVELS]
+    below = xp.cumsum(counts, axis=1)
+    at = xp.argmax(below > wanted[:, None], axis=1)
+    return at, xp.take_along_axis(below - counts, at[:, None], axis=1)[:, 0]
 
 
 def count(xp, masks):
@@ -169,14 +190,15 @@ def eroded(xp, masks, halves, beyond=True):
     missing = xp.pad(~masks, side, constant_values=not beyond)
     # a row of the element fits where no pixel is missing between its ends
     missing = xp.pad(xp.cumsum(missing, axis=2, dtype=xp.int32), ((0, 0), (0, 0), (1, 0)))
-    image, row, x = xp.arange(n)[:, None, None], xp.arange(height)[None, :, None], xp.arange(width) + reach
+    across, flat = missing.shape[2], missing.reshape(-1)
+    here = (xp.arange(n)[:, None, None] * missing.shape[1] + xp.arange(height)[None, :, None]) * across
+    here = (here + xp.arange(width) + reach).astype(xp.int64 if flat.size > np.iinfo(np.int32).max else xp.int32)
     fits = xp.ones(masks.shape, bool)
-    for dy in range(-reach, reach + 1):
-        half = halves[:, reach + dy, None]
-        first, last = (x - half)[:, None, :], (x + half + 1)[:, None, :]
-        absent = (half < 0)[:, :, None]
-        at = row + reach + dy
-        fits &= absent | (missing[image, at, last] == missing[image, at, xp.minimum(first, last)])
+    for row in range(2 * reach + 1):
+        half = halves[:, row, None, None].astype(here.dtype)
+        # of a row that an element does not have both ends are one place
+        first, last = xp.minimum(-half, 0), half + 1
+        fits &= flat[here + (row * across + last)] == flat[here + (row * across + first)]
     return fits
 
 

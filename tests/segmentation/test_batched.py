@@ -62,12 +62,17 @@ def test_the_largest_part_stays_alone_and_an_empty_mask_empty():
         np.testing.assert_array_equal(one, segmenter._largest_part(mask) > 0)
 
 
-def test_quantiles_are_those_of_each_images_own_pixels():
-    values = np.random.default_rng(0).normal(size=(5, 60, 60)).astype(np.float32)
-    found = stacks.quantile(np, values, np.stack(MASKS) > 0, 0.3)
-    expected = [network.quantile(v[m > 0], 0.3) for v, m in zip(values, MASKS, strict=True)]
-    np.testing.assert_array_equal(found, np.float32(expected))
-    assert np.isinf(stacks.quantile(np, values[:1], np.zeros((1, 60, 60), bool), 0.5))
+@pytest.mark.parametrize("share", [0.0, 0.3, 0.85])
+def test_quantiles_are_those_of_each_images_own_pixels(share):
+    masks = np.stack(MASKS) > 0
+    values = np.random.default_rng(0).normal(size=masks.shape).astype(np.float32)
+    found = stacks.quantile(np, values, masks, share, (-6, 6))
+    expected = [network.quantile(v[m], share) for v, m in zip(values, masks, strict=True)]
+    np.testing.assert_allclose(found, expected, atol=12 / 65536)
+    greys = np.random.default_rng(0).integers(0, 256, masks.shape)
+    found = stacks.quantile(np, greys, masks, share, (0, 256))
+    np.testing.assert_array_equal(found, [network.quantile(v[m], share) for v, m in zip(greys, masks, strict=True)])
+    assert np.isinf(stacks.quantile(np, values[:1], np.zeros((1, 60, 60), bool), share, (-6, 6)))
 
 
 def test_a_discriminant_is_that_of_one_image_and_unknown_from_a_small_sample():
