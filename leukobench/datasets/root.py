@@ -53,7 +53,8 @@ def _check(root, origin):
     """Refuse a named root that is absent or holds no dataset, and say what was meant where that can be seen."""
     if not root.is_dir():
         raise UsageError(f"no folder {root}", f"{origin} must name the folder that holds {', '.join(DATASETS)}")
-    if holder := _is_within(root.resolve()):
+    # as it was named first: a link to a dataset lies where its owner put it, beside others
+    if holder := _is_within(root.absolute()) or _is_within(root.resolve()):
         raise UsageError(f"{root} is a dataset or a part of one", f"{origin} names the folder that holds it: {holder}")
     if present_datasets(root):
         return root

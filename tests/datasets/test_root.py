@@ -28,6 +28,14 @@ def test_a_dataset_or_a_part_of_one_is_no_root(root, inside):
     assert told.value.hint == f"--data names the folder that holds it: {root}"
 
 
+def test_a_link_to_a_dataset_is_held_by_the_folder_that_it_lies_in(root, tmp_path):
+    (tmp_path / "links").mkdir()
+    (tmp_path / "links" / "barcelona").symlink_to(root / "barcelona")
+    with pytest.raises(UsageError) as told:
+        find_data_root(tmp_path / "links" / "barcelona")
+    assert told.value.hint == f"--data names the folder that holds it: {tmp_path / 'links'}"
+
+
 def test_the_folder_above_is_no_root(tmp_path, write_picture):
     write_picture(tmp_path / "images/ward7/LY/1.png")
     with pytest.raises(UsageError) as told:
