@@ -122,3 +122,9 @@ def test_a_mistake_is_named_with_what_to_do_next(predict, root, tmp_path, argume
         predict(*(root if each == "DATA" else each for each in arguments))
     assert words in str(error.value)
     assert not (tmp_path / "predictions.csv").exists()
+
+
+def test_a_wrong_name_is_told_before_images_are_read(predict, root, monkeypatch):
+    monkeypatch.setattr("leukobench.inference.reading.read_images", lambda *args: pytest.fail("read"))
+    with pytest.raises(UsageError, match="did you mean 'barcelona'"):
+        predict("cells", "--model", "lda", "--train", "barcelona,barcelone", "--data", root)

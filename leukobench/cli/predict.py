@@ -78,6 +78,7 @@ def predict(
     own = [name for text in model_file or () for name in registered(text)]
     with workers_for(paths or (), jobs, device) as pool:
         from leukobench.datasets import find_data_root
+        from leukobench.datasets.registry import get_dataset
         from leukobench.files import check_writable, file_digest, keep_result
         from leukobench.inference.explain import check_explainable, explain_images
         from leukobench.inference.model_file import check_keepable, load_model, release_file, save_model
@@ -89,9 +90,8 @@ def predict(
         from leukobench.text import to_csv
 
         model = model or (own[0] if len(own) == 1 and not load else None)
-        sources = train or add_folder
-        load = load or (None if model or sources else release_file())
-        model = check_way(load, model, sources, {"--level": level, "--tune": tune, "--epochs": epochs})
+        load = load or (None if model or train or add_folder else release_file())
+        model = check_way(load, model, train or add_folder, {"--level": level, "--tune": tune, "--epochs": epochs})
         if not paths and (load or not save):
             raise UsageError("no images are named", "name images, folders or tables; or only --train and --save")
         for path in filter(None, (out, save, out.with_suffix(".html") if page else None)):
@@ -111,13 +111,17 @@ def predict(
         place = contextlib.nullcontext((None, [])) if load else data_with(data, add_folder)
         options = {"jobs": worker_count(jobs), "pool": pool, "device": device}
         with place as (root, names), ProgressReport(console) as progress:
+            sources = [] if load else [*(split_names(train) or []), *names]
+            for source in sources:
+                # a wrong name is told before thousands of images are read
+                get_dataset(source, root)
             if paths:
                 progress.stage(f"images of {', '.join(map(spell, paths))}", None)
                 images, folder = read_images(paths, um_per_px, progress.count)
             options["progress"] = progress
             if not load:
                 chosen = {"level": level or "L5", "trials": tune, "epochs": epochs, "seed": seed}
-                trained = train_model(model, [*(split_names(train) or []), *names], root, **chosen, **options)
+                trained = train_model(model, sources, root, **chosen, **options)
             if save:
                 save_model(trained, save)
             if paths:
