@@ -84,16 +84,13 @@ class Parts:
         self.labels, self.number = arrays.ndimage.label(masks, structure)
 
     def sums(self, where, *weights):
-        """Sums of weights over the pixels `where` of each part, or their number; float arrays, label 0 first."""
+        """Sums of weights over the pixels `where` of each part, of None their number; arrays, label 0 first."""
         xp = self.xp
         # only these take part: so many additions to the count of the background would wait for one another
         at = xp.flatnonzero(where)
         labels = self.labels.reshape(-1)[at]
-        counts = [xp.bincount(labels, minlength=self.number + 1)]
-        return counts + [
-            xp.bincount(labels, weights=xp.broadcast_to(each, where.shape).reshape(-1)[at], minlength=self.number + 1)
-            for each in weights
-        ]
+        given = [None if each is None else xp.broadcast_to(each, where.shape).reshape(-1)[at] for each in weights]
+        return [xp.bincount(labels, weights=each, minlength=self.number + 1) for each in given]
 
     def of(self, values):
         """For each pixel the value of its part."""
@@ -127,7 +124,7 @@ class Holes(Parts):
 def largest_part(arrays, masks):
     """Of each mask the part with the most pixels."""
     parts = Parts(arrays, masks, BY_CORNERS)
-    return parts.best(parts.sums(masks)[0])
+    return parts.best(*parts.sums(masks, None))
 
 
 def without_small(arrays, masks, least):
@@ -139,11 +136,12 @@ def without_small(arrays, masks, least):
     xp = arrays.xp
     least = least[:, None, None]
     parts = Parts(arrays, masks, BY_CORNERS)
-    area = parts.sums(masks)[0] - parts.sums(boundary(xp, masks))[0] / 2 - 1
-    masks = masks & (parts.of(area) >= least)
+    (area,) = parts.sums(masks, 1 - boundary(xp, masks) / 2)
+    masks = masks & (parts.of(area - 1) >= least)
     holes = Holes(arrays, masks)
-    area = holes.sums(holes.labels > 0)[0] + holes.sums(boundary(xp, holes.labels > 0))[0] / 2 + 1
-    return masks | ((holes.labels > 0) & (holes.of(area) < least))
+    within = holes.labels > 0
+    (area,) = holes.sums(within, 1 + boundary(xp, within) / 2)
+    return masks | (within & (holes.of(area + 1) < least))
 
 
 def discs(arrays, reach):

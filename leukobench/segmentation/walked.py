@@ -36,15 +36,17 @@ def predict(arrays, pictures):
 def _convolution(xp, x, weights, bias, *, kernel_shape, pads, strides, **others):
     """A product of matrices: each pixel's neighbourhood is a column."""
     (rows, columns), (top, left, bottom, right), (down, across) = kernel_shape, pads, strides
-    x = xp.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    if any(pads):
+        x = xp.pad(x, ((0, 0), (0, 0), (top, bottom), (left, right)))
     height, width = (x.shape[2] - rows) // down + 1, (x.shape[3] - columns) // across + 1
     shifted = [
         x[:, :, dy : dy + down * height : down, dx : dx + across * width : across]
         for dy in range(rows)
         for dx in range(columns)
     ]
-    neighbours = xp.stack(shifted, axis=2).reshape(len(x), -1, height * width)
-    product = xp.matmul(weights.reshape(1, len(weights), -1), neighbours) + bias[:, None]
+    neighbours = xp.stack(shifted, axis=2) if len(shifted) > 1 else x
+    product = xp.matmul(weights.reshape(1, len(weights), -1), neighbours.reshape(len(x), -1, height * width))
+    product += bias[:, None]
     return product.reshape(len(x), -1, height, width)
 
 

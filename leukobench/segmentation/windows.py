@@ -59,11 +59,13 @@ class SmallPictures:
         parts = Parts(arrays, masks, BY_CORNERS)
         y, x = xp.arange(SIDE)[None, :, None] - self.top + 0.5, xp.arange(SIDE)[None, None, :] - self.left + 0.5
         side = xp.minimum(self.height, self.width)
-        edge, down, across = parts.sums(boundary(xp, masks), (y - self.height / 2) / side, (x - self.width / 2) / side)
+        edge, down, across = parts.sums(
+            boundary(xp, masks), None, (y - self.height / 2) / side, (x - self.width / 2) / side
+        )
         edge = xp.maximum(edge, 1)
         away = (down / edge) ** 2 + (across / edge) ** 2
         # also a part that is nowhere near has a weight
-        return parts.best(parts.sums(masks)[0] * xp.exp(-away / CENTRED**2) + 1e-9)
+        return parts.best(parts.sums(masks, None)[0] * xp.exp(-away / CENTRED**2) + 1e-9)
 
     def without_spurs(self, arrays, masks):
         """The parts without what is thin."""
