@@ -72,7 +72,13 @@ def measured(arrays, paths, threads, rounds):
         return lambda: feature_table(measure_batches(cells, parts_of(name)), name)
 
     stages = {
-        f"decode, {threads} threads of the CPU": (len(paths), lambda: list(read_ahead(paths, threads))),
+        **{
+            f"decode, {threads} {how} of the CPU": (
+                len(paths),
+                lambda many=many: sum(1 for _ in read_ahead(paths, threads, many)),
+            )
+            for how, many in (("threads", len(paths) + 1), ("processes", 0))
+        },
         "pack and upload": (len(some), lambda: list(canvases(arrays, some))),
         "segment, pictures on the device": (len(some), lambda: [segment_stack(arrays, *stack) for stack in stacks]),
         **{f"features ({name}), masks on the device": (len(some), features(name)) for name in SETS},
