@@ -245,3 +245,17 @@ def test_a_transformer_learns_slower_towards_the_image(training):
     assert rates[id(vit.norm.weight)] == pytest.approx(setting.rate)
     assert rates[id(vit.blocks[1].fc1.weight)] == pytest.approx(training.DECAY * setting.rate)
     assert len(rates) == sum(each.requires_grad for each in network.parameters())
+
+
+def test_the_worst_tenth_of_simulated_laboratories_is_told_beside_their_mean(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    training = load(BENCHMARKS / "token_training.py")
+    table = pd.DataFrame(
+        {"part": "worlds", "condition": np.repeat(np.arange(20), 4), "class": ["LY", "LY", "NE", "NE"] * 20}
+    )
+    table = pd.concat([table, table[:4].assign(part="own")], ignore_index=True)
+    given = np.eye(2)[(table["class"] == "NE").astype(int)]
+    given[:4], given[4] = given[:4, ::-1], given[4, ::-1]  # all of one laboratory is wrong, and one cell of another
+    found = training.scores(table, given, ["LY", "NE"])
+    assert found == pytest.approx({"worlds": (0 + 0.75 + 18) / 20, "worst_tenth": 0.375, "own": 1.0})
