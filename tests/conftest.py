@@ -7,6 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+# Tests run side by side: threads of OpenMP that wait for a core in a circle take ten times what one alone takes. The
+# libraries read it when they are loaded; workers of a run have one thread, too.
+os.environ |= dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+
 import cv2
 import numpy as np
 import pytest

@@ -50,9 +50,16 @@ def _quiet():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-@pytest.fixture(params=MODELS, ids=str)
+@pytest.fixture(scope="module", params=MODELS, ids=str)
 def recipe(request):
     return MODELS[request.param].with_epochs(1)
+
+
+@pytest.fixture(scope="module")
+def fitted(recipe):
+    """A model of each recipe, fitted once for the tests that only look at it; its rows and labels."""
+    X, y = problem(recipe, (10, 8, 6))
+    return recipe.build(recipe.defaults, 7).fit(X, y), X, y
 
 
 def assert_probabilities(probabilities, rows, classes):
@@ -103,28 +110,26 @@ def test_a_class_may_be_missing_from_a_fold(recipe):
     assert set(model.predict(X)) <= {0, 2}
 
 
-def test_the_same_seed_gives_the_same_model(recipe):
-    X, y = problem(recipe, (10, 8, 6))
-    once, again = (recipe.build(recipe.defaults, 7).fit(X, y).predict_proba(X) for _ in range(2))
-    np.testing.assert_array_equal(once, again)
-
-
-def test_clones_pickles_and_is_kept_in_a_file(recipe):
-    X, y = problem(recipe, (10, 8, 6))
-    model = recipe.build(recipe.defaults, 1)
-    fitted = clone(model).fit(X, y)
+def test_the_same_seed_gives_the_same_model_and_so_does_a_clone(recipe, fitted):
+    once, X, y = fitted
+    model = recipe.build(recipe.defaults, 7)
+    again = clone(model).fit(X, y)
     assert not hasattr(model, "n_features_in_")
-    restored = pickle.loads(pickle.dumps(fitted))
+    np.testing.assert_array_equal(once.predict_proba(X), again.predict_proba(X))
+
+
+def test_it_is_pickled_and_kept_in_a_file(recipe, fitted):
+    model, X, _ = fitted
+    restored = pickle.loads(pickle.dumps(model))
     assert pickle.loads(pickle.dumps(recipe)) == recipe
-    stored = load_estimator(dump_estimator(fitted), recipe.build(recipe.defaults, 1))
+    stored = load_estimator(dump_estimator(model), recipe.build(recipe.defaults, 7))
     for kept in (restored, stored):
         # A network is kept as a graph, and what runs that adds in another order.
-        np.testing.assert_allclose(kept.predict_proba(X), fitted.predict_proba(X), rtol=1e-5)
+        np.testing.assert_allclose(kept.predict_proba(X), model.predict_proba(X), rtol=1e-5)
 
 
-def test_far_images_do_not_break_a_model(recipe):
-    X, y = problem(recipe, (10, 8, 6))
-    model = recipe.build(recipe.defaults, 0).fit(X, y)
+def test_far_images_do_not_break_a_model(recipe, fitted):
+    model, X, y = fitted
     if recipe.representation.startswith("pixels"):  # which end at 255
         with pytest.raises(ValueError, match="pixels from 0 to 255"):
             model.predict_proba(X * 1e6)

@@ -200,8 +200,19 @@ def test_the_graph_of_mobilenet_answers_and_looks_as_the_network_does():
 
 def test_the_same_network_gives_the_same_bytes_and_one_with_more_behind_its_map_says_no_place():
     pytest.importorskip("torch")
-    model = fitted("lenet", size=32)
-    once, twice = model.exported(), model.exported()
+    model, another = fitted("lenet", size=32), fitted("lenet", size=32)
+    once, twice = model.exported(), another.exported()
+    assert once is not twice
     assert once.graph == twice.graph
     assert once.slopes.shape == (0, 0)
     assert onnx.load_model_from_string(once.graph).graph.output[0].name == "logits"
+
+
+def test_a_network_is_exported_once_for_the_same_weights():
+    torch = pytest.importorskip("torch")
+    model = fitted("lenet", size=32)
+    once = model.exported()
+    assert model.exported() is once
+    with torch.no_grad():
+        next(iter(model.module_.parameters())).mul_(2)
+    assert model.exported().graph != once.graph
