@@ -26,13 +26,15 @@ WORTH_KEEPING = 500  # files; fewer are read as fast
 LINEAR = np.where(GREY <= 0.04045, GREY / 12.92, ((GREY + 0.055) / 1.055) ** 2.4)  # sRGB to linear, IEC 61966-2-1
 
 
-def examine(path):
+def examine(path, measured=True):
     """Read one file and say what it is.
 
     Parameters
     ----------
     path : Path
         An image file, or what claims to be one.
+    measured : bool, default True
+        Measure the picture, too. Without it the two brightnesses and `structure` stay None.
 
     Returns
     -------
@@ -48,12 +50,13 @@ def examine(path):
     except ImageError as error:
         return facts | {"status": error.kind, "reason": error.reason}
     facts["height"], facts["width"] = image.shape[:2]
-    facts["mean_brightness"], facts["mean_luminance"] = brightness(image)
-    facts["structure"] = fine_structure(image)
+    if measured:
+        facts["mean_brightness"], facts["mean_luminance"] = brightness(image)
+        facts["structure"] = fine_structure(image)
     return facts | {"status": "ok", "reason": ""}
 
 
-def examine_all(paths, jobs=None, progress=None):
+def examine_all(paths, jobs=None, progress=None, measured=True):
     """Read many files, and none again that has not changed since it was read for an earlier index.
 
     A file is told by its device, inode, size and times of its last changes, of which one cannot be set by hand; the
@@ -67,6 +70,8 @@ def examine_all(paths, jobs=None, progress=None):
         Number of threads; as many as there are cores by default.
     progress : callable, optional
         Called as `progress(done, total)` after each file.
+    measured : bool, default True
+        As for `examine`; facts that lack what is measured are not kept.
 
     Returns
     -------
@@ -82,14 +87,14 @@ def examine_all(paths, jobs=None, progress=None):
     known = {} if not len(kept) else dict(zip(kept.index, _unpack(kept.to_numpy()), strict=True))
     facts, new = [], {}
     with ThreadPoolExecutor(jobs or joblib.cpu_count()) as pool:
-        found = {i: pool.submit(examine, path) for i, path in enumerate(paths) if ids[i] not in known}
+        found = {i: pool.submit(examine, path, measured) for i, path in enumerate(paths) if ids[i] not in known}
         for i in range(len(paths)):
             facts.append(found.pop(i).result() if i in found else known[ids[i]])
             if facts[-1]["status"] == "ok" and ids[i] and ids[i] not in known:
                 new[ids[i]] = facts[-1]
             if progress:
                 progress(i + 1, len(paths))
-    if len(new) >= WORTH_KEEPING:
+    if measured and len(new) >= WORTH_KEEPING:
         cache.save(key, pd.DataFrame(_pack(new.values()), index=list(new)))
     return facts
 

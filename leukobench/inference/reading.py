@@ -65,7 +65,7 @@ def read_images(paths, um_per_px=None, progress=None):
     rows = []
     files = sorted(records)
     drawn = {place: _is_drawn(place) for place in {path.parent for path in files}}
-    for path, facts in zip(files, examine_all(files, progress=progress), strict=True):
+    for path, facts in zip(files, examine_all(files, progress=progress, measured=False), strict=True):
         record = records[path]
         own = record.um_per_px or um_per_px
         mask, wrong = _mask_of(record, facts)

@@ -15,7 +15,7 @@ def read(monkeypatch, tmp_path):
     paths, whole = [], examine.examine
     monkeypatch.setenv("LEUKOBENCH_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr(examine, "WORTH_KEEPING", 1)
-    monkeypatch.setattr(examine, "examine", lambda path: [paths.append(path.name), whole(path)][1])
+    monkeypatch.setattr(examine, "examine", lambda path, *how: [paths.append(path.name), whole(path, *how)][1])
     return paths
 
 
@@ -39,6 +39,17 @@ def test_only_what_changed_is_read_again(read, tmp_path, write_picture):
     changed = build_index(root).set_index("path")
     assert sorted(read) == ["2.png", "4.png", "5.png"]
     assert changed.at["ward/LY/2.png", "sha256"] != first.set_index("path").at["ward/LY/2.png", "sha256"]
+
+
+def test_a_look_without_measures_keeps_nothing_but_takes_what_is_kept(read, tmp_path, write_picture):
+    path = write_picture(tmp_path / "a.png", (30, 40, 3))
+    for _ in range(2):
+        [facts] = examine.examine_all([path], measured=False)
+        assert (facts["status"], facts["height"], facts["structure"]) == ("ok", 30, None)
+    [known] = examine.examine_all([path])
+    assert known["sha256"] == facts["sha256"]
+    assert examine.examine_all([path], measured=False)[0]["mean_brightness"] == known["mean_brightness"]
+    assert read == ["a.png"] * 3
 
 
 def test_facts_survive_the_cache_to_the_bit(tmp_path, write_picture):
