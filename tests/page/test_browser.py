@@ -77,7 +77,9 @@ def test_the_board_shows_as_many_columns_as_there_is_room_for(visit, page_file, 
     assert more() < before or width == 1600
     page.click("#columns summary")
     page.uncheck('#columns input[value="rank"]')
+    page.check('#columns input[value="ms_per_image"]')
     chosen = heads.count()
+    assert more() + chosen == everything - 1
     page.set_viewport_size({"width": width, "height": 900})
     assert heads.count() == chosen
 

@@ -44,6 +44,10 @@ function fitColumns() {
   }
   drawBoard();
   document.querySelectorAll("#columns input").forEach((input) => { input.checked = !board.hidden.has(input.value) && !board.folded.has(input.value); });
+  sayFolded();
+}
+
+function sayFolded() {
   document.querySelector("#columns summary").textContent = board.folded.size ? `Columns (${board.folded.size} more)` : "Columns";
 }
 
@@ -145,6 +149,7 @@ function boardTools() {
       board.chosen = true;
       board.folded.delete(column.id);
       board.hidden[event.target.checked ? "delete" : "add"](column.id);
+      sayFolded();
       drawBoard();
     };
     return el("label", {}, el("input", {type: "checkbox", value: column.id, checked: !board.hidden.has(column.id), onchange: toggle}), titleOf(column));
