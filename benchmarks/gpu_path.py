@@ -72,13 +72,7 @@ def measured(arrays, paths, threads, rounds):
         return lambda: feature_table(measure_batches(cells, parts_of(name)), name)
 
     stages = {
-        **{
-            f"decode, {threads} {how} of the CPU": (
-                len(paths),
-                lambda many=many: sum(1 for _ in read_ahead(paths, threads, many)),
-            )
-            for how, many in (("threads", len(paths) + 1), ("processes", 0))
-        },
+        f"decode, {threads} threads of the CPU": (len(paths), lambda: sum(1 for _ in read_ahead(paths, threads))),
         "pack and upload": (len(some), lambda: list(canvases(arrays, some))),
         "segment, pictures on the device": (len(some), lambda: [segment_stack(arrays, *stack) for stack in stacks]),
         **{f"features ({name}), masks on the device": (len(some), features(name)) for name in SETS},

@@ -34,7 +34,7 @@ def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", t
         As for `extract_features`.
     feature_set : str, default "core"
     threads : int or None, default None
-        Threads that decode (processes for many files), and that segment on a CPU; None takes one per core.
+        Threads that decode, and that segment on a CPU; None takes one per core.
     lost : dict or None, default None
         Is told of files that cannot be used, path to reason; their rows are NaN. None raises the first reason.
 

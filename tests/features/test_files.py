@@ -1,7 +1,5 @@
 """From files to features: the same rows as step by step, in the order of the files."""
 
-from functools import partial
-
 import cv2
 import numpy as np
 import pandas as pd
@@ -11,7 +9,6 @@ from leukobench.errors import UsageError
 from leukobench.features import extract_features, files
 from leukobench.features.batch import Batch
 from leukobench.features.files import device_cells, file_features
-from leukobench.imaging.ahead import read_ahead
 from leukobench.imaging.io import ImageError, read_image
 from leukobench.segmentation import segment
 from leukobench.segmentation.canvases import segment_in_stacks
@@ -35,9 +32,7 @@ def paths(images, tmp_path_factory):
     return [folder / f"{number}.png" for number in range(len(images))]
 
 
-@pytest.mark.parametrize("many", [1, 100], ids=["processes", "threads"])
-def test_rows_are_those_of_decoding_segmenting_and_measuring(paths, many, monkeypatch):
-    monkeypatch.setattr(files, "read_ahead", partial(read_ahead, many=many))
+def test_rows_are_those_of_decoding_segmenting_and_measuring(paths):
     images = [read_image(path) for path in paths]
     scale = [0.1, None, 0.2, 0.1, 0.1, 0.1]
     expected = extract_features(images, segment(images), um_per_px=scale, device="cpu")

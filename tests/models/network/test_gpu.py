@@ -1,4 +1,4 @@
-"""Fine-tuning on a CUDA device. Not run on one so far (results/gpu/README.md)."""
+"""Fine-tuning on a CUDA device. What was run on one: results/gpu/README.md."""
 
 import numpy as np
 import pytest
