@@ -43,7 +43,7 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1, device="c
         Threads.
     device : {"cpu", "cuda"}, default="cpu"
         On a GPU images are segmented in stacks; they may lie there already, and the masks stay there. Masks of the two
-        differ in single pixels.
+        differ in single pixels, seldom in a part that was in doubt.
 
     Returns
     -------
