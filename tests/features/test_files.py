@@ -19,9 +19,9 @@ from tests.segmentation.strict_arrays import STRICT, StrictArrays, bare
 @pytest.fixture(scope="module")
 def images():
     """Cells on images of several sizes, one that fills its image and one that is not found."""
-    sizes = (150, 96, 230, 96)
+    sizes = (110, 96, 140, 96)
     drawn = [draw_cell(side, seed=side)[0] for side in sizes]
-    return [*drawn, draw_cell(140, cell_radius=0.49)[0][10:], np.full((90, 100, 3), 128, np.uint8)]
+    return [*drawn, draw_cell(100, cell_radius=0.49)[0][10:], np.full((90, 100, 3), 128, np.uint8)]
 
 
 @pytest.fixture(scope="module")
