@@ -191,7 +191,12 @@ def summarise(trained, images, table):
     show(counts.set_axis(["sure", "percent", "95% from", "to"], axis=1), "differential count")
     for row in wrong.itertuples():
         console.say(f"{row.file}: {row.error}")
-    why = unsure["why"].str.split("; ").explode().str.replace(r"[\d.]+ um across", "of a size", regex=True)
+    why = (
+        unsure["why"]
+        .str.split("; ")
+        .explode()
+        .str.replace(r"[\d.]+ um across, unlike", "of another size than", regex=True)
+    )
     for reason, number in why.value_counts().items():
         console.say(f"unsure ({number}): {reason}")
     if (errors := count_errors(trained, images, table)) is not None:
