@@ -59,3 +59,17 @@ def test_a_killed_fit_goes_on_and_trains_no_member_twice(problem, tmp_path, monk
     assert not list(tmp_path.iterdir())
     np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
     assert [member.history_ for member in resumed.estimators_] == [member.history_ for member in whole.estimators_]
+
+
+def test_weights_reach_every_member(monkeypatch):
+    told = []
+
+    def fit(self, X, y, **facts):
+        told.append(facts["sample_weight"])
+        self.classes_, self.n_features_in_, self.size_ = np.unique(y), 12, 2
+        return self
+
+    monkeypatch.setattr(NetworkClassifier, "fit", fit)
+    weights = np.array([1.0, 3.0])
+    NetworkEnsemble(NetworkClassifier("lenet"), members=2).fit(np.zeros((2, 12)), [0, 1], sample_weight=weights)
+    assert [each is weights for each in told] == [True, True]
