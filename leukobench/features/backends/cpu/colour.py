@@ -15,6 +15,7 @@ from leukobench.features.backends.cpu.spaces import (
     LIGHT,
     STAIN_H,
     VECTOR,
+    X,
     convert,
 )
 from leukobench.features.tables import (
@@ -37,6 +38,8 @@ _PERCENTS = np.array(PERCENTS) / 100
 _LOW = np.array([low for low, _ in PERCENTILE_RANGES])
 _STEPS = PERCENTILE_BINS * PERCENTILE_PART
 _STEPS_PER_UNIT = np.array([_STEPS / (high - low) for low, high in PERCENTILE_RANGES])
+_PART, _PIXEL = np.uint32(PERCENTILE_PART), np.int64(2**36)
+"""A pixel and its part of a step are counted in one number: of 2**25 pixels all parts together are below that."""
 _ROW = np.array([LIGHT, LIGHT + BLOCK, LIGHT + 2 * BLOCK])
 _SIN = np.array([(-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(6)], np.float32)
 _COS = np.array([(-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(7)], np.float32)
@@ -132,7 +135,7 @@ def colour_moments(scratch, n, out, bins, percentiles):
             _power_sums(values, _F(shifts[channel]), sums[channel])
         _hue_sums(block, m, circle)
         if len(percentiles):
-            _fill_bins(packed, capacity, p, block, m, bins)
+            _fill_bins(packed, capacity, p, block, bits, m, bins)
         p += m
     for channel in range(CHANNELS):
         columns = out[4 * channel : 4 * channel + 4]
@@ -214,23 +217,29 @@ def _hue_moments(circle, n, centre, out):
 
 
 @njit(nogil=True)
-def _fill_bins(packed, capacity, p, block, m, bins):
-    """Count the block's L, a, b, and S for their two nearest nodes; S, a ratio of bytes, in exact integers."""
+def _fill_bins(packed, capacity, p, block, bits, m, bins):
+    """Count the block's L, a, b, and S for their two nearest nodes; S, a ratio of bytes, as exact as in integers."""
+    positions = bits[X : X + m]  # a row that nobody reads any more
     for k in range(3):
+        values, low, steps = block[_ROW[k] : _ROW[k] + m], _LOW[k], _STEPS_PER_UNIT[k]
         for i in range(m):
-            _count(bins[k], int(np.floor((100.0 * block[_ROW[k] + i] - _LOW[k]) * _STEPS_PER_UNIT[k])))
-    for i in range(p, p + m):
-        r, g, b = np.int64(packed[i]), np.int64(packed[capacity + i]), np.int64(packed[2 * capacity + i])
-        high, low = max(r, max(g, b)), min(r, min(g, b))
-        _count(bins[3], (high - low) * _STEPS // max(high, 1))
+            positions[i] = np.int32(np.floor((100.0 * values[i] - low) * steps))
+        _count(bins[k], positions)
+    red, green = packed[p : p + m], packed[capacity + p : capacity + p + m]
+    blue = packed[2 * capacity + p : 2 * capacity + p + m]
+    for i in range(m):
+        high, low = max(red[i], max(green[i], blue[i])), min(red[i], min(green[i], blue[i]))
+        chroma, whole = np.int32(high) - np.int32(low), max(np.int32(high), np.int32(1))
+        positions[i] = np.int32(np.floor(np.float64(chroma) * _STEPS / np.float64(whole)))
+    _count(bins[3], positions)
 
 
 @njit(nogil=True)
-def _count(bins, position):
-    position = min(max(position, 0), _STEPS)
-    node, part = position // PERCENTILE_PART, position % PERCENTILE_PART
-    bins[node] += PERCENTILE_PART - part
-    bins[node + 1] += part
+def _count(bins, positions):
+    """Add a pixel to the node below each position, and behind it the part of the step by which it lies above."""
+    for i in range(len(positions)):
+        position = np.uint32(min(max(positions[i], np.int32(0)), np.int32(_STEPS)))
+        bins[position // _PART] += _PIXEL + np.int64(position % _PART)
 
 
 @njit(nogil=True)
@@ -238,6 +247,11 @@ def _read_percentiles(bins, n, out):
     """Positions at which the cumulated counts reach the ranks, a node's count spread over one step around it."""
     at = 0
     for k in range(4):
+        above = 0
+        for node in range(bins.shape[1]):
+            pixels, parts = bins[k, node] // _PIXEL, bins[k, node] % _PIXEL
+            bins[k, node] = PERCENTILE_PART * pixels - parts + above
+            above = parts
         node, below = 0, 0
         for p in _PERCENTS:
             rank = p * n * PERCENTILE_PART
