@@ -79,7 +79,7 @@ def keep_result(path, data):
         raise UsageError(f"cannot write {path}: {error.strerror}", f"the result is kept in {spare}") from error
 
 
-def check_writable(path, folder=False):
+def check_writable(path, folder=False, spare=()):
     """Say before long work, and not after it, that its result cannot be written.
 
     Parameters
@@ -88,11 +88,13 @@ def check_writable(path, folder=False):
         What is to be written; folders that are missing above it will be made.
     folder : bool, default False
         Whether it is a folder, into which files will be written.
+    spare : iterable of path-like, default ()
+        Files that are read, or written too, and must not be replaced by it.
 
     Raises
     ------
     UsageError
-        Where it is of the other kind, stands below a file, or the disk takes no megabyte more.
+        Where it is of the other kind, stands below a file, is to be spared, or the disk takes no megabyte more.
 
     Examples
     --------
@@ -107,6 +109,8 @@ def check_writable(path, folder=False):
     if not (there.is_file() if is_file else there.is_dir()):
         why = f"{there} is no {'file' if is_file else 'folder'}"
         raise UsageError(f"cannot write {path}: {why}", "name another place")
+    if whole in (Path(each).resolve() for each in spare):
+        raise UsageError(f"cannot write {path}: another file of this command lies there", "name another place")
     try:
         with tempfile.TemporaryFile(dir=there.parent if is_file else there) as file:
             file.write(bytes(ROOM))

@@ -116,6 +116,11 @@ TRAIN = ("--model", "lda", "--train", "barcelona", "--data", "DATA")
         (["cells", "--load", "no.zip", "--model", "lda"], "--load and --model do not go together"),
         (["cells", *TRAIN, "--out", "empty"], "cannot write empty"),
         (["cells", *TRAIN, "--out", "cells/[bold].png/x.csv"], "[bold].png is no folder"),
+        (["cells", *TRAIN, "--out", "taken.html"], "cannot write taken.html: another file of this command"),
+        (["cells", *TRAIN, "--out", "./a.zip", "--save", "a.zip"], "cannot write a.zip: another file of this"),
+        (["cells", *TRAIN, "--save", "a.html", "--out", "a.csv"], "cannot write a.html: another file of this"),
+        (["cells", "--load", "taken", "--out", "taken"], "cannot write taken: another file of this command"),
+        (["taken", "--load", "no.zip", "--out", "taken", "--no-page"], "cannot write taken: another file of this"),
         (["cells", "--model", "lenet", *TRAIN[2:], "--explain", "taken"], "taken is no folder"),
     ],
 )

@@ -100,8 +100,9 @@ def data_audit(
     from leukobench.files import check_writable, keep_result
     from leukobench.text import to_csv
 
-    for path in filter(None, (html, csv)):
-        check_writable(path)
+    written = [*filter(None, (html, csv))]
+    for number, path in enumerate(written):
+        check_writable(path, spare=written[:number])
     root = find_data_root(data)
     with ProgressReport(console) as progress:
         progress.stage("index", None)

@@ -94,8 +94,12 @@ def predict(
         model = check_way(load, model, train or add_folder, {"--level": level, "--tune": tune, "--epochs": epochs})
         if not paths and (load or not save):
             raise UsageError("no images are named", "name images, folders or tables; or only --train and --save")
-        for path in filter(None, (out, save, out.with_suffix(".html") if page else None)):
-            check_writable(path)
+        pages = [out.with_suffix(".html")] if page else []
+        check_writable(out, spare=[*pages, *filter(None, (*(paths or ()), load, save))])
+        for path in pages:
+            check_writable(path, spare=filter(None, (*(paths or ()), load, save)))
+        if save:
+            check_writable(save, spare=paths or ())
         if explain:
             check_writable(explain, folder=True)
         for path in paths or ():

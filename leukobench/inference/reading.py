@@ -1,5 +1,6 @@
 """What a laboratory asks about: image files, folders of them, and tables that name them."""
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -13,8 +14,7 @@ from leukobench.datasets.label_table import SUFFIXES, read_labels
 from leukobench.datasets.terms import cell_type
 from leukobench.datasets.walk import IMAGE_SUFFIXES, image_tree
 from leukobench.errors import UsageError
-from leukobench.files import file_digest
-from leukobench.imaging.io import ImageError, read_mask
+from leukobench.imaging.io import ImageError, read_file, read_mask
 from leukobench.inputs import as_words, spell
 
 COLUMNS = ["path", "sha256", "um_per_px", "code", "mask", "mask_sha256", "synthetic", "error"]
@@ -111,10 +111,10 @@ def _mask_of(record, facts):
     if record.mask is None or facts["status"] != "ok":
         return "", ""
     try:
-        digest = file_digest(record.mask)
+        digest = hashlib.sha256(read_file(record.mask)).hexdigest()
         height, width = read_mask(record.mask, digest).shape
-    except (ImageError, OSError) as error:
-        return "", f"unreadable: its mask {spell(record.mask.name)}: {getattr(error, 'reason', None) or error.strerror}"
+    except ImageError as error:
+        return "", f"unreadable: its mask {spell(record.mask.name)}: {error.reason}"
     if (height, width) != (facts["height"], facts["width"]):
         sizes = f"{width} x {height} and {facts['width']} x {facts['height']}"
         return "", f"unreadable: mask and image are of different sizes, {sizes} pixels"

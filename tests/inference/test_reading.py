@@ -1,5 +1,7 @@
 """What may be asked about: images, folders, tables."""
 
+import os
+
 import cv2
 import numpy as np
 import pytest
@@ -44,10 +46,11 @@ def test_a_mask_goes_with_its_image_or_says_what_is_wrong(there):
     (more / "cells.csv").write_text("path,mask\nd.png,d mask.png\ne.png,none.png\n")
     with pytest.raises(UsageError, match="mask and image are of different sizes, 9 x 9 and 20 x 20 pixels"):
         read_images([more / "cells.csv"])
-    (more / "cells.csv").write_text("path,mask\nd.png,none.png\ne.png,\n")
-    assert read_images([more / "cells.csv"])[0]["error"].str.endswith(
-        "its mask none.png: No such file or directory"
-    ).tolist() == [True, False]
+    os.mkfifo(more / "pipe.png")
+    for name, wrong in (("none.png", "No such file or directory"), ("pipe.png", "no regular file")):
+        (more / "cells.csv").write_text(f"path,mask\nd.png,{name}\ne.png,\n")
+        errors = read_images([more / "cells.csv"])[0]["error"].str.contains(f"its mask {name}: {wrong}")
+        assert errors.tolist() == [True, False]
 
 
 def test_paths_of_all_kinds_go_together_and_are_found_again(there):

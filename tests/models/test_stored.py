@@ -121,3 +121,34 @@ def test_what_a_vote_lists_twice_is_kept_once():
     alone = len(dump_estimator(clone(like).fit(X, y)))
     both = len(dump_estimator(VotingClassifier([("trees", like)], voting="soft").fit(X, y)))
     assert both < 1.4 * alone
+
+
+def test_a_forest_that_unpacks_to_more_than_its_file_may_is_refused():
+    like = ExtraTreesClassifier(2, max_depth=1, random_state=0)
+    kept = dump_estimator(clone(like).fit([[0.0], [3.0]], [0, 1]))
+    leaves, none = np.zeros(2_000_000, np.uint8), np.zeros(0, np.uint8)
+    alone = {"columns": leaves.astype(np.int8) - 1, "thresholds": none.astype("f4"), "missing": none, "leaves": leaves}
+    for trees, words in ((2_000_000, "nodes"), (200_000, "trees")):
+        hostile = {name: values[:trees] for name, values in alone.items()} | {"seeds": np.zeros(trees, np.int8)}
+        content = with_arrays(kept, hostile)
+        assert len(content) < 10_000
+        with pytest.raises(ValueError, match=words):
+            load_estimator(content, like)
+
+
+def with_arrays(kept, arrays):
+    """The bytes of a forest with other arrays in place of its own."""
+    with zipfile.ZipFile(io.BytesIO(kept)) as file:
+        members = {name: file.read(name) for name in file.namelist()}
+    schema = json.loads(members["schema.json"])
+    for name, values in arrays.items():
+        stream = io.BytesIO()
+        np.save(stream, values)
+        members[f"{name}.npy"] = stream.getvalue()
+        schema["content"]["content"]["estimators_"]["content"][name]["file"] = f"{name}.npy"
+    members["schema.json"] = json.dumps(schema)
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as file:
+        for name, content in members.items():
+            file.writestr(name, content)
+    return packed.getvalue()

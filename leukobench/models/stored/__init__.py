@@ -107,10 +107,11 @@ def load_estimator(content, like):
     Exception
         Of any kind, where the bytes are something else; ValueError with a sentence where they are so on purpose.
     """
+    most = most_unpacked(len(content))
     with warnings.catch_warnings(), open_archive(io.BytesIO(content), MOST_MEMBERS) as archive:
         warnings.simplefilter("ignore")
-        estimator = skops.io.load(_checked(archive, _networks(like), most_unpacked(len(content))), trusted=TRUSTED)
-        unpack_forests(estimator)
+        estimator = skops.io.load(_checked(archive, _networks(like), most), trusted=TRUSTED)
+        unpack_forests(estimator, most)
         check_sound(estimator)
         ensure(_alike(estimator, like), "another estimator, or one with other parameters, than its card says")
         _try(estimator, len(estimator.classes_))

@@ -16,22 +16,32 @@ from leukobench.models.soundness import MOST_CLASSES, MOST_COLUMNS, ensure, part
 
 TREES = {ExtraTreesClassifier: ExtraTreeClassifier, RandomForestClassifier: DecisionTreeClassifier}
 LEAF = -1  # in the place of a column
+MOST_TREES = 100_000  # of all forests of a model; each is an object, and takes one byte of a file
 FIELDS = {"columns": "i", "thresholds": "f", "missing": "u", "leaves": "u", "rows": "f", "seeds": "i"}
 
 
 @contextlib.contextmanager
 def packed_forests(estimator):
     """While it lasts, the forests inside an estimator hold their trees as `pack` gives them."""
+    forests = _forests(estimator, list)
+    ensure(sum(len(each.estimators_) for each in forests) <= MOST_TREES, f"more than {MOST_TREES:,} trees")
     with contextlib.ExitStack() as stack:
-        for forest in _forests(estimator, list):
+        for forest in forests:
             if kept := pack(forest):
                 stack.enter_context(mock.patch.object(forest, "estimators_", kept))
         yield
 
 
-def unpack_forests(estimator):
-    """Give the forests inside an estimator from a file their trees back; ValueError where these are none."""
-    for forest in _forests(estimator, dict):
+def unpack_forests(estimator, most):
+    """Give the forests inside an estimator from a file their trees back; ValueError where these are none.
+
+    ValueError, too, where their nodes would take more than so many bytes: zipped, those of a bomb take next to none.
+    """
+    forests = _forests(estimator, dict)
+    nodes, trees = (sum(np.size(each.estimators_[name]) for each in forests) for name in ("columns", "seeds"))
+    ensure(nodes * NODE_DTYPE.itemsize <= most, f"forests of {nodes:,} nodes")
+    ensure(trees <= MOST_TREES, f"more than {MOST_TREES:,} trees")
+    for forest in forests:
         forest.estimators_ = unpack(forest.estimators_, forest)
 
 
