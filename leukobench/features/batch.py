@@ -1,6 +1,7 @@
 """Ragged batches: cells of any size side by side in one flat buffer, streamed so that memory stays bounded."""
 
 from dataclasses import dataclass
+from itertools import zip_longest
 
 import cv2
 import numpy as np
@@ -85,7 +86,9 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, whole=True, buffers=2, empty=
         cells, total, turn = [], 0, (turn + 1) % buffers
         return batch
 
-    for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
+    for k, (image, mask) in enumerate(zip_longest(images, masks)):
+        if image is None or mask is None:
+            raise UsageError(f"there is no {'image' if image is None else 'mask'} {k}", "give one mask per image")
         image, mask = np.asarray(image), np.asarray(mask)
         check_cell(k, image, mask)
         if not whole:

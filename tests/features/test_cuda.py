@@ -100,16 +100,21 @@ def test_a_part_without_a_kernel_is_measured_on_the_host(drawn_cells):
 
 @pytest.mark.parametrize("batch_bytes", [None, 300_000])
 @pytest.mark.parametrize("parts", [PARTS, [part for part in PARTS if not part.whole]], ids=["whole", "cell"])
-@pytest.mark.parametrize("place", ["iterator", "list", "stack", "device stack", "device list"])
+@pytest.mark.parametrize(
+    "place", ["iterator", "list", "stack", "objects", "objects and list", "device stack", "device list"]
+)
 def test_wherever_the_arrays_lie_the_values_are_the_same(no_device, drawn_cells, place, parts, batch_bytes):
     count = 7
     height, width = (min(mask.shape[axis] for mask in drawn_cells[1][:count]) for axis in (0, 1))
     stacks = [np.stack([array[:height, :width] for array in part[:count]]) for part in drawn_cells]
     stacks[1][2] = 0  # no cell
+    objects = [np.fromiter(stack, object, count) for stack in stacks]
     given = {
         "iterator": [iter(stack) for stack in stacks],
         "list": [[*stack] for stack in stacks],
         "stack": stacks,
+        "objects": objects,
+        "objects and list": [objects[0], [*stacks[1]]],
         "device stack": [no_device.asarray(stack) for stack in stacks],
         "device list": [[no_device.asarray(each) for each in stack] for stack in stacks],
     }[place]
@@ -139,6 +144,18 @@ def test_what_is_no_cell_is_a_usage_error(no_device, cell, bad):
         UsageError, match={"dtype": "mask 1 is int", "shape": "mask 2 is", "count": "3 images and 1"}[bad]
     ):
         list(cuda.compute(images[: len(masks)] if bad != "count" else images, masks, PARTS[:1]))
+
+
+@pytest.mark.parametrize("cells", [3, 0])
+def test_images_without_pixels_are_no_cells(no_device, cell, cells):
+    images, masks = [cell[0]] * cells + [cell[0][:0]], [cell[1]] * cells + [cell[1][:0]]
+    with pytest.raises(UsageError, match=f"image {cells} is uint8"):
+        list(cuda.compute(images, masks, [PARTS[0]]))
+
+
+def test_images_and_masks_of_different_devices_are_told_apart(no_device, cell):
+    with pytest.raises(UsageError, match="different devices"):
+        cuda.compute([no_device.asarray(cell[0])], [cell[1]], PARTS[:1])
 
 
 def test_an_empty_stack_has_no_values(no_device):

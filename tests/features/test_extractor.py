@@ -65,6 +65,8 @@ def test_views_are_read_as_they_look(cell):
     ("change", "message"),
     [
         (lambda i, m: {"masks": [m[:-1]]}, "mask 0"),
+        (lambda i, m: {"masks": [m, m]}, "no image 1"),
+        (lambda i, m: {"masks": iter([])}, "no mask 0"),
         (lambda i, m: {"masks": [m.astype(float)]}, "mask 0"),
         (lambda i, m: {"masks": [m + 1]}, "above 2"),
         (lambda i, m: {"images": [i[..., 0]]}, "image 0"),

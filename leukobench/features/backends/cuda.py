@@ -113,9 +113,11 @@ def compute(images, masks, parts, batch_bytes=None):
     Raises
     ------
     UsageError
-        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
+        For an array of another type or shape, a mask that does not fit its image or lies elsewhere, or a label above 2.
     """
     batch_bytes = batch_bytes or BATCH_BYTES
+    if is_on_device(images) != is_on_device(masks):
+        raise UsageError("images and masks lie on different devices", "give both in the host's memory, or on the GPU")
     if is_on_device(images):
         return measure_batches(device_batches(images, masks, batch_bytes), parts)
     whole = any(part.whole for part in parts)

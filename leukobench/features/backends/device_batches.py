@@ -86,7 +86,8 @@ def host_cells(images, masks, batch_bytes):
     """
     _check_count(images, masks)
     ring = [(np.empty(0, np.uint8), np.empty(0, np.uint8))] * BUFFERS
-    limits = [0, *_ends([4 * np.size(mask) for mask in masks], batch_bytes)]
+    # what has no pixels is to be looked at, too
+    limits = [0, *_ends([max(4 * np.size(mask), 1) for mask in masks], batch_bytes)]
     with ThreadPoolExecutor(thread_count()) as pool:
         for turn, (start, stop) in enumerate(pairwise(limits)):
             addresses, shapes, held = _located(start, images[start:stop], masks[start:stop])
@@ -108,7 +109,8 @@ def host_cells(images, masks, batch_bytes):
 
 def _located(first, images, masks):
     """Addresses of images and of masks, the shapes of the masks, and the arrays, which must live as long."""
-    if isinstance(images, np.ndarray):
+    # an array of objects holds no pixels, but the addresses of arrays
+    if all(isinstance(part, np.ndarray) and part.dtype == np.uint8 for part in (images, masks)):
         held = stacks = [np.ascontiguousarray(part) for part in (images, masks)]
         check_cell(first, stacks[0][0], stacks[1][0])
         addresses = [part.ctypes.data + np.arange(len(part)) * part.strides[0] for part in stacks]
