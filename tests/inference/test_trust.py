@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from leukobench.datasets import build_index
+from leukobench.datasets import get_dataset
+from leukobench.datasets.taxonomy import to_level
 from leukobench.features.looks import MEASURES, cell_looks
 from leukobench.imaging.io import read_image
 from leukobench.inference.model_file import load_model, save_model
@@ -206,13 +207,17 @@ def test_what_the_file_keeps_is_what_was_learnt(lda, tmp_path):
 @pytest.fixture(scope="module")
 def barcelona(data_root, progress, tmp_path_factory):
     """A model of 200 real cells, which hold every second cell of the first of each class, and what was left out."""
-    index = build_index(data_root, names=["barcelona"])
-    index = index[(index["status"] == "ok") & index["L5"].notna()].groupby("L5").head(70)
+    source, found = get_dataset("barcelona"), {}
+    for record in source.read(data_root):
+        name = to_level(source.card.labels.get(record.native_label), "L5")
+        found.setdefault(name, []).append(record.path)
+    del found[None]
     place = tmp_path_factory.mktemp("real") / "own"
-    for number, row in enumerate(index.itertuples()):
-        to = place / ("held" if number % 2 else "fit") / row.L5 / f"{number}.jpg"
+    few = [(name, path) for name, paths in found.items() for path in paths[:70]]
+    for number, (name, path) in enumerate(few):
+        to = place / ("held" if number % 2 else "fit") / name / f"{number}.jpg"
         to.parent.mkdir(parents=True, exist_ok=True)
-        to.symlink_to(data_root / row.path)
+        to.symlink_to(path)
     for name in ("fit", "held"):
         (place / name / "dataset.toml").write_text("um_per_px = 0.1\n")
     return train_model("lda", ["fit"], place, progress=progress), place / "held"
