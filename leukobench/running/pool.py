@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from multiprocessing import forkserver, resource_tracker
 
 import joblib
 from pebble import ProcessPool
@@ -70,6 +71,7 @@ class LocalPool:
         context = multiprocessing.get_context("forkserver")
         # What this process has not needed so far its first tasks do not need either.
         context.set_forkserver_preload([FOR_IMAGES, *(name for name in [FOR_FITS] if name in sys.modules)])
+        start_forkserver()
         self.pool = ProcessPool(self.jobs, initializer=start_worker, initargs=[dict(os.environ)], context=context)
         return self
 
@@ -85,6 +87,16 @@ class LocalPool:
         It raises `TimeoutError` for a task that was stopped, and `pebble.ProcessExpired` where its process has died.
         """
         return self.pool.schedule(task, args=[what], timeout=timeout)
+
+
+def start_forkserver():
+    """Start the process that workers are forked from, deaf to Ctrl-C, which would end it while it imports."""
+    resource_tracker.ensure_running()  # else started below, where it would let signals through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def start_worker(environment):

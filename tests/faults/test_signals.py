@@ -99,3 +99,31 @@ def test_a_run_that_was_told_to_ignore_its_terminal_goes_on(started):
     time.sleep(0.5)
     assert parent.poll() is None
     assert all(map(runs, workers))
+
+
+EARLY = """
+    import os, signal, threading, time
+    from pathlib import Path
+
+    from leukobench.running import pool
+
+    def interrupt(path):
+        while not path.exists() or not path.read_text():
+            time.sleep(0.01)
+        os.kill(int(path.read_text()), signal.SIGINT)
+
+    pool.FOR_IMAGES = "slow"
+    if __name__ == "__main__":
+        threading.Thread(target=interrupt, args=[Path("pid")], daemon=True).start()
+        with pool.LocalPool(1) as workers:
+            print(workers.submit(len, "abc").result(20))
+"""
+
+
+def test_ctrl_c_while_workers_get_ready_is_heard_by_the_parent_alone(tmp_path):
+    (tmp_path / "slow.py").write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(0.3)\n")
+    (tmp_path / "script.py").write_text(textwrap.dedent(EARLY))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    told = {"capture_output": True, "text": True, "timeout": 60, "env": environment, "cwd": tmp_path}
+    ended = subprocess.run([sys.executable, "script.py"], preexec_fn=hears_signals, **told)
+    assert (ended.stdout, ended.stderr) == ("3\n", "")
