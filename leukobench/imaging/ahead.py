@@ -7,6 +7,7 @@ from itertools import islice
 from leukobench.imaging.io import ImageError, read_image
 
 AHEAD = 32  # files of each thread that are read and not yet asked for
+AHEAD_BYTES = 1 << 30  # that they may take, as large as the largest so far, where that is more than one for each thread
 
 
 def read_ahead(paths, threads):
@@ -22,12 +23,15 @@ def read_ahead(paths, threads):
     ndarray of uint8, shape (height, width, 3), or ImageError
         What is wrong with a file stands in its place.
     """
-    paths = iter(paths)
     with ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(_read, path) for path in islice(paths, AHEAD * threads))
+        coming, largest = (pool.submit(_read, path) for path in paths), 1
+        waiting = deque(islice(coming, threads))
         while waiting:
             picture = waiting.popleft().result()
-            waiting.extend(pool.submit(_read, path) for path in islice(paths, 1))
+            if not isinstance(picture, ImageError):
+                largest = max(largest, picture.nbytes)
+            ahead = max(threads, min(AHEAD * threads, AHEAD_BYTES // largest))
+            waiting.extend(islice(coming, max(0, ahead - len(waiting))))
             yield picture
 
 

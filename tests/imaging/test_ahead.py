@@ -21,12 +21,14 @@ def test_pictures_come_in_order_and_what_is_wrong_in_its_place(tmp_path):
 
 
 def test_no_more_files_are_read_than_asked_for_and_so_many_ahead(monkeypatch):
-    monkeypatch.setattr(ahead, "read_image", lambda path: path)
-    taken = []
-    pictures = ahead.read_ahead((taken.append(number) or number for number in range(1000)), threads=1)
-    assert [next(pictures) for _ in range(3)] == [0, 1, 2]
-    assert len(taken) == ahead.AHEAD + 3
-    pictures.close()
+    monkeypatch.setattr(ahead, "read_image", lambda path: np.full((4, 5, 3), path, np.uint8))
+    for most, held in ((1 << 30, 2 * ahead.AHEAD), (600, 10), (100, 2)):
+        monkeypatch.setattr(ahead, "AHEAD_BYTES", most)
+        taken = []
+        pictures = ahead.read_ahead((taken.append(number) or number for number in range(200)), threads=2)
+        assert [next(pictures)[0, 0, 0] for _ in range(3)] == [0, 1, 2]
+        assert len(taken) == held + 3
+        pictures.close()
 
 
 def test_the_next_item_is_made_while_the_last_one_is_worked_on():
