@@ -61,8 +61,9 @@ def read_labels(folder, table, needed=NEEDED, anywhere=False):
     for line, path, where, facts in lines:
         facts |= {"mask": found_as(facts["mask"]) if facts["mask"] else None}
         record = Record(found_as(path), **facts)
-        if record.path in found and found[record.path][0] != record:
-            other = found[record.path][1]
+        former, other = found.get(record.path, (record, line))
+        # a doubt names its line
+        if former._replace(doubt=record.doubt) != record:
             raise UsageError(f"{where}: {path} is in line {other} too, and not the same", "take one of them out")
         found.setdefault(record.path, (record, line))
     if rows and not any(path in files.paths or (anywhere and path.is_file()) for path in found):

@@ -88,7 +88,7 @@ def test_a_table_makes_a_dataset_and_dataset_toml_chooses_it(ward):
 
 
 def test_what_is_missing_is_a_row_with_its_reason(ward, write_picture):
-    root = ward(table(rows=[*ROWS, ("a/gone.png", "LY", "", ""), ("a/3.png", "", "", "")]))
+    root = ward(table(rows=[*ROWS, ("a/gone.png", "LY", "", ""), *[("a/3.png", "", "", "")] * 2]))
     write_picture(root / "ward/a/3.png")
     write_picture(root / "ward/a/4.png")
     rows = build_index(root).set_index("path")
