@@ -187,7 +187,11 @@ def load_model(path):
 
 def _restore(card, estimator):
     """The model of a card and the bytes of its estimator."""
-    recipe = get_model(card.model)
+    try:
+        recipe = get_model(card.model)
+    except UsageError as error:
+        hint = "where it is a model of your own, name its file with --model-file, as when it was trained"
+        raise UsageError(error.message, hint) from error
     if card.seal != card.hashed() or card.estimator != hashlib.sha256(estimator).hexdigest():
         raise ValueError("card and estimator are not as they were written")
     there, here = card.made_with, _versions(card.model)

@@ -206,6 +206,13 @@ def test_a_model_of_another_version_is_refused_unread(lda, tmp_path, monkeypatch
         load_model(path)
 
 
+def test_a_model_that_is_not_known_here_wants_its_own_file(lda, tmp_path, monkeypatch):
+    save_model(lda, tmp_path / "kept.zip")
+    monkeypatch.setattr("leukobench.inference.model_file.get_model", lambda name: get_model(f"my_{name}"))
+    with pytest.raises(UsageError, match=r"unknown model 'my_lda'; where it is a model of your own, .* --model-file"):
+        load_model(tmp_path / "kept.zip")
+
+
 def test_a_file_that_is_no_model_is_refused(lda, tmp_path):
     save_model(lda, tmp_path / "lda.zip")
     whole = (tmp_path / "lda.zip").read_bytes()
