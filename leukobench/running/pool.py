@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from multiprocessing import forkserver, resource_tracker
 
 import joblib
@@ -73,9 +74,11 @@ class LocalPool:
         context.set_forkserver_preload([FOR_IMAGES, *(name for name in [FOR_FITS] if name in sys.modules)])
         start_forkserver()
         self.pool = ProcessPool(self.jobs, initializer=start_worker, initargs=[dict(os.environ)], context=context)
+        self.beside = ThreadPoolExecutor(1)
         return self
 
     def __exit__(self, kind, error, traceback):
+        self.beside.shutdown()
         self.pool.close() if kind is None else self.pool.stop()
         self.pool.join()
         for name, value in self.previous.items():
@@ -86,7 +89,8 @@ class LocalPool:
 
         It raises `TimeoutError` for a task that was stopped, and `pebble.ProcessExpired` where its process has died.
         """
-        return self.pool.schedule(task, args=[what], timeout=timeout)
+        # Ctrl-C reaches the main thread alone: in the middle of a start it left a process that nobody knew of.
+        return self.beside.submit(self.pool.schedule, task, args=[what], timeout=timeout).result()
 
 
 def start_forkserver():

@@ -102,7 +102,7 @@ def test_a_run_that_was_told_to_ignore_its_terminal_goes_on(started):
 
 
 EARLY = """
-    import os, signal, threading, time
+    import os, signal, sys, threading, time
     from pathlib import Path
 
     from leukobench.running import pool
@@ -110,20 +110,24 @@ EARLY = """
     def interrupt(path):
         while not path.exists() or not path.read_text():
             time.sleep(0.01)
-        os.kill(int(path.read_text()), signal.SIGINT)
+        os.kill({"parent": os.getpid(), "child": int(path.read_text())}[sys.argv[1]], signal.SIGINT)
 
     pool.FOR_IMAGES = "slow"
     if __name__ == "__main__":
         threading.Thread(target=interrupt, args=[Path("pid")], daemon=True).start()
-        with pool.LocalPool(1) as workers:
-            print(workers.submit(len, "abc").result(20))
+        try:
+            with pool.LocalPool(1) as workers:
+                print(workers.submit(len, "abc").result(20))
+        except KeyboardInterrupt:
+            print("stopped")
 """
 
 
-def test_ctrl_c_while_workers_get_ready_is_heard_by_the_parent_alone(tmp_path):
+@pytest.mark.parametrize(("who", "said"), [("child", "3\n"), ("parent", "stopped\n")])
+def test_ctrl_c_while_workers_get_ready_is_heard_by_the_parent_alone(tmp_path, who, said):
     (tmp_path / "slow.py").write_text("import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(0.3)\n")
     (tmp_path / "script.py").write_text(textwrap.dedent(EARLY))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
     told = {"capture_output": True, "text": True, "timeout": 60, "env": environment, "cwd": tmp_path}
-    ended = subprocess.run([sys.executable, "script.py"], preexec_fn=hears_signals, **told)
-    assert (ended.stdout, ended.stderr) == ("3\n", "")
+    ended = subprocess.run([sys.executable, "script.py", who], preexec_fn=hears_signals, **told)
+    assert (ended.stdout, ended.stderr) == (said, "")
