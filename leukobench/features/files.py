@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from leukobench.devices import array_library, cuda_is_available
+from leukobench.errors import UsageError
 from leukobench.features.backends import check_device, get_backend
 from leukobench.features.batch import Batch
 from leukobench.features.extractor import feature_table, in_micrometres
@@ -55,6 +56,8 @@ def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", t
     (0, 216)
     """
     check_device(device)
+    if threads is not None and threads < 1:
+        raise UsageError(f"{threads} threads are none", "threads is 1 or more; without it there is one per core")
     paths, threads = list(paths), threads or os.cpu_count()
     check_um_per_px(um_per_px, len(paths))
     parts, order = parts_of(feature_set), []

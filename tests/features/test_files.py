@@ -60,6 +60,7 @@ def test_a_file_that_cannot_be_used_keeps_its_row_and_its_reason(paths, tmp_path
         ({"device": "tpu"}, "unknown device"),
         ({"feature_set": "all"}, "unknown feature set"),
         ({"um_per_px": -1}, "pixel"),
+        ({"threads": -1}, "-1 threads are none"),
     ],
 )
 def test_mistakes_are_named_before_a_file_is_read(change, word):
