@@ -87,10 +87,12 @@ def mahotas_cell(image, mask):
         radius = max(region.shape) / 2
         values += [region.sum(), mahotas.features.roundness(region), mahotas.features.eccentricity(region)]
         values += [*mahotas.features.ellipse_axes(region), *mahotas.features.zernike_moments(region, radius, 8)]
-    # of a region without pixels mahotas raises
-    for region in (part for part in (mask == 2, mask == 1) if part.any()):
+    for region in (mask == 2, mask == 1):
         masked = np.where(region, grey, 0)
-        haralick = mahotas.features.haralick(masked, ignore_zeros=True)
+        try:
+            haralick = mahotas.features.haralick(masked, ignore_zeros=True)
+        except ValueError:  # a region without two pixels side by side, which has none of the rest either
+            continue
         values += [*haralick.mean(0), *np.ptp(haralick, axis=0), *mahotas.features.lbp(masked, 1, 8, ignore_zeros=True)]
         pixels = image[region].astype(float)
         values += [*pixels.mean(0), *pixels.std(0)]
