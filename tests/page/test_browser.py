@@ -71,10 +71,12 @@ def test_the_board_shows_as_many_columns_as_there_is_room_for(visit, page_file, 
         return int("".join(filter(str.isdigit, said.inner_text())) or 0)
 
     everything = heads.count() + more()
-    before = more()
+    before = heads.count()
     page.set_viewport_size({"width": 2000, "height": 900})
+    if width < 1600:
+        # The page answers to a new width when it draws next.
+        page.wait_for_function(f"document.querySelectorAll('#board thead th').length > {before}")
     assert heads.count() + more() == everything
-    assert more() < before or width == 1600
     page.click("#columns summary")
     page.uncheck('#columns input[value="rank"]')
     page.check('#columns input[value="ms_per_image"]')
