@@ -75,7 +75,7 @@ def test_the_board_shows_as_many_columns_as_there_is_room_for(visit, page_file, 
     page.set_viewport_size({"width": 2000, "height": 900})
     if width < 1600:
         # The page answers to a new width when it draws next.
-        page.wait_for_function(f"document.querySelectorAll('#board thead th').length > {before}")
+        heads.nth(before).wait_for(state="attached")
     assert heads.count() + more() == everything
     page.click("#columns summary")
     page.uncheck('#columns input[value="rank"]')
