@@ -130,7 +130,7 @@ def compute(images, masks, parts, batch_bytes=None):
 def measure_batches(batches, parts, *, cropped=False):
     """Values of parts of whole batches.
 
-    Two batches are on their way at a time, each on a stream of its own: while one is copied the other is worked on.
+    Each batch has a stream of its own: while one is copied the two before it are worked on.
 
     Parameters
     ----------

@@ -5,6 +5,8 @@ from numba import carray, njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from leukobench.features.backends.cpu.cached import where_writable
+
 __all__ = ["cut", "find_boxes"]
 
 
@@ -18,7 +20,11 @@ def _pointer(context, address):
     return types.voidptr(address), generate
 
 
-@njit(nogil=True, cache=True)
+def _compiled(function):
+    return where_writable(lambda: njit(nogil=True, cache=True)(function))
+
+
+@_compiled
 def find_boxes(masks, shapes, boxes):
     """Bounding box of each mask and one pixel around it, and its largest label; one pixel of a mask that is empty.
 
@@ -57,7 +63,7 @@ def find_boxes(masks, shapes, boxes):
         boxes[k, 4] = across.max()
 
 
-@njit(nogil=True, cache=True)
+@_compiled
 def cut(images, masks, shapes, boxes, offsets, ends, pixels, labels):
     """Copy what lies in the boxes into flat buffers.
 

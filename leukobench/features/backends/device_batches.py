@@ -14,7 +14,7 @@ from leukobench.features.batch import LABELS, Batch, check_cell
 __all__ = ["device_batches", "host_cells", "is_on_device"]
 
 BUFFERS = 3
-"""Two batches in flight and one being packed."""
+"""Two batches that are computed, and one on its way or being packed."""
 
 
 def is_on_device(arrays):
@@ -46,22 +46,21 @@ def device_batches(images, masks, batch_bytes):
     stacked = hasattr(images, "shape")
     images, masks = (as_cupy(a) if stacked else [as_cupy(b) for b in a] for a in (images, masks))
     _check_count(images, masks)
+    for k in range(min(len(masks), 1) if stacked else len(masks)):
+        check_cell(k, images[k], masks[k])
     if stacked:
-        for rows in _of_stack(images, masks, batch_bytes):
-            cupy.cuda.get_current_stream().synchronize()  # whoever made the arrays is done
-            yield _stack(images[rows].ravel(), masks[rows].ravel(), masks[rows].shape)
-        return
-    for k, (image, mask) in enumerate(zip(images, masks, strict=True)):
-        check_cell(k, image, mask)
-    all_shapes = np.array([mask.shape for mask in masks], np.int64).reshape(-1, 2)
-    start = 0
-    for stop in _ends((4 * all_shapes.prod(1)).tolist(), batch_bytes):
-        pixels, labels = (cupy.concatenate([a.ravel() for a in part[start:stop]]) for part in (images, masks))
-        cupy.cuda.get_current_stream().synchronize()
+        all_shapes = np.full((len(masks), 2), masks.shape[1:3], np.int64)
+    else:
+        all_shapes = np.array([mask.shape for mask in masks], np.int64).reshape(-1, 2)
+    for start, stop in pairwise([0, *_ends((4 * all_shapes.prod(1)).tolist(), batch_bytes)]):
+        some = images[start:stop], masks[start:stop]
+        pixels, labels = (
+            part.ravel() if stacked else cupy.concatenate([each.ravel() for each in part]) for part in some
+        )
+        cupy.cuda.get_current_stream().synchronize()  # whoever made the arrays is done
         shapes = all_shapes[start:stop]
         sizes = shapes.prod(1)
         yield Batch(pixels, labels, np.cumsum(sizes) - sizes, shapes)
-        start = stop
 
 
 def host_cells(images, masks, batch_bytes):
@@ -131,22 +130,6 @@ def _wait(futures):
 def _check_count(images, masks):
     if len(images) != len(masks):
         raise UsageError(f"{len(images)} images and {len(masks)} masks", "give one mask per image")
-
-
-def _of_stack(images, masks, batch_bytes):
-    """Slices of two stacks that make a batch each."""
-    if not len(masks):
-        return
-    check_cell(0, images[0], masks[0])
-    step = max(1, batch_bytes // (4 * masks[0].size))
-    for start in range(0, len(masks), step):
-        yield slice(start, min(start + step, len(masks)))
-
-
-def _stack(pixels, labels, shape):
-    count, height, width = shape
-    shapes = np.full((count, 2), (height, width), np.int64)
-    return Batch(pixels, labels, np.arange(count, dtype=np.int64) * height * width, shapes)
 
 
 def _ends(sizes, most):

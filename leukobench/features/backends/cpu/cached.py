@@ -92,13 +92,18 @@ def run_alone(program):
 
 
 def with_cache(plan, stamp):
-    """The entry point with a cache: beside the sources or in Numba's own folder, else in the project's cache."""
+    """The entry point with a cache."""
+    return where_writable(lambda: make_entry(plan, stamp, cached=True))
+
+
+def where_writable(make):
+    """What makes a function with a cache: beside the sources or in Numba's own folder, else in the project's cache."""
     try:
-        return make_entry(plan, stamp, cached=True)
+        return make()
     except RuntimeError:  # Numba finds no place that it can write to
         given, config.CACHE_DIR = config.CACHE_DIR, str(cache_folder() / "kernels")
         try:
-            return make_entry(plan, stamp, cached=True)
+            return make()
         finally:
             config.CACHE_DIR = given
 
