@@ -20,8 +20,7 @@ import torch
 from joblib import Parallel, cpu_count, delayed
 from squares import squares
 from tuning import COPIES, Mobile, Pool, Setting, Tokens, probabilities, trained
-
-from leukobench.models.backbones.vision_transformer import load_vision_transformer
+from vision_transformer import load_vision_transformer
 
 TURNS = 4
 PART_BYTES = 15 * 2**20  # of the file of weights

@@ -7,9 +7,9 @@ import numpy as np
 import torch
 from squares import SIDE
 from torch.nn import functional
+from vision_transformer import PATCH
 
 from leukobench.models.backbones.card import IMAGENET_MEAN, IMAGENET_STD
-from leukobench.models.backbones.vision_transformer import PATCH
 from leukobench.models.network.architecture import build_network
 
 COPIES = 16  # of an image at each quarter turn

@@ -235,7 +235,7 @@ def test_rare_classes_are_drawn_as_often_as_others(training):
 
 
 def test_a_transformer_learns_slower_towards_the_image(training):
-    vit = pytest.importorskip("leukobench.models.backbones.vision_transformer").VisionTransformer(64, 2, 1, 3)
+    vit = load(BENCHMARKS / "vision_transformer.py").VisionTransformer(64, 2, 1, 3)
     setting = training.Setting("last", blocks=1)
     network = training.Tokens(vit, setting, 5)
     assert not any(each.requires_grad for name, each in network.named_parameters() if "blocks.0" in name)

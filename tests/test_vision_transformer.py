@@ -6,7 +6,13 @@ import pytest
 onnx = pytest.importorskip("onnx")
 torch = pytest.importorskip("torch")
 
-from leukobench.models.backbones.vision_transformer import VisionTransformer, load_vision_transformer  # noqa: E402
+from tests.test_benchmarks import BENCHMARKS, load  # noqa: E402
+
+vision_transformer = load(BENCHMARKS / "vision_transformer.py")
+VisionTransformer, load_vision_transformer = (
+    vision_transformer.VisionTransformer,
+    vision_transformer.load_vision_transformer,
+)
 
 DIM, DEPTH, PLACES = 64, 2, 3
 FOLDED = {"query": "attention/attention/query", "key": "attention/attention/key", "value": "attention/attention/value"}
