@@ -1,5 +1,6 @@
 """What Python users call: one import, a run, its tables, a dataset."""
 
+import os
 import subprocess
 import sys
 
@@ -31,6 +32,14 @@ def test_nothing_is_imported_before_it_is_asked_for():
     assert told == "False segment\n"
     with pytest.raises(AttributeError, match="no attribute 'ran'"):
         lb.ran
+
+
+def test_nobody_is_told_of_the_images_that_a_machine_looks_at(tmp_path):
+    code = "import leukobench, numpy as np; leukobench.segment([np.zeros((9, 9, 3), np.uint8)])"
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    environment |= {"XDG_CACHE_HOME": str(tmp_path)}  # where ONNX Runtime lays down what it sends
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True, timeout=120)
+    assert not list(tmp_path.rglob("*onnxruntime*"))
 
 
 def test_a_run_gives_tidy_tables(results):

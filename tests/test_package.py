@@ -34,6 +34,9 @@ def dist(tmp_path_factory):
         shutil.copytree(REPOSITORY / name, place / name, ignore=shutil.ignore_patterns("__pycache__", "*.nb?"))
     for name in FILES:
         shutil.copy(REPOSITORY / name, place)
+    for folder in ("runs/mine", "reference"):
+        (place / "results" / folder).mkdir(parents=True)
+        (place / "results" / folder / "cells.csv").touch()
     subprocess.run([sys.executable, "-c", BUILD], cwd=place, check=True, capture_output=True, timeout=300)
     return place / "dist"
 
@@ -59,6 +62,7 @@ def test_the_sdist_holds_tests_docs_and_what_builds_it(dist):
     with tarfile.open(sdist) as archive:
         names = {member.name.partition("/")[2] for member in archive.getmembers() if member.isfile()}
     assert files_of(*BUILT) | {*FILES} <= names
+    assert {name for name in names if name.startswith("results/")} == {"results/reference/cells.csv"}
 
 
 def test_the_wheel_runs_without_the_tree(dist, tmp_path):

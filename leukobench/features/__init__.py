@@ -8,6 +8,7 @@ __getattr__, __dir__, __all__ = lazy_loader.attach(
     submod_attrs={
         "catalogue": ["catalogue_markdown", "catalogue_table", "feature_names", "features_key", "features_of"],
         "extractor": ["extract_features"],
+        "files": ["file_features"],
         "part": ["Feature", "FeaturePart", "features_from"],
         "registry": ["feature_sets", "register"],
         "transformer": ["HandcraftedFeatures"],

@@ -17,6 +17,7 @@ from leukobench.errors import UsageError
 THREAD_SETTINGS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 FOR_IMAGES, FOR_FITS = "leukobench.running.measuring", "leukobench.running.worker"
 """Modules that bring along all that takes long to import."""
+PRELOAD = "LEUKOBENCH_PRELOAD"  # tells the process that workers are forked from which of them
 _isolated = False  # whether this process works for a pool and does nothing else
 
 
@@ -67,11 +68,13 @@ class LocalPool:
         self.jobs, self.ahead = jobs, 2 * jobs
 
     def __enter__(self):
-        self.previous = {name: os.environ.get(name) for name in THREAD_SETTINGS}
-        os.environ.update(dict.fromkeys(THREAD_SETTINGS, "1"))  # inherited by the workers, which start afresh
-        context = multiprocessing.get_context("forkserver")
         # What this process has not needed so far its first tasks do not need either.
-        context.set_forkserver_preload([FOR_IMAGES, *(name for name in [FOR_FITS] if name in sys.modules)])
+        needed = " ".join([FOR_IMAGES, *(name for name in [FOR_FITS] if name in sys.modules)])
+        inherited = dict.fromkeys(THREAD_SETTINGS, "1") | {PRELOAD: needed}
+        self.previous = {name: os.environ.get(name) for name in inherited}
+        os.environ.update(inherited)
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(["leukobench.running.preload"])
         start_forkserver()
         self.pool = ProcessPool(self.jobs, initializer=start_worker, initargs=[dict(os.environ)], context=context)
         self.beside = ThreadPoolExecutor(1)

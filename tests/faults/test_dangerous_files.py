@@ -158,7 +158,7 @@ def test_a_file_that_has_nothing_to_give_yet_is_not_waited_for(tmp_path, monkeyp
             return None  # as /proc/kmsg does without waiting, once its messages are read
 
     (tmp_path / "log.png").write_bytes(b"")
-    monkeypatch.setattr("builtins.open", lambda path, mode, opener: Silent(path))
+    monkeypatch.setattr(inputs, "open", lambda path, mode, opener: Silent(path), raising=False)
     with pytest.raises(ImageError, match="unreadable: nothing can be read from it now"):
         read_image(tmp_path / "log.png")
 

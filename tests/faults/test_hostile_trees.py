@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.tree import DecisionTreeClassifier
 
 from leukobench.models.boosting import BoostedTrees
 from leukobench.models.estimators import Balanced, CappedNeighbors
@@ -19,7 +20,7 @@ from tests.faults.hostile import altered, rows
 
 LIKE = {
     "forest": ExtraTreesClassifier(2, random_state=0),
-    "grown": RandomForestClassifier(2, max_leaf_nodes=4, random_state=0),
+    "tree": DecisionTreeClassifier(max_leaf_nodes=4, random_state=0),
     "boosting": HistGradientBoostingClassifier(max_iter=2, early_stopping=False, random_state=0),
     "xgboost": Balanced(BoostedTrees(n_estimators=2, max_depth=2, tree_method="hist", n_jobs=1)),
     "machine": PairwiseSVC(random_state=0),
@@ -81,21 +82,21 @@ ALTERED = [
     *(("forest", "n_features_in_", lambda count, value=value: value) for value in (0, 1, 6, 10**12, "5")),
     *(("forest", "n_classes_", lambda count, value=value: value) for value in (2, 10**12)),
     ("forest", "n_outputs_", lambda count: 2),
-    *(("grown", "nodes", at(0, value, "left_child")) for value in (0, -5, 10**9, 2**62)),
-    *(("grown", "nodes", at(0, value, "right_child")) for value in (0, -1, 10**9)),
-    ("grown", "nodes", at(1, 0, "left_child")),
-    ("grown", "nodes", at(-1, 1, "right_child")),
-    *(("grown", "nodes", at(0, value, "feature")) for value in (-3, 5, 10**12)),
-    ("grown", "nodes", at(0, np.nan, "threshold")),
-    ("grown", "nodes", lambda nodes: nodes[:1]),
-    ("grown", "nodes", lambda nodes: nodes[:0]),
-    ("grown", "nodes", lambda nodes: nodes["left_child"]),
-    ("grown", "values", at((0, 0, 0), np.inf)),
-    ("grown", "values", lambda values: values[:, :, :2]),
-    *(("grown", "node_count", lambda count, value=value: value) for value in (-1, 1)),
-    *(("grown", "n_features_in_", lambda count, value=value: value) for value in (0, 3, 6, 10**12, "5")),
-    *(("grown", "n_classes_", lambda count, value=value: value) for value in (2, 10**12)),
-    ("grown", "n_outputs_", lambda count: 2),
+    *(("tree", "nodes", at(0, value, "left_child")) for value in (0, -5, 10**9, 2**62)),
+    *(("tree", "nodes", at(0, value, "right_child")) for value in (0, -1, 10**9)),
+    ("tree", "nodes", at(1, 0, "left_child")),
+    ("tree", "nodes", at(-1, 1, "right_child")),
+    *(("tree", "nodes", at(0, value, "feature")) for value in (-3, 5, 10**12)),
+    ("tree", "nodes", at(0, np.nan, "threshold")),
+    ("tree", "nodes", lambda nodes: nodes[:1]),
+    ("tree", "nodes", lambda nodes: nodes[:0]),
+    ("tree", "nodes", lambda nodes: nodes["left_child"]),
+    ("tree", "values", at((0, 0, 0), np.inf)),
+    ("tree", "values", lambda values: values[:, :, :2]),
+    *(("tree", "node_count", lambda count, value=value: value) for value in (-1, 1)),
+    *(("tree", "n_features_in_", lambda count, value=value: value) for value in (0, 3, 6, 10**12, "5")),
+    *(("tree", "n_classes_", lambda count, value=value: value) for value in (2, 10**12)),
+    ("tree", "n_outputs_", lambda count: 2),
     *(("boosting", "nodes", at(0, value, "left")) for value in (0, 2**32 - 1)),
     *(("boosting", "nodes", at(0, value, "right")) for value in (0, 10**6)),
     *(("boosting", "nodes", at(0, value, "feature_idx")) for value in (-1, 5, 10**12)),

@@ -1,5 +1,6 @@
 """Workers that get ready ahead: only where there are images for them, and without what only the fits need."""
 
+import os
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -56,3 +57,12 @@ def test_a_worker_that_measures_imports_nothing_that_only_fits_need():
     program += f"print({heavy} & {{*sys.modules}})"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
+
+
+def test_what_does_not_import_ends_no_worker_that_does_without_it(tmp_path):
+    (tmp_path / "broken.py").write_text("raise OSError('failed to map segment from shared object')")
+    program = "from leukobench.running import pool\npool.FOR_IMAGES = 'broken'\n"
+    program += "with pool.LocalPool(1) as workers:\n    print(workers.submit(abs, -3).result())"
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, env=environment)
+    assert (done.stdout, done.stderr) == ("3\n", "")

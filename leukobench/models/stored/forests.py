@@ -64,7 +64,7 @@ def pack(forest):
         the column that is asked for, -1 of a leaf. Of those that are no leaves: `thresholds`, each the largest number
         of 32 bits that is no larger, as forests compare columns of 32 bits; and `missing`, bits, whether what is
         missing goes left. Of leaves: `leaves`, the row of `rows` that holds the shares of the classes. `seeds` has the
-        seed of each tree. Empty where trees were grown in another order, as with `max_leaf_nodes`.
+        seed of each tree. Empty where an answer is of more than one output.
 
     Examples
     --------
@@ -72,20 +72,18 @@ def pack(forest):
     >>> pack(forest)["columns"].tolist()
     [0, -1, -1, 0, -1, -1]
     """
-    trees = [each.tree_.__getstate__() for each in forest.estimators_]
-    nodes = np.concatenate([each["nodes"] for each in trees])
-    inner = nodes["left_child"] != -1
-    starts = np.repeat(*_starts([each["node_count"] for each in trees]))
-    places = np.arange(len(nodes)) - starts
-    if forest.n_outputs_ != 1 or (nodes["left_child"][inner] != places[inner] + 1).any():
+    if forest.n_outputs_ != 1:
         return {}
+    trees = [each.tree_.__getstate__() for each in forest.estimators_]
+    orders = [_left_first(each["nodes"]) for each in trees]
+    nodes = np.concatenate([each["nodes"][order] for each, order in zip(trees, orders, strict=True)])
+    inner = nodes["left_child"] != -1
     exact = nodes["threshold"][inner]
     thresholds = exact.astype(np.float32)
     above = thresholds > exact
     thresholds[above] = np.nextafter(thresholds[above], np.float32(-np.inf))
-    rows, leaves = np.unique(
-        np.concatenate([each["values"][:, 0] for each in trees])[~inner], axis=0, return_inverse=True
-    )
+    values = np.concatenate([each["values"][order, 0] for each, order in zip(trees, orders, strict=True)])
+    rows, leaves = np.unique(values[~inner], axis=0, return_inverse=True)
     columns = np.where(inner, nodes["feature"], LEAF)
     return {
         "columns": columns.astype(np.min_scalar_type(-int(columns.max()) - 2)),
@@ -97,9 +95,19 @@ def pack(forest):
     }
 
 
-def _starts(sizes):
-    """Where each tree starts among the nodes of all, and how many it has, for `np.repeat`."""
-    return np.cumsum([0, *sizes[:-1]]), sizes
+def _left_first(nodes):
+    """The order in which a node's left branch comes before its right one: trees of `max_leaf_nodes` grow otherwise."""
+    left, right = nodes["left_child"], nodes["right_child"]
+    inner = np.flatnonzero(left != LEAF)
+    if (left[inner] == inner + 1).all():
+        return np.arange(len(nodes))
+    left, right, order, waiting = left.tolist(), right.tolist(), [], [0]
+    while waiting:
+        node = waiting.pop()
+        order.append(node)
+        if left[node] != LEAF:
+            waiting += right[node], left[node]
+    return np.array(order)
 
 
 def unpack(kept, forest):
