@@ -185,15 +185,23 @@ def _apply(image, um_per_px, mask, view):
     """(picture, mask, micrometres per px or NaN) of an image, then of each of its copies."""
     if view.um_per_px is not None:
         image, um_per_px = at_most(image, um_per_px, view.um_per_px, mask)
-    cells = [rescale(image, um_per_px, view, mask)]
+    pictures = [(image, um_per_px), *_copies(image, um_per_px, view)]
+    masks = [mask] + [None] * view.copies
+    if view.segmented:
+        found = iter(segment([picture for (picture, _), own in zip(pictures, masks, strict=True) if own is None]))
+        masks = [next(found) if own is None else own for own in masks]
+    return [rescale(*picture, view, each) for picture, each in zip(pictures, masks, strict=True)]
+
+
+def _copies(image, um_per_px, view):
+    """Copies of an image, each with its scale."""
     if not view.copies:
-        return cells
+        return []
     seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
     make = _in_a_world if view.worlds else functools.partial(_altered, glass=background_colour(image))
-    for number in range(1, view.copies + 1):
-        rng = np.random.default_rng((seed, number))
-        cells.append(rescale(*make(image, um_per_px, number, rng), view))
-    return cells
+    return [
+        make(image, um_per_px, number, np.random.default_rng((seed, number))) for number in range(1, view.copies + 1)
+    ]
 
 
 def _altered(image, um_per_px, number, rng, glass):

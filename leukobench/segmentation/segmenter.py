@@ -1,6 +1,7 @@
 """`segment`: images in, label masks out, one for one and never fewer."""
 
 from concurrent.futures import ThreadPoolExecutor
+from itertools import chain
 
 import cv2
 import numpy as np
@@ -76,26 +77,36 @@ def segment(images, *, um_per_px=None, return_quality=False, n_jobs=1, device="c
         return (masks, quality) if return_quality else masks
     images = check_images(images, empty=True)
     network.load_network()
-    if n_jobs > 1 and len(images) > 1:
+    # no more than 32 are held at the network's resolution
+    together = max(1, min(32, len(images) // max(1, n_jobs)))
+    some = [images[start : start + together] for start in range(0, len(images), together)]
+    if n_jobs > 1 and len(some) > 1:
         with ThreadPoolExecutor(n_jobs) as pool:
-            results = list(pool.map(_segment_one, images))
+            results = list(pool.map(_segment_some, some))
     else:
-        results = [_segment_one(image) for image in images]
-    masks = [mask for mask, _ in results]
+        results = map(_segment_some, some)
+    found = list(chain.from_iterable(results))
+    masks = [mask for mask, _ in found]
     if return_quality:
-        return masks, np.array([quality for _, quality in results], dtype=float)
+        return masks, np.array([quality for _, quality in found], dtype=float)
     return masks
 
 
-def _segment_one(image):
+def _segment_some(images):
+    """(mask, quality) of each; the network sees one after the other, while its weights are at hand."""
+    searched = [image for image in images if min(image.shape[:2]) >= LEAST_SIDE]
+    smalls = list(map(network.shrink, searched))
+    pictures = list(map(network.normalise, smalls))
+    found = map(_segment_one, searched, smalls, pictures, list(map(network.predict, pictures)))
+    shapes = [image.shape[:2] for image in images]
+    return [next(found) if min(shape) >= LEAST_SIDE else (centred_ellipses(*shape), 0.0) for shape in shapes]
+
+
+def _segment_one(image, small, picture, logits):
     height, width = image.shape[:2]
-    if min(height, width) < LEAST_SIDE:
-        return centred_ellipses(height, width), 0.0
-    small = network.shrink(image)
     top, left = ((network.SIDE - side) // 2 for side in small.shape[:2])
     within = slice(None), slice(top, top + small.shape[0]), slice(left, left + small.shape[1])
-    picture = network.normalise(small)
-    logits = network.predict(picture)[within]
+    logits = logits[within]
     roots = own_colours.roots_of(cv2.GaussianBlur(small, (3, 3), 0))
     cell = own_colours.adapt_cell(roots, logits)
     inside = _without_spurs(_central_part(((cell > 0) | (logits[1] > 0)).view(np.uint8)))
@@ -181,7 +192,7 @@ def _without_specks(nucleus):
     least = SPECK * np.count_nonzero(nucleus)
     surely = np.sqrt(2 * np.pi * least)  # points, each no further than a diagonal from the next, hold less than that
     outlines, nesting = cv2.findContours(nucleus, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    is_hole = [parent >= 0 for *_, parent in nesting[0]] if outlines else []
+    is_hole = (nesting[0, :, 3] >= 0).tolist() if outlines else []
     for fill in (0, 1):  # parts first, so that a speck within a small hole is filled with it
         small = [
             outline

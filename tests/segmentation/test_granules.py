@@ -37,6 +37,14 @@ def test_granules_are_taken_off_whatever_the_strength_of_the_stain(strength):
     assert dice(found & inner, nucleus & inner) > 0.95
 
 
+def test_what_lies_beyond_the_cell_has_no_say():
+    density, cell, _ = packed(EOSIN)
+    near = slice(14, 83), slice(14, 83)  # the cell reaches from 18 to 78
+    found = granules.without_granules(density, cell, all_nucleus(cell))
+    cut = np.ascontiguousarray(density[:, *near]), np.ascontiguousarray(cell[near]), all_nucleus(cell[near])
+    np.testing.assert_array_equal(granules.without_granules(*cut), found[near])
+
+
 @pytest.mark.parametrize("filling", [AZURE, CHROMATIN], ids=["basophilic cytoplasm", "nothing but chromatin"])
 def test_what_has_no_eosin_in_it_is_left_alone(filling):
     density, cell, _ = packed(filling)

@@ -40,7 +40,7 @@ def background_colour(image, mask=None):
     [240.0, 220.0, 200.0]
     """
     step = stride(image)
-    red, green, blue = cv2.split(np.ascontiguousarray(image[::step, ::step]))
+    red, green, blue = (np.ascontiguousarray(image[::step, ::step, channel]) for channel in range(3))
     outside = green.size
     high, low = cv2.max(cv2.max(red, green), blue), cv2.min(cv2.min(red, green), blue)
     pale = (high - low <= (MOST_SATURATION * high).astype(np.uint8)) & (green >= LEAST_GREEN)
