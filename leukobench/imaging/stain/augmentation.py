@@ -212,7 +212,7 @@ def add_noise(image, sigma, rng):
     if sigma == 0:
         return image
     drawn = rng.integers(0, 256, image.shape, np.uint8)
-    return cv2.add(image, cv2.LUT(drawn, (sigma * NORMAL).astype(np.float32)), dtype=cv2.CV_8U)
+    return to_bytes(image + cv2.LUT(drawn, (sigma * NORMAL).astype(np.float32)))
 
 
 def compress(image, quality):
