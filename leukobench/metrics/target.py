@@ -95,7 +95,8 @@ class Target:
         answers : Answers
             About these images.
         """
-        averaged = np.isin(np.arange(len(answers.labels)), answers.averaged)
+        averaged = np.zeros(len(answers.labels), bool)
+        averaged[answers.averaged] = True
         place = answers.labels, averaged.tobytes()
         question = self._questions.setdefault(place, _Runs(tuple(answers.labels), rows, answers.true, averaged))
         sums = self.metric.sums
