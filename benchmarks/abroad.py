@@ -88,7 +88,7 @@ class Bench:
 
     def probabilities(self, name, train, samples, known, seed=0):
         """Of a model, or the mean of those of the members of an ensemble; `known` keeps them by name and seed."""
-        recipe = get_model(name).with_epochs(self.epochs)
+        recipe = get_model(name).with_training(epochs=self.epochs)
         if (name, seed) not in known and isinstance(recipe.build, Build):
             names = [each.name for each in recipe.build.members]
             seeds = [names[:place].count(each) for place, each in enumerate(names)]

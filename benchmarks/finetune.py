@@ -37,7 +37,7 @@ def main():
     suite = load_suite("cross-dataset", datasets=["barcelona"], protocols=["within"], level="L8", budget=options.budget)
     root = find_data_root(options.data)
     samples = select_samples(build_index(root), suite)
-    recipe = get_model(options.model).with_epochs(suite.budget.epochs)
+    recipe = get_model(options.model).with_training(epochs=suite.budget.epochs)
     prepared = compute_missing([recipe.representation], samples, root, jobs=2)[recipe.representation]
     rows, classes = load_rows(recipe.representation, samples), samples["class"].to_numpy(str)
     train, test = make_folds(classes, np.arange(len(classes)), 10, 0)[0]

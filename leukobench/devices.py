@@ -1,5 +1,6 @@
-"""Whether there is a CUDA device, and the array libraries that compute on either."""
+"""Whether there is a CUDA device, the array libraries that compute on either, and in which precision networks train."""
 
+import functools
 from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,6 +11,9 @@ from leukobench.errors import UsageError, unknown
 
 DRIVERS = ("/dev/nvidiactl", "/dev/dxg", "/dev/nvhost-ctrl-gpu")  # on Linux, in its Windows subsystem, on a Jetson
 DLPACK_CUDA = 2
+PRECISIONS = ("float32", "bfloat16")  # that a network may be trained in
+CPU_FACTS = Path("/proc/cpuinfo")
+PRODUCTS_OF_BFLOAT16 = {"avx512_bf16", "amx_bf16"}  # flags of processors on which bfloat16 pays
 
 
 class Arrays(NamedTuple):
@@ -171,3 +175,40 @@ def lacking_for_cuda():
 def cuda_is_available():
     """Whether there is a driver, and CuPy is installed and finds a device."""
     return not lacking_for_cuda()
+
+
+def training_precision(device="auto"):
+    """In which precision a network trains where nobody says it: bfloat16 where the hardware multiplies in it.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda"}, default "auto"
+        "auto" is CUDA where torch has it.
+
+    Returns
+    -------
+    {"float32", "bfloat16"}
+    """
+    half = device == "cuda" or _multiplies_bfloat16() or (device == "auto" and _torch_has_cuda())
+    return "bfloat16" if half else "float32"
+
+
+def _multiplies_bfloat16():
+    """Whether this processor has instructions for it; told by Linux alone, elsewhere torch has no fast kernels."""
+    try:
+        lines = CPU_FACTS.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return False
+    flags = next((line for line in lines if line.startswith("flags")), "")
+    return bool(PRODUCTS_OF_BFLOAT16 & {*flags.split()})
+
+
+@functools.cache
+def _torch_has_cuda():
+    if not has_driver():
+        return False
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()

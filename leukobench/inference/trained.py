@@ -121,7 +121,7 @@ def train_model(
     UsageError
         Where model, dataset or level are unknown, or the sources have fewer than two classes with enough images.
     """
-    recipe = get_model(model).with_epochs(epochs)
+    recipe = get_model(model).with_training(epochs=epochs)
     suite = load_suite(SUITE, datasets=sources, models=[model], level=level)
     progress.stage(f"images of {', '.join(suite.datasets)}", None)
     index = build_index(root, names=list(suite.datasets), progress=progress.count)

@@ -85,6 +85,9 @@ class Ensemble(MetaEstimatorMixin, Probable):
             raise ValueError(f"{len(self.estimators)} members need as many tables, not {given}")
 
 
+TRAINING = ("epochs", "precision")  # what a run decides of members that are trained
+
+
 @dataclass(frozen=True)
 class Build:
     """Builds the ensemble of some recipes; a value, so that recipes compare and pickle."""
@@ -93,7 +96,7 @@ class Build:
 
     def __call__(self, params: Mapping, seed: int):
         seeds = np.random.SeedSequence(seed).generate_state(len(self.members)).tolist()
-        members = [member.with_epochs(params.get("epochs")) for member in self.members]
+        members = [member.with_training(**params) for member in self.members]
         return Ensemble([member.build(member.defaults, own) for member, own in zip(members, seeds, strict=True)])
 
 
@@ -144,13 +147,13 @@ def ensemble(members):
 
     sides = {member.side for member in members}
     families = {member.family for member in members}
-    epochs = [member.defaults["epochs"] for member in members if "epochs" in member.defaults]
+    told = {name: [each.defaults[name] for each in members if name in each.defaults] for name in TRAINING}
     return Recipe(
         name=f'ensemble:"{",".join(member.name for member in members).replace(chr(34), chr(34) * 2)}"',
         family=families.pop() if len(families) == 1 else "fused",
         representation=APART.join(member.representation for member in members),
         build=Build(tuple(members)),
-        defaults={"epochs": max(epochs)} if epochs else {},
+        defaults={name: max(values) for name, values in told.items() if values},
         version="1",
         transductive=any(member.transductive for member in members),
         contamination=union("contamination"),

@@ -127,11 +127,13 @@ class Recipe:
         """Pickle what it is made of by value where it cannot be imported, so that it travels to other processes."""
         return _unpacked, (cloudpickle.dumps(vars(self)),)
 
-    def with_epochs(self, epochs: int | None) -> "Recipe":
-        """The recipe with the epochs of a budget; the recipe itself where it has none or the budget is None."""
-        if epochs is None or "epochs" not in self.defaults:
-            return self
-        return replace(self, defaults={**self.defaults, "epochs": epochs})
+    def with_training(self, **decided: Any) -> "Recipe":
+        """The recipe with what a run decides of a training: `epochs` of a budget, `precision` of a machine.
+
+        What is None, or no parameter of its own, is left out; the recipe itself where nothing is left.
+        """
+        own = {name: value for name, value in decided.items() if value is not None and name in self.defaults}
+        return replace(self, defaults={**self.defaults, **own}) if own else self
 
     def developed(self, *datasets: str) -> "Recipe":
         """The recipe with more datasets that were in view when something of it was chosen."""

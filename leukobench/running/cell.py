@@ -44,7 +44,7 @@ def run_cell(cell, samples, rows, head, left_out, open_storage, checkpoint=lambd
     predictions : pandas.DataFrame
         test, sha256, group, true and one probability column `p_<class>` per class of the head.
     """
-    recipe = cell.recipe.with_epochs(cell.inputs.get("epochs"))
+    recipe = cell.recipe.with_training(epochs=cell.inputs.get("epochs"), precision=cell.inputs.get("precision"))
     outer, inner = cell.inputs["folds"]
     in_head = samples["class"].isin(head).to_numpy()
     strata = (samples["dataset"] + " " + samples["class"]).to_numpy(dtype=str)

@@ -5,6 +5,7 @@ from itertools import product
 
 from leukobench.datasets.registry import DATASETS
 from leukobench.datasets.taxonomy import CELL_TYPES, apply_preset
+from leukobench.devices import training_precision
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.models import Recipe, get_model
@@ -346,6 +347,8 @@ def build_plan(suite, samples):
                 inputs |= {"sources": list(sources), **({"setting": setting.inputs} if setting.inputs else {})}
             if "epochs" in recipe.defaults:
                 inputs["epochs"] = budget.epochs
+            if "precision" in recipe.defaults:
+                inputs["precision"] = training_precision()
             own = (sources, targets, inputs, recipe, setting)
             runs = list(product(range(suite.resample_source + 1), suite.seeds))
             cells += [RunCell(protocol, train, model, seed, *own, number) for number, seed in runs]

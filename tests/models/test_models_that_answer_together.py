@@ -61,7 +61,7 @@ def test_the_name_says_all_and_reads_again():
 
 
 def test_epochs_of_a_budget_reach_the_network_and_nobody_else():
-    recipe = get_model('ensemble:"lda,finetune:mobilenet_v2"').with_epochs(3)
+    recipe = get_model('ensemble:"lda,finetune:mobilenet_v2"').with_training(epochs=3)
     members = recipe.build(recipe.defaults, 0).estimators
     assert members[1].epochs == 3
 

@@ -52,7 +52,7 @@ def _quiet():
 
 @pytest.fixture(scope="module", params=MODELS, ids=str)
 def recipe(request):
-    return MODELS[request.param].with_epochs(1)
+    return MODELS[request.param].with_training(epochs=1)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +70,7 @@ def assert_probabilities(probabilities, rows, classes):
 
 
 def test_card_is_complete(recipe):
-    assert MODELS[recipe.name].with_epochs(1) == recipe
+    assert MODELS[recipe.name].with_training(epochs=1) == recipe
     assert recipe.family in FAMILIES
     assert recipe.cost in COSTS
     assert recipe.representation.split(":")[0] in ("features", "embedding", "pixels")

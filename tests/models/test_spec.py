@@ -192,7 +192,7 @@ def test_what_is_fixed_leaves_the_search_space_and_is_built():
     assert set(head.space) == {"variance"}
     assert (built.sharpness, built.estimator[-1].C) == (30, 2.0)
     network = get_model("lenet[epochs=3,learning_rate=0.1]+group_norm+mixup[mixup=0.4]+ensemble[members=2]")
-    built = network.with_epochs(8).build(network.defaults, 0)
+    built = network.with_training(epochs=8).build(network.defaults, 0)
     inner = built.estimator
     assert (built.members, inner.epochs, inner.learning_rate, inner.mixup, inner.norm) == (2, 3, 0.1, 0.4, "group")
     assert network.version == get_model("lenet+group_norm").version

@@ -195,6 +195,6 @@ def test_trials_of_networks_that_are_behind_are_pruned_and_count(problem):
 
 def test_the_budget_sets_the_epochs_of_networks_alone():
     network = get_model("lenet")
-    assert network.with_epochs(3).defaults["epochs"] == 3
-    assert network.with_epochs(None) is network
-    assert get_model("lda").with_epochs(3) == get_model("lda")
+    assert network.with_training(epochs=3).defaults["epochs"] == 3
+    assert network.with_training(epochs=None) is network
+    assert get_model("lda").with_training(epochs=3) == get_model("lda")

@@ -10,7 +10,7 @@ from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from leukobench.devices import array_library, lies_on_device, on_host
+from leukobench.devices import PRECISIONS, array_library, lies_on_device, on_host, training_precision
 from leukobench.errors import UsageError, unknown
 from leukobench.models.backbones import import_deep
 from leukobench.models.device_crops import fields_of_rows
@@ -71,6 +71,9 @@ class NetworkClassifier(Probable):
     adapt : bool, default False
         Renew the statistics of batch normalisation on the images to predict (AdaBN, transductive).
     device : {"auto", "cpu", "cuda"}, default "auto"
+    precision : {"auto", "float32", "bfloat16"}, default "auto"
+        What a training multiplies in; "auto" is `leukobench.devices.training_precision` of the device. Weights are
+        float32 in either, and so is a prediction on a CPU.
     random_state : int, default 0
 
     Attributes
@@ -114,6 +117,7 @@ class NetworkClassifier(Probable):
         coral=0.0,
         adapt=False,
         device="auto",
+        precision="auto",
         random_state=0,
     ):
         self.network = network
@@ -132,6 +136,7 @@ class NetworkClassifier(Probable):
         self.coral = coral
         self.adapt = adapt
         self.device = device
+        self.precision = precision
         self.random_state = random_state
 
     def fit(self, X, y, laboratories=None, groups=None, checkpoint=None, keep=False, sample_weight=None):
@@ -184,6 +189,7 @@ class NetworkClassifier(Probable):
         draws = crops_drawn(len(train), self.batch_size)
         settings = {"strength": self.strength, "colour": self.colour, "grey": self.grey}
         size = self.size_ = min(SIZE, images.shape[1])
+        device = _device(self.device)
         training = import_deep("leukobench.models.network.training")
         crops, held_out = (
             training.Crops(images[rows], labels[rows], names[rows], size, self.random_state, by, **settings)
@@ -201,7 +207,8 @@ class NetworkClassifier(Probable):
                 learning_rate=self.learning_rate,
                 weight_decay=self.weight_decay,
                 batch_size=self.batch_size,
-                device=_device(self.device),
+                device=device,
+                precision=_precision(self.precision, device),
                 seed=self.random_state,
                 label_smoothing=self.label_smoothing,
                 blend=self.mixup,
@@ -377,6 +384,12 @@ def _device(name):
     if name == "cuda" and not there:
         raise UsageError("no CUDA device was found", "use device='cpu' or 'auto'")
     return "cuda" if there and name != "cpu" else "cpu"
+
+
+def _precision(name, device):
+    if name not in ("auto", *PRECISIONS):
+        raise unknown("precision", name, ("auto", *PRECISIONS))
+    return training_precision(device) if name == "auto" else name
 
 
 def _split(labels, groups, seed):

@@ -19,7 +19,7 @@ SPACE = {
     "learning_rate": FloatDistribution(1e-4, 3e-3, log=True),
     "strength": FloatDistribution(0.5, 1.5),
 }
-DEFAULTS = {"learning_rate": 1e-3, "strength": 1.2, "epochs": 8}
+DEFAULTS = {"learning_rate": 1e-3, "strength": 1.2, "epochs": 8, "precision": "auto"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +184,7 @@ def _network(name, network, description, source, **facts):
         build=Build(network),
         space=SPACE,
         defaults=DEFAULTS,
-        version="3",
+        version="4",
         cost="network",
         description=f"{description} on crops with the stains of other laboratories in training.",
         source=source,

@@ -17,6 +17,7 @@ from skorch.history import History
 from leukobench.files import atomic_write
 from leukobench.imaging.stain import background_colour
 from leukobench.models.network.augmentation import prepare
+from leukobench.models.network.precision import computing_in
 
 log = logging.getLogger(__name__)
 
@@ -158,15 +159,17 @@ class Net(NeuralNetClassifier):
         As of `skorch.NeuralNetClassifier`.
     coral : float, default 0.0
         Weight of `coral_loss`.
+    precision : {"float32", "bfloat16"}, default "float32"
     """
 
-    def __init__(self, *args, coral=0.0, **kwargs):
+    def __init__(self, *args, coral=0.0, precision="float32", **kwargs):
         super().__init__(*args, **kwargs)
         self.coral = coral
+        self.precision = precision
 
     def infer(self, x, **params):
-        """Logits and vectors of a batch; in bfloat16 on CUDA."""
-        with torch.autocast("cuda", torch.bfloat16, enabled=self.device == "cuda"):
+        """Logits and vectors of a batch, in the precision."""
+        with computing_in(self.precision, self.device):
             return super().infer(x, **params)
 
     def get_loss(self, y_pred, y_true, *args, training=False, **kwargs):
@@ -258,6 +261,7 @@ def train(
     weight_decay,
     batch_size,
     device,
+    precision,
     seed,
     label_smoothing=0.0,
     blend=0.0,
@@ -279,6 +283,7 @@ def train(
     learning_rate, weight_decay, label_smoothing, blend, coral : float
         `blend` is the parameter of `mixup`.
     device : {"cpu", "cuda"}
+    precision : {"float32", "bfloat16"}
     checkpoint : pathlib.Path or None, default None
         See `Checkpoint`.
 
@@ -294,10 +299,12 @@ def train(
     net = Net(
         module,
         coral=coral,
+        precision=precision,
         criterion=torch.nn.CrossEntropyLoss,
         criterion__label_smoothing=label_smoothing,
         optimizer=torch.optim.AdamW,
         optimizer__weight_decay=weight_decay,
+        optimizer__fused=True,
         lr=learning_rate,
         batch_size=batch_size,
         iterator_train__sampler=sampler,

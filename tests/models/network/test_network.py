@@ -5,6 +5,7 @@ import pytest
 from scipy.special import softmax
 from sklearn.base import clone
 
+from leukobench.devices import PRECISIONS
 from leukobench.errors import UsageError
 from leukobench.models import get_model
 from leukobench.models.network.augmentation import COLOURS, prepare
@@ -132,9 +133,10 @@ def test_coral_is_zero_for_equal_laboratories_and_grows_with_their_distance():
     assert training.coral_loss(vectors, torch.zeros(20, dtype=int)) == 0
 
 
-def test_a_killed_training_goes_on_as_if_it_had_not_been(problem, tmp_path, monkeypatch):
+@pytest.mark.parametrize("precision", PRECISIONS)
+def test_a_killed_training_goes_on_as_if_it_had_not_been(problem, precision, tmp_path, monkeypatch):
     X, y = problem
-    whole = lenet().fit(X, y)
+    whole = lenet(precision=precision).fit(X, y)
     path = tmp_path / "fit.checkpoint"
     write = training.atomic_write
 
@@ -145,10 +147,10 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(problem, tmp_path, monk
     monkeypatch.setattr(training, "atomic_write", killed)
     for _ in range(2):  # after the first and after the second epoch
         with pytest.raises(SystemExit):
-            lenet().fit(X, y, checkpoint=path)
+            lenet(precision=precision).fit(X, y, checkpoint=path)
         assert path.exists()
     monkeypatch.setattr(training, "atomic_write", write)
-    resumed = lenet().fit(X, y, checkpoint=path)
+    resumed = lenet(precision=precision).fit(X, y, checkpoint=path)
     assert not path.exists()
     assert resumed.history_ == whole.history_
     np.testing.assert_array_equal(resumed.predict_proba(X), whole.predict_proba(X))
@@ -166,7 +168,8 @@ def test_an_epoch_is_chosen_only_where_enough_images_are_held_out(problem, judge
     held_out = training.Crops(as_images(X[rest]), (y[rest] + 1) % 3, np.zeros(10, int), 16, 0, **settings)
     sampler = training.BalancedSampler(crops.labels, np.zeros(50, int), 160, 0)
     module = architecture.build_network("lenet", 3, size=16)
-    settings = {"n_classes": 3, "epochs": 12, "weight_decay": 0.0, "batch_size": 16, "device": "cpu", "seed": 0}
+    settings = {"n_classes": 3, "epochs": 12, "weight_decay": 0.0, "batch_size": 16, "seed": 0}
+    settings |= {"device": "cpu", "precision": "float32"}
     history = training.train(module, crops, held_out, sampler, learning_rate=3e-3, **settings)
     images, labels = zip(*[held_out[i] for i in range(10)], strict=True)
     with torch.no_grad():
@@ -334,6 +337,8 @@ def test_mistakes_are_named(problem):
     X, y = problem
     with pytest.raises(UsageError, match="unknown device"):
         lenet(device="tpu").fit(X, y)
+    with pytest.raises(UsageError, match="unknown precision"):
+        lenet(precision="float8").fit(X, y)
     if not torch.cuda.is_available():
         with pytest.raises(UsageError, match="no CUDA device"):
             lenet(device="cuda").fit(X, y)
@@ -348,7 +353,7 @@ def test_mistakes_are_named(problem):
 @pytest.mark.parametrize("variant", TRAININGS)
 def test_every_variant_fits(problem, variant):
     X, y = problem
-    recipe = get_model(f"lenet+{variant}").with_epochs(1)
+    recipe = get_model(f"lenet+{variant}").with_training(epochs=1)
     model = recipe.build(recipe.defaults, 0).fit(X, y, laboratories=np.arange(60) % 2)
     assert model.predict_proba(X).shape == (60, 3)
     assert recipe.transductive == (variant == "adabn")
