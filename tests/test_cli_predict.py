@@ -84,7 +84,7 @@ def test_a_release_file_is_taken_where_no_model_is_named(predict, root, tmp_path
 
 
 def test_a_network_is_explained(predict, root, tmp_path, monkeypatch):
-    monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 64)
+    monkeypatch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 64)
     how = ("--model", "lenet", "--epochs", "1", "--train", "barcelona", "--data", root)
     code, text = predict("cells", *how, "--explain", "cams")
     assert code == 0, text

@@ -6,7 +6,7 @@ from importlib import resources
 import pandas as pd
 
 from leukobench.inputs import read_toml
-from leukobench.models.network.classifier import VALIDATION, crops_drawn
+from leukobench.models.network.draws import VALIDATION, crops_drawn
 from leukobench.models.recipe import COSTS
 from leukobench.models.spec import ModelSpec, parts_of
 from leukobench.preparation.views import get_view

@@ -175,7 +175,7 @@ def read_all():
 @pytest.fixture(scope="module")
 def network():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 32)
+        patch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 32)
         X = np.repeat([[30], [220]], 20, 0) + np.zeros((1, 3 * 32 * 32))
         fitted = NetworkClassifier("lenet", epochs=1, device="cpu").fit(X, np.repeat([0, 1], 20))
         return load_estimator(dump_estimator(fitted), NetworkClassifier("lenet", epochs=1, device="cpu"))

@@ -56,7 +56,7 @@ def test_a_file_that_knows_other_features_is_refused(lda, folder, tmp_path, prog
 @pytest.fixture(scope="module")
 def together(root, progress):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 64)
+        patch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 64)
         return train_model('ensemble:"lda,lenet"', ["barcelona"], root, epochs=1, progress=progress)
 
 

@@ -41,7 +41,7 @@ def schema_of(estimator):
 
 
 def test_the_list_holds_what_models_are_made_of_and_nothing_else(monkeypatch):
-    monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 32)
+    monkeypatch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 32)
     rng = np.random.default_rng(0)
     made_of = set()
     for counts in ((12, 12), (10, 8, 6)):

@@ -1,11 +1,9 @@
 """A network that is trained on crops, as a scikit-learn classifier."""
 
-import warnings
 from pathlib import Path
 
 import numpy as np
 from scipy.special import log_softmax, softmax
-from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.utils import check_consistent_length
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -18,6 +16,7 @@ from leukobench.models.embedding import TTA
 from leukobench.models.inference import as_tensor, import_exporters, torch_threads
 from leukobench.models.likelihood import likeliest
 from leukobench.models.network.augmentation import prepare
+from leukobench.models.network.draws import BalancedSampler, crops_drawn, split_source
 from leukobench.models.network.exported import BATCH as CPU_BATCH
 from leukobench.models.network.exported import Exported
 from leukobench.models.pipeline import threads
@@ -27,9 +26,6 @@ from leukobench.models.wrapper import Probable
 from leukobench.preparation.crops import as_images
 
 SIZE = 112  # px of the network's field: 22.4 um at 0.2 um per px, in which the largest leukocytes just fit
-LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
-MOST_REPEATS = 8  # unless that means more draws than this of each of its images
-VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 TEMPERATURES = (0.05, 20.0)
 BATCH = 64  # of inference on a GPU; on a CPU small batches are 1.7 times as fast
 
@@ -185,7 +181,7 @@ class NetworkClassifier(Probable):
         if len(self.classes_) < 2:
             raise ValueError(f"only the class {self.classes_[0]!r} is there: two are needed")
         names = np.zeros(len(labels), int) if laboratories is None else np.unique(laboratories, return_inverse=True)[1]
-        train, valid = _split(labels, groups, self.random_state)
+        train, valid = split_source(labels, groups, self.random_state)
         draws = crops_drawn(len(train), self.batch_size)
         settings = {"strength": self.strength, "colour": self.colour, "grey": self.grey}
         size = self.size_ = min(SIZE, images.shape[1])
@@ -201,7 +197,7 @@ class NetworkClassifier(Probable):
                 self.module_,
                 crops,
                 held_out,
-                training.BalancedSampler(labels[train], names[train], draws, self.random_state, _some(weights, train)),
+                BalancedSampler(labels[train], names[train], draws, self.random_state, _some(weights, train)),
                 n_classes=len(self.classes_),
                 epochs=self.epochs,
                 learning_rate=self.learning_rate,
@@ -365,12 +361,6 @@ def _export(module, size, classes):
     return import_deep("leukobench.models.network.export").export_network(module, size, classes)
 
 
-def crops_drawn(images, batch_size=32):
-    """How many crops of so many training images an epoch shows, in whole batches."""
-    draws = max(images, min(LEAST_DRAWS, MOST_REPEATS * images))
-    return draws // batch_size * batch_size or batch_size
-
-
 def batches_of(crops, device="cpu", size=BATCH):
     """The rows of an array as tensors on a device, a batch at a time."""
     for start in range(0, len(crops), size):
@@ -390,21 +380,6 @@ def _precision(name, device):
     if name not in ("auto", *PRECISIONS):
         raise unknown("precision", name, ("auto", *PRECISIONS))
     return training_precision(device) if name == "auto" else name
-
-
-def _split(labels, groups, seed):
-    """Rows to train on, and one part in ten to choose the epoch by; the same rows where a source is too small."""
-    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    parts = min(VALIDATION, len(np.unique(groups)), np.bincount(labels).max())
-    rows = np.arange(len(labels))
-    if parts < 2:
-        return rows, rows
-    with warnings.catch_warnings():  # a class rarer than the parts is then missing in some
-        warnings.filterwarnings("ignore", message="The least populated class")
-        warnings.filterwarnings("ignore", message="n_groups")
-        train, valid = next(StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(rows, labels, groups))
-    lost = np.isin(labels[valid], labels[train], invert=True)  # of a class of one image that image trains
-    return np.sort(np.append(train, valid[lost])), valid[~lost] if not lost.all() else train
 
 
 def _some(weights, rows):

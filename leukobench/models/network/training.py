@@ -4,22 +4,17 @@ Imports torch and skorch, so it is imported when the first network is trained an
 """
 
 import functools
-import io
-import logging
 
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
-from skorch.callbacks import Callback, EarlyStopping, LRScheduler
+from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
-from skorch.history import History
 
-from leukobench.files import atomic_write
 from leukobench.imaging.stain import background_colour
 from leukobench.models.network.augmentation import prepare
+from leukobench.models.network.checkpoint import Checkpoint
 from leukobench.models.network.precision import computing_in
-
-log = logging.getLogger(__name__)
 
 WARM_UP = 0.25  # share of a training in which the learning rate rises
 PATIENCE = 3  # epochs without a better validation loss after which a training ends,
@@ -62,38 +57,6 @@ class Crops(torch.utils.data.Dataset):
     def _prepared(self, place, *draw):
         rng = np.random.default_rng((self.seed, len(draw), *(draw or [place])))
         return prepare(self.images[place], self.size, rng, glass=self.glass[place], **self.settings)
-
-
-class BalancedSampler:
-    """Draws the classes of a laboratory equally often, and laboratories by the square root of their size.
-
-    Parameters
-    ----------
-    labels, laboratories : int arrays, shape (n,)
-    draws : int
-        Per epoch.
-    seed : int
-    weights : float array, shape (n,), or None, default None
-        Images of a class and laboratory are drawn by their weight, and a laboratory's size is the sum of them: 2 is as
-        if an image were there twice. None is 1 of all.
-    """
-
-    def __init__(self, labels, laboratories, draws, seed, weights=None):
-        weights = np.ones(len(labels)) if weights is None else weights
-        cells, places = np.unique((laboratories, labels), axis=1, return_inverse=True)
-        counts, sizes, classes = np.bincount(places, weights), np.bincount(laboratories, weights), np.bincount(cells[0])
-        shares = np.sqrt(sizes[cells[0]]) / classes[cells[0]] / counts
-        chances = weights * shares[places]
-        self.weights = chances / chances.sum()
-        self.draws, self.seed, self.epoch = draws, seed, 0
-
-    def __len__(self):
-        return self.draws
-
-    def __iter__(self):
-        rng = np.random.default_rng((self.seed, self.epoch))
-        places = rng.choice(len(self.weights), self.draws, p=self.weights)
-        return iter([(self.epoch, number, int(place)) for number, place in enumerate(places)])
 
 
 def mixup(alpha, n_classes, seed):
@@ -183,70 +146,6 @@ class Net(NeuralNetClassifier):
             return (weights[0].to(each.device) * each).mean()
         loss = super().get_loss(logits.float(), labels, *args, training=training, **kwargs)
         return loss + self.coral * coral_loss(vectors.float(), laboratories) if training and self.coral else loss
-
-
-class Checkpoint(Callback):
-    """Seeds each epoch by its number, and keeps what a killed training goes on from.
-
-    Parameters
-    ----------
-    path : pathlib.Path or None
-        None keeps nothing.
-    seed : int
-    stopping : skorch.callbacks.EarlyStopping
-        Its memory is kept too; it must stand before this one.
-    """
-
-    MEMORY = ("misses_", "dynamic_threshold_", "best_model_weights_", "best_epoch_")
-
-    def __init__(self, path, seed, stopping):
-        self.path, self.seed, self.stopping, self.known = path, seed, stopping, {}
-
-    def restore(self, net):
-        """Load what was kept into an initialised net; gives the number of epochs done."""
-        if self.path is None or not self.path.exists():
-            return 0
-        data = self.path.read_bytes()  # what cannot be read is no damage, and raises
-        try:
-            kept = torch.load(io.BytesIO(data), map_location=net.device, weights_only=True)
-            self.known, history = kept["stopping"], History(kept["history"])
-        except (MemoryError, torch.OutOfMemoryError):
-            raise
-        except Exception as error:  # damaged bytes lead the reader of a pickle to errors of any kind
-            log.warning("%s is damaged (%r): its training starts again", self.path.name, error)
-            return 0
-        net.module_.load_state_dict(kept["module"])
-        net.optimizer_.load_state_dict(kept["optimizer"])
-        net.history_ = history
-        return len(net.history)
-
-    def on_train_begin(self, net, **kwargs):
-        """Hand the stopping rule what it knew before the training was killed."""
-        vars(self.stopping).update(self.known)
-
-    def on_epoch_begin(self, net, **kwargs):
-        """Seed dropout and the sampler by the epoch's number."""
-        epoch = net.history[-1, "epoch"]
-        torch.manual_seed(self.seed + epoch)  # of dropout
-        net.iterator_train__sampler.epoch = epoch
-
-    def on_epoch_end(self, net, **kwargs):
-        """Keep weights, optimiser, history and the memory of the stopping rule in the file."""
-        if self.path is not None:
-            stopping = {name: vars(self.stopping)[name] for name in self.MEMORY}
-            state = {"module": net.module_.state_dict(), "optimizer": net.optimizer_.state_dict()}
-            buffer = io.BytesIO()
-            torch.save(state | {"history": _plain(net.history.to_list()), "stopping": _plain(stopping)}, buffer)
-            atomic_write(self.path, buffer.getvalue())
-
-
-def _plain(values):
-    """The same with the scalars of NumPy as numbers of Python, which a file that holds no code may have."""
-    if isinstance(values, dict):
-        return {name: _plain(value) for name, value in values.items()}
-    if isinstance(values, list):
-        return [_plain(value) for value in values]
-    return values.item() if isinstance(values, np.generic) else values
 
 
 def train(

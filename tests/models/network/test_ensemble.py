@@ -9,7 +9,7 @@ from leukobench.models.network.ensemble import NetworkEnsemble
 pytest.importorskip("torch", reason="needs the extra `deep`")
 pytest.importorskip("skorch", reason="needs the extra `deep`")
 
-from leukobench.models.network import training  # after the skips
+from leukobench.models.network import checkpoint  # after the skips
 from leukobench.models.network.explain import grad_cam
 
 EPOCHS, MEMBERS = 2, 2
@@ -43,7 +43,7 @@ def test_probabilities_and_maps_are_means_over_different_members(problem):
 def test_a_killed_fit_goes_on_and_trains_no_member_twice(problem, tmp_path, monkeypatch):
     X, y = problem
     whole = ensemble().fit(X, y)
-    write, written = training.atomic_write, []
+    write, written = checkpoint.atomic_write, []
 
     def killed(path, content):
         write(path, content)
@@ -51,7 +51,7 @@ def test_a_killed_fit_goes_on_and_trains_no_member_twice(problem, tmp_path, monk
         if len(written) == EPOCHS + 1:
             raise SystemExit("killed")
 
-    monkeypatch.setattr(training, "atomic_write", killed)
+    monkeypatch.setattr(checkpoint, "atomic_write", killed)
     with pytest.raises(SystemExit):
         ensemble().fit(X, y, checkpoint=tmp_path / "fit")
     resumed = ensemble().fit(X, y, checkpoint=tmp_path / "fit")

@@ -84,7 +84,7 @@ def test_the_classifier_stays_as_it_was(trained):
 
 @pytest.mark.parametrize("settings", [{"adapt": True}, {"mixstyle": 1.0}, {"norm": "group"}], ids=str)
 def test_variants_have_maps_that_repeat(settings, monkeypatch):
-    monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 64)
+    monkeypatch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 64)
     X, y, _ = cells(70, seed=5)
     model = NetworkClassifier("lenet", epochs=1, **settings).fit(X, y)
     maps = grad_cam(model, X)

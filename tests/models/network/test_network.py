@@ -9,7 +9,8 @@ from leukobench.devices import PRECISIONS
 from leukobench.errors import UsageError
 from leukobench.models import get_model
 from leukobench.models.network.augmentation import COLOURS, prepare
-from leukobench.models.network.classifier import NetworkClassifier, _split, _temperature
+from leukobench.models.network.classifier import NetworkClassifier, _temperature
+from leukobench.models.network.draws import BalancedSampler
 from leukobench.models.network.recipes import TRAININGS
 from leukobench.preparation.crops import SIDE, as_images, crop_rows
 
@@ -18,7 +19,7 @@ pytest.importorskip("skorch", reason="needs the extra `deep`")
 
 import torch  # after the skips
 
-from leukobench.models.network import architecture, training
+from leukobench.models.network import architecture, checkpoint, training
 
 SIDE_HERE = 24
 
@@ -96,23 +97,6 @@ def test_no_strength_is_no_augmentation_but_for_the_place(colour):
     np.testing.assert_array_equal(crop, prepare(image, 40))
 
 
-def test_the_sampler_balances_classes_within_a_laboratory_and_laboratories_by_the_root_of_their_size():
-    laboratories = np.repeat([0, 1], [900, 100])
-    labels = np.concatenate([np.repeat([0, 1], [800, 100]), np.repeat([0, 1], [10, 90])])
-    drawn = np.array([place for _, _, place in training.BalancedSampler(labels, laboratories, 40_000, 3)])
-    shares = [np.mean((laboratories[drawn] == a) & (labels[drawn] == b)) for a in (0, 1) for b in (0, 1)]
-    np.testing.assert_allclose(shares, [0.375, 0.375, 0.125, 0.125], atol=0.01)
-
-
-def test_an_epoch_draws_by_its_number_alone():
-    sampler = training.BalancedSampler(np.array([0, 1]), np.array([0, 0]), 20, 3)
-    sampler.epoch = 2
-    assert list(sampler) == list(sampler)
-    second = list(sampler)
-    sampler.epoch = 3
-    assert [place for *_, place in sampler] != [place for *_, place in second]
-
-
 def test_mixup_blends_images_and_labels_alike():
     images = np.stack([np.full((4, 4, 3), value, np.uint8) for value in (0, 100)])
     items = [(images[i], (i, 0)) for i in (0, 1)]
@@ -138,18 +122,18 @@ def test_a_killed_training_goes_on_as_if_it_had_not_been(problem, precision, tmp
     X, y = problem
     whole = lenet(precision=precision).fit(X, y)
     path = tmp_path / "fit.checkpoint"
-    write = training.atomic_write
+    write = checkpoint.atomic_write
 
     def killed(*arguments):
         write(*arguments)
         raise SystemExit("killed")
 
-    monkeypatch.setattr(training, "atomic_write", killed)
+    monkeypatch.setattr(checkpoint, "atomic_write", killed)
     for _ in range(2):  # after the first and after the second epoch
         with pytest.raises(SystemExit):
             lenet(precision=precision).fit(X, y, checkpoint=path)
         assert path.exists()
-    monkeypatch.setattr(training, "atomic_write", write)
+    monkeypatch.setattr(checkpoint, "atomic_write", write)
     resumed = lenet(precision=precision).fit(X, y, checkpoint=path)
     assert not path.exists()
     assert resumed.history_ == whole.history_
@@ -166,7 +150,7 @@ def test_an_epoch_is_chosen_only_where_enough_images_are_held_out(problem, judge
     crops = training.Crops(as_images(X[for_training]), y[for_training], np.zeros(50, int), 16, 0, **settings)
     # labels that are wrong: the more is learnt, the worse they fit
     held_out = training.Crops(as_images(X[rest]), (y[rest] + 1) % 3, np.zeros(10, int), 16, 0, **settings)
-    sampler = training.BalancedSampler(crops.labels, np.zeros(50, int), 160, 0)
+    sampler = BalancedSampler(crops.labels, np.zeros(50, int), 160, 0)
     module = architecture.build_network("lenet", 3, size=16)
     settings = {"n_classes": 3, "epochs": 12, "weight_decay": 0.0, "batch_size": 16, "seed": 0}
     settings |= {"device": "cpu", "precision": "float32"}
@@ -320,19 +304,6 @@ def test_the_temperature_is_the_likeliest():
     assert _temperature(2.5 * logits, labels) == pytest.approx(2.5, abs=0.2)
 
 
-def test_the_validation_split_keeps_groups_together_and_every_class_in_training():
-    labels = np.repeat([0, 1, 2], [30, 20, 1])
-    groups = np.arange(51) // 3
-    train, valid = _split(labels, groups, 0)
-    assert set(labels[train]) == {0, 1, 2}
-    assert not set(train) & set(valid)
-    assert len(train) + len(valid) == 51
-    both = set(groups[train]) & set(groups[valid])
-    assert len(both) <= 1  # but for the single image of a class, which must train
-    train, valid = _split(np.array([0, 1]), None, 0)
-    np.testing.assert_array_equal(train, valid)
-
-
 def test_mistakes_are_named(problem):
     X, y = problem
     with pytest.raises(UsageError, match="unknown device"):
@@ -381,20 +352,6 @@ def test_what_lies_beyond_a_small_picture_has_its_glass_and_is_white_after_the_b
     assert (prepare(crop, 112)[[0, 40], [0, 40]] == 255).all()  # beyond the picture, and its own glass
 
 
-def test_a_weight_of_two_draws_and_judges_like_an_image_that_is_there_twice():
-    rng = np.random.default_rng(0)
-    labels, laboratories, weights = (rng.integers(0, most, 60) for most in (3, 2, 4))
-    weights += 1
-    twice = np.repeat(np.arange(60), weights)
-    chances = training.BalancedSampler(labels, laboratories, 8, 0, weights).weights
-    copies = training.BalancedSampler(labels[twice], laboratories[twice], 8, 0).weights
-    np.testing.assert_allclose(np.bincount(twice, copies), chances)
-    logits = rng.normal(size=(60, 3)) + 2 * np.eye(3)[labels]
-    same = _temperature(logits[twice], labels[twice])
-    assert _temperature(logits, labels, weights) == pytest.approx(same)
-    assert _temperature(logits, labels) != pytest.approx(same)
-
-
 def test_the_loss_that_epochs_are_chosen_by_weighs_images(problem):
     X, y = problem
     labels, rows, weights = np.unique(y, return_inverse=True)[1], np.arange(0, 60, 5), np.arange(12) % 3 + 1
@@ -412,7 +369,7 @@ def test_the_loss_that_epochs_are_chosen_by_weighs_images(problem):
 
 
 def test_an_image_that_weighs_nothing_is_not_there(problem, monkeypatch):
-    monkeypatch.setattr("leukobench.models.network.classifier.LEAST_DRAWS", 32)
+    monkeypatch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 32)
     X, y = problem
     there = np.arange(60) % 4 > 0
     groups = np.arange(60) // 2
@@ -422,3 +379,13 @@ def test_an_image_that_weighs_nothing_is_not_there(problem, monkeypatch):
     for wrong, words in ((np.ones(5), "shape"), (-np.ones(60), "[Nn]egative"), (y == "LY", "only the class")):
         with pytest.raises(ValueError, match=words):
             lenet(epochs=1).fit(X, y, sample_weight=wrong)
+
+
+def test_a_weight_of_two_judges_like_an_image_that_is_there_twice():
+    rng = np.random.default_rng(0)
+    labels, weights = rng.integers(0, 3, 60), rng.integers(1, 5, 60)
+    twice = np.repeat(np.arange(60), weights)
+    logits = rng.normal(size=(60, 3)) + 2 * np.eye(3)[labels]
+    same = _temperature(logits[twice], labels[twice])
+    assert _temperature(logits, labels, weights) == pytest.approx(same)
+    assert _temperature(logits, labels) != pytest.approx(same)
