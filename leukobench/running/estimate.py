@@ -5,6 +5,7 @@ from importlib import resources
 
 import pandas as pd
 
+from leukobench.devices import PRECISIONS
 from leukobench.inputs import read_toml
 from leukobench.models.network.draws import VALIDATION, crops_drawn
 from leukobench.models.recipe import COSTS
@@ -50,16 +51,17 @@ def seconds_of(cell, sizes):
     images, fits = sum(int(sizes[name]) for name in cell.sources), 1
     if cell.held_out:
         images, fits = images * (outer - 1) / outer, outer
-    one = functools.partial(_seconds_of_fit, spec, COSTS[cell.recipe.cost].seconds)
+    precision = cell.inputs.get("precision", PRECISIONS[0])
+    one = functools.partial(_seconds_of_fit, spec, COSTS[cell.recipe.cost].seconds, precision)
     fitting = factor * fits * (one(images) + cell.inputs["trials"] * inner * one(images * (inner - 1) / inner))
     return fitting + rates["answers"].get(spec.base, rates["run"]["answer"]) * sum(int(sizes[n]) for n in cell.targets)
 
 
-def _seconds_of_fit(spec, otherwise, images):
-    """One fit, of networks with `EPOCHS` epochs; `otherwise` are the seconds of the model's cost."""
+def _seconds_of_fit(spec, otherwise, precision, images):
+    """One fit, of networks with `EPOCHS` epochs in a precision; `otherwise` are the seconds of the model's cost."""
     rates = _rates()
     if spec.base in rates["crops"]:
-        return rates["crops"][spec.base] * EPOCHS * crops_drawn(int(images * (1 - 1 / VALIDATION)))
+        return rates["crops"][spec.base][precision] * EPOCHS * crops_drawn(int(images * (1 - 1 / VALIDATION)))
     words = [spec.base, *(f"+{step.name}" for step in spec.steps)]
     known = [rates["fit"][word] for word in words if word in rates["fit"]]
     seconds = known[0] if known else otherwise

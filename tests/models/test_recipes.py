@@ -79,7 +79,7 @@ def test_card_is_complete(recipe):
 
 
 def test_defaults_lie_in_the_space(recipe):
-    assert set(recipe.defaults) - {"epochs"} == set(recipe.space)
+    assert set(recipe.defaults) - {"epochs", "precision"} == set(recipe.space)
     for name, distribution in recipe.space.items():
         assert isinstance(distribution, optuna.distributions.BaseDistribution)
         assert distribution._contains(distribution.to_internal_repr(recipe.defaults[name])), name

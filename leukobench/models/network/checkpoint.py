@@ -40,11 +40,17 @@ class Checkpoint(Callback):
         data = self.path.read_bytes()  # what cannot be read is no damage, and raises
         try:
             kept = torch.load(io.BytesIO(data), map_location=net.device, weights_only=True)
-            self.known, history = kept["stopping"], History(kept["history"])
+            self.known, history, precision = kept["stopping"], History(kept["history"]), kept["precision"]
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # damaged bytes lead the reader of a pickle to errors of any kind
             log.warning("%s is damaged (%r): its training starts again", self.path.name, error)
+            return 0
+        if precision != net.precision:  # one training in two precisions is neither
+            log.warning(
+                "%s was kept of a training in %s: it starts again in %s", self.path.name, precision, net.precision
+            )
+            self.known = {}
             return 0
         net.module_.load_state_dict(kept["module"])
         net.optimizer_.load_state_dict(kept["optimizer"])
@@ -66,6 +72,7 @@ class Checkpoint(Callback):
         if self.path is not None:
             stopping = {name: vars(self.stopping)[name] for name in self.MEMORY}
             state = {"module": net.module_.state_dict(), "optimizer": net.optimizer_.state_dict()}
+            state["precision"] = net.precision
             buffer = io.BytesIO()
             torch.save(state | {"history": _plain(net.history.to_list()), "stopping": _plain(stopping)}, buffer)
             atomic_write(self.path, buffer.getvalue())

@@ -209,6 +209,15 @@ def test_a_damaged_checkpoint_is_named_and_begun_again(problem, tmp_path, caplog
     np.testing.assert_array_equal(model.predict_proba(X), lenet(epochs=1).fit(X, y).predict_proba(X))
 
 
+def test_a_training_of_another_precision_is_not_gone_on_with(problem, tmp_path, caplog):
+    X, y = problem
+    path = tmp_path / "fit"
+    lenet(precision="bfloat16").fit(X, y, checkpoint=path, keep=True)
+    resumed = lenet(precision="float32").fit(X, y, checkpoint=path)
+    assert "fit was kept of a training in bfloat16: it starts again in float32" in caplog.text
+    assert resumed.history_ == lenet(precision="float32").fit(X, y).history_
+
+
 def test_a_checkpoint_that_the_machine_cannot_read_is_kept(problem, tmp_path):
     path = tmp_path / "fit.checkpoint"
     path.mkdir()  # root may read everything but a folder
