@@ -50,6 +50,8 @@ def sentence(error):
     'Permission denied (plan.json); put it right and start the same command again: what was finished is kept'
     >>> sentence(BrokenExecutor("All workers expired"))[:75]
     'the worker processes ended before they could work; a script starts a run un'
+    >>> sentence(ImportError("libgfortran.so.5: failed to map segment from shared object"))[:52]
+    'the machine has not enough memory to load a library;'
     >>> sentence(ZeroDivisionError()) is None
     True
     """
@@ -62,6 +64,8 @@ def sentence(error):
             return str(UsageError(f"the machine has not enough memory ({_first_line(error)})", LESS))
         case RuntimeError() if "can't start new thread" in str(error):
             return str(UsageError("the machine has not enough memory or threads", LESS))
+        case Exception() if "failed to map segment from shared object" in str(error):
+            return str(UsageError("the machine has not enough memory to load a library", LESS))
         case OSError():
             where = f" ({error.filename})" if error.filename else ""
             return str(UsageError(f"{error.strerror or _first_line(error)}{where}", AGAIN))

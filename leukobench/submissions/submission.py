@@ -112,7 +112,8 @@ def submission_of(folder, name, note=""):
         first, rest = verdict.wrong[0], len(verdict.wrong) - 1
         raise UsageError(
             f"{folder} is not what a run wrote ({first}{f'; and {rest} more' * bool(rest)})",
-            "`leukobench report` makes its tables again, `leukobench verify` names all that differs",
+            "`leukobench report` makes its tables again, and what an early version wrote without seals is run again; "
+            "`leukobench verify` names all that differs",
         )
     if verdict.missing:
         raise UsageError(f"{verdict.missing} planned run cells of {folder} have no record", "run the rest of it first")
