@@ -138,6 +138,31 @@ def subsumes(coarse, fine):
     return coarse == fine or coarse in CELL_TYPES[fine].level.values()
 
 
+def strangers(head, level):
+    """Name the cell types that none of some classes stands for.
+
+    Parameters
+    ----------
+    head : collection of str
+        Codes of classes.
+    level : {"L5", "L8", "L11", "L15"}
+        The level that they are of.
+
+    Returns
+    -------
+    list of str
+        Names in display order; of a cell type and its finer ones the coarse one alone.
+
+    Examples
+    --------
+    >>> strangers(LEVELS["L8"], "L8")
+    ['atypical lymphocyte', 'bilobed promyelocyte', 'myeloblast', 'monoblast', 'smudge cell']
+    """
+    own = [code for code in CELL_TYPES if to_level(code, level) in head or any(subsumes(code, each) for each in head)]
+    rest = [code for code in CELL_TYPES if code not in own]
+    return [CELL_TYPES[code].name for code in rest if sum(subsumes(each, code) for each in rest) == 1]
+
+
 def adjacent(one, other):
     """Say whether two cell types are of the same or of neighbouring stages of maturation, or the same.
 

@@ -5,6 +5,7 @@ import pandas as pd
 from scipy.stats import entropy
 from threadpoolctl import threadpool_limits
 
+from leukobench.datasets.taxonomy import strangers
 from leukobench.errors import UsageError
 from leukobench.features.looks import SCALES
 from leukobench.inference.trained import LOOKS, represent
@@ -109,10 +110,16 @@ def notes(trained, images, table):
     n, own = int((images["error"] == "").sum()), int(images["sha256"].isin(trained.images).sum())
     rare = ", ".join(f"{name} ({count})" for name, count in trained.left_out.items())
     guessed = int((table["scale"] == "estimated").sum())
+    strange = ", ".join(strangers({*trained.head, *trained.left_out}, trained.level))
     said = [
         (trained.synthetic, f"SYNTHETIC: {trained.model} was trained on rendered cells"),
         (images["synthetic"].any(), "SYNTHETIC: the images are rendered cells"),
         (rare, f"never predicted, as {' and '.join(trained.sources)} has too few images of it: {rare}"),
+        (
+            strange,
+            f"it knows {', '.join(trained.head)} alone, and may be sure that a cell of another kind is one of them "
+            f"({strange})",
+        ),
         (
             recipe.transductive,
             f"{recipe.name} is transductive: it looks at all {n} images together, so that what it says of one depends "

@@ -148,6 +148,7 @@ def test_notes_say_what_must_be_known(lda, root, folder):
     assert "SYNTHETIC: lda was trained on rendered cells" in text
     assert "SYNTHETIC: the images are rendered cells" in text
     assert "pixel" not in text
+    assert "may be sure that a cell of another kind is one of them (atypical lymphocyte, immature granulocyte" in text
     other, _ = read_images([folder])
     text = "\n".join(notes(dataclasses.replace(lda, synthetic=False, left_out={"BA": 3}), other, scales))
     assert "too few images of it: BA (3)" in text
