@@ -95,15 +95,15 @@ def frequencies(probabilities):
     return found / found.sum()
 
 
-def answers(model, rows, classes, seed):
+def answers(model, rows, classes, seed, choices=CHOICES):
     """Probabilities of all cells of a target, by each choice of the cells that are adapted to."""
     plain = model.estimator_.predict_proba(rows)
-    given = {"no cells": plain} | {name: np.empty_like(plain) for name in (*CHOICES, FREQUENCIES)}
+    given = {"no cells": plain} | {name: np.empty_like(plain) for name in (*choices, FREQUENCIES)}
     folds = StratifiedKFold(FIFTH, shuffle=True, random_state=seed)
     for others, scored in folds.split(rows, classes):
         weighted = plain[scored] * frequencies(plain[others])
         given[FREQUENCIES][scored] = weighted / weighted.sum(1, keepdims=True)
-        for name, choose in CHOICES.items():
+        for name, choose in choices.items():
             cells = others[choose(classes[others], np.random.default_rng((seed, scored[0])))]
             given[name][scored] = model.adapted(rows[cells]).predict_proba(rows[scored])
     return given
@@ -143,13 +143,13 @@ def main():
     print(table.to_string(index=False))
 
 
-def figures(scores, choices, targets):
-    """Each choice's mean over targets, and each target, with what it gains over adapting to no cells."""
+def figures(scores, choices, targets, those=True):
+    """Each choice's mean over targets, and each target, with the gain over adapting to no cells; of those scores."""
     trains, tests = (scores.keys.get_level_values(level) for level in ("train", "test"))
     found = []
     for choice in choices:
         for test in ("mean", *targets):
-            among = (tests == test) | (test == "mean")
+            among = those & ((tests == test) | (test == "mean"))
             mine, none = (scores.weights(among & (trains == name)) for name in (choice, "no cells"))
             score, gain = scores.interval(mine), scores.interval(mine - none)
             found.append((choice, test, *np.round([*score, *gain], 4)))

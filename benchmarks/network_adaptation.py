@@ -1,0 +1,151 @@
+"""What unlabelled cells of a laboratory give a network: AdaBN and TENT, cut and scored like `adaptation.py`.
+
+    python benchmarks/network_adaptation.py --data ../shared/data
+
+The network is that of the recipe, trained on four fifths of Barcelona. AdaBN takes the statistics of batch
+normalisation from the cells (Li 2016, arXiv 1603.04779); TENT then turns its scales and offsets so that the entropy of
+what is said of them falls (Wang 2021, arXiv 2006.10726), at a rate and for a time that are chosen in simulated
+laboratories before a real one is scored. Transductive: no labels of the target are used, but some of its pictures are.
+It gives network_adaptation.csv.
+"""
+
+import argparse
+import copy
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+from abroad import Bench
+from adaptation import CHOICES, FREQUENCIES, answers, figures
+from masked_tokens import SOURCE, TARGETS, parts_of
+from threadpoolctl import threadpool_limits
+
+from leukobench.datasets import find_data_root
+from leukobench.metrics.scoring import answers_of
+from leukobench.metrics.statistics import bootstrap
+from leukobench.metrics.target import Target
+from leukobench.models import get_model
+from leukobench.models.network.architecture import adapt_batch_norm
+from leukobench.models.network.classifier import BATCH, batches_of
+from leukobench.running.folds import group_ids
+
+MODEL = "finetune:mobilenet_v2[epochs=16]+worlds+adabn"
+TAKEN = ("50 cells", "200 cells", "all of four fifths")
+ALL = "all of four fifths"
+SETTINGS = ((1e-4, 1), (1e-3, 1), (1e-3, 4))  # learning rate of TENT, and passes over the cells
+SOME = 10  # simulated laboratories that TENT is chosen in
+
+
+def even(crops):
+    """Batches of one size, as each has the same say in the statistics."""
+    parts = -(-len(crops) // BATCH)
+    return batches_of(crops, size=-(-len(crops) // parts))
+
+
+def minimise_entropy(module, crops, temperature, rate, passes):
+    """TENT: the module with other scales and offsets in its batch normalisation."""
+    module = adapt_batch_norm(module, even(crops)).requires_grad_(False)
+    norms = [each for each in module.modules() if isinstance(each, torch.nn.BatchNorm2d)]
+    for norm in norms:
+        norm.train().requires_grad_(True)
+    optimiser = torch.optim.Adam([each for norm in norms for each in norm.parameters()], rate)
+    rng = np.random.default_rng(0)
+    for _ in range(passes):
+        for batch in even(crops[rng.permutation(len(crops))]):
+            logs = torch.log_softmax(module(batch)[0] / temperature, 1)
+            entropy = -(logs.exp() * logs).sum(1).mean()
+            optimiser.zero_grad()
+            entropy.backward()
+            optimiser.step()
+    return adapt_batch_norm(module, even(crops))
+
+
+class Adapting:
+    """A trained network, and how it adapts to cells.
+
+    Parameters
+    ----------
+    classifier : NetworkClassifier
+    setting : (float, int) or None
+        Of TENT; None is AdaBN.
+    """
+
+    def __init__(self, classifier, setting):
+        self.estimator_, self.setting = self.holding(classifier, classifier.module_), setting
+
+    @staticmethod
+    def holding(classifier, module):
+        """The same classifier with another network, which predicts as it is."""
+        other = copy.copy(classifier)
+        other.adapt, other.module_ = False, module
+        return other
+
+    def adapted(self, rows):
+        """The classifier that has adapted to cells."""
+        own = self.estimator_
+        crops = own.field_of(rows)
+        module = (
+            minimise_entropy(own.module_, crops, own.temperature_, *self.setting)
+            if self.setting
+            else adapt_batch_norm(own.module_, even(crops))
+        )
+        return self.holding(own, module)
+
+
+def scored(ways, fitted, rows, samples, choices):
+    """Bootstrap of what each way makes of the cells of each test."""
+    targets, true = {}, samples["class"].to_numpy(str)
+    for test, at in samples.groupby("test", sort=False).indices.items():
+        target = targets[test] = Target(true[at], group_ids(samples.iloc[at]))
+        for way, model in ways.items():
+            for name, given in answers(model, rows[at], true[at], 0, choices).items():
+                codes = np.searchsorted(fitted.classes, true[at])
+                target.add((name, way), np.arange(len(at)), answers_of(codes, given, fitted.classes))
+    return bootstrap(dict(sorted(targets.items())))
+
+
+def tables(scores, ways, choices, tests):
+    """What each way gives, by the cells that it adapts to."""
+    models = scores.keys.get_level_values("model")
+    return pd.concat([figures(scores, choices, tests, models == way).assign(way=way) for way in ways])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--shown", type=int, default=8, help="cells of a class in each simulated laboratory")
+    parser.add_argument("--out", type=Path, default=Path("results/abroad"))
+    options = parser.parse_args()
+    warnings.filterwarnings("ignore", message="The least populated class")  # two fifths have none of three basophils
+    torch.set_num_threads(1)
+    bench = Bench(find_data_root(options.data), [SOURCE, *TARGETS], 8)
+    train, parts = parts_of(bench, options.shown)
+    recipe = get_model(MODEL).with_epochs(8)
+    fitted = bench.fitted(recipe, 0, train)
+    with threadpool_limits(1):
+        some = parts["worlds"][parts["worlds"]["condition"].isin(parts["worlds"]["condition"].unique()[:SOME])]
+        ways = {
+            f"TENT, {passes} passes at {rate:g}": Adapting(fitted.estimator, (rate, passes))
+            for rate, passes in SETTINGS
+        }
+        ways = {"AdaBN": Adapting(fitted.estimator, None)} | ways
+        rows = bench.rows(recipe.representation, some)
+        found = scored(ways, fitted, rows, some.reset_index(drop=True), {ALL: CHOICES[ALL]})
+        in_worlds = tables(found, ways, ["no cells", ALL, FREQUENCIES], []).assign(test="worlds")
+        print(in_worlds.to_string(index=False), flush=True)
+        tents = in_worlds[in_worlds["way"].str.startswith("TENT") & (in_worlds["adapted to"] == ALL)]
+        chosen = tents.loc[tents["score"] == tents["score"].max(), "way"].iloc[0]
+        ways = {way: ways[way] for way in ("AdaBN", chosen)}
+        rows = bench.rows(recipe.representation, parts["real"])
+        choices = {name: CHOICES[name] for name in TAKEN}
+        found = scored(ways, fitted, rows, parts["real"], choices)
+        real = tables(found, ways, ["no cells", *choices, FREQUENCIES], TARGETS)
+    table = pd.concat([in_worlds, real])
+    table.to_csv(options.out / "network_adaptation.csv", index=False)
+    print(real.to_string(index=False))
+
+
+if __name__ == "__main__":
+    main()
