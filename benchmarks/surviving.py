@@ -5,8 +5,9 @@
 Of copies of the source's cells in training laboratories: how much classes differ in a feature, over how much the copies
 of one cell do (surviving.csv; `candidates.py` has those that the package lacks), and how well each group of
 features tells WBCAtt's attributes of held-out cells in simulated laboratories (attributes.csv). Then `vote@worlds` is
-fitted to the best k by that ratio; k is chosen by simulated laboratories, and only that vote and the plain one are
-scored in real ones (best_features.csv). Splits and scores are those of `benchmarks/abroad.py`.
+fitted to the best k by that ratio; k is chosen by simulated laboratories, and only that vote, the plain one and the
+plain one with what is tried are scored in real ones (best_features.csv). Splits and scores are those of
+`benchmarks/abroad.py`.
 """
 
 import argparse
@@ -123,9 +124,10 @@ def main():
     table = pd.concat([figures(targets[part], list(given), CHOSEN[part]) for part in ("worlds", "own")])
     reached = table[table["figure"].str.contains("worlds")].groupby("model", sort=False)["score"].sum()
     chosen = reached.drop("untextured").idxmax()
-    for name in ("untextured", chosen):
+    asked = list(dict.fromkeys(["untextured", "untextured and tried", chosen]))
+    for name in asked:
         take(targets["real"], name, given[name]["real"], head, scored["real"])
-    table = pd.concat([table, figures(targets["real"], ["untextured", chosen], CHOSEN["real"])])
+    table = pd.concat([table, figures(targets["real"], asked, CHOSEN["real"])])
     table.to_csv(options.out / "best_features.csv", index=False)
     print(table.pivot(index="model", columns="figure", values="score").loc[list(given)].to_string())
     print(table[table["model"] == chosen].to_string())
