@@ -31,7 +31,7 @@ from leukobench.models.network.architecture import adapt_batch_norm
 from leukobench.models.network.classifier import BATCH, batches_of
 from leukobench.running.folds import group_ids
 
-MODEL = "finetune:mobilenet_v2[epochs=16]+worlds+adabn"
+MODEL = "finetune:mobilenet_v2[epochs=16,precision=float32]+worlds+adabn"
 TAKEN = ("50 cells", "200 cells", "all of four fifths")
 ALL = "all of four fifths"
 SETTINGS = ((1e-4, 1), (1e-3, 1), (1e-3, 4))  # learning rate of TENT, and passes over the cells
@@ -122,7 +122,7 @@ def main():
     torch.set_num_threads(1)
     bench = Bench(find_data_root(options.data), [SOURCE, *TARGETS], 8)
     train, parts = parts_of(bench, options.shown)
-    recipe = get_model(MODEL).with_epochs(8)
+    recipe = get_model(MODEL).with_training(epochs=8)
     fitted = bench.fitted(recipe, 0, train)
     with threadpool_limits(1):
         some = parts["worlds"][parts["worlds"]["condition"].isin(parts["worlds"]["condition"].unique()[:SOME])]

@@ -27,7 +27,8 @@ from leukobench.files import content_hash
 from leukobench.models.backbones import BACKBONES
 from leukobench.models.network.architecture import build_network
 from leukobench.models.network.classifier import SIZE
-from leukobench.models.network.training import BalancedSampler, Crops
+from leukobench.models.network.draws import BalancedSampler
+from leukobench.models.network.training import Crops
 from leukobench.preparation.crops import as_images
 
 CARD = BACKBONES["mobilenet_v2"]
@@ -145,7 +146,7 @@ def main():
         f"ImageNet, then each {alike} together": backbone_of(pretrained(bench, train, alike, options.steps))
         for alike in options.alike.split(",")
     }
-    models = {f"finetune:{name}[epochs=16]+worlds": told for told, name in starts.items()}
+    models = {f"finetune:{name}[epochs=16,precision=float32]+worlds": told for told, name in starts.items()}
     models |= {f'ensemble:"vote@worlds,{model}"': f"{told}; with vote@worlds" for model, told in models.items()}
     table = (
         in_targets(bench, list(models), train, targets)
