@@ -125,7 +125,7 @@ def _measures(image, mask, diameter):
     cytoplasm = cell & ~nucleus
     depth = max(_mean(density, nucleus).sum(), LEAST_DEPTH)
     density /= depth
-    grey = density.mean(axis=2)
+    grey = sum(cv2.split(density)) / 3
     fine = np.abs(cv2.Laplacian(cv2.GaussianBlur(grey, (0, 0), COARSE), cv2.CV_32F))[cell].mean()
     return (
         *np.concatenate([_mean(density, part) for part in (nucleus, cytoplasm, wide & ~cell)]),
@@ -141,7 +141,7 @@ def _measures(image, mask, diameter):
 
 def _brought_near(image, mask, diameter):
     """The cell's surroundings at a fixed number of px per diameter, and where cell and nucleus are in them."""
-    x, y, width, height = cv2.boundingRect((mask > 0).astype(np.uint8))
+    x, y, width, height = cv2.boundingRect(mask)
     reach = max(FIELD * diameter, max(width, height) / 2 + RING * diameter / ACROSS)
     left, right = (int(max(0, x + width / 2 - reach)), int(np.ceil(x + width / 2 + reach)))
     top, bottom = (int(max(0, y + height / 2 - reach)), int(np.ceil(y + height / 2 + reach)))
@@ -154,7 +154,8 @@ def _brought_near(image, mask, diameter):
 
 
 def _mean(density, part):
-    return density[part].mean(axis=0) if part.any() else np.zeros(3)
+    pixels = density.reshape(-1, 3).take(np.flatnonzero(part), axis=0)
+    return pixels.mean(axis=0) if len(pixels) else np.zeros(3)
 
 
 def _shape(region):

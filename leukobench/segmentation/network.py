@@ -59,14 +59,17 @@ def normalise(rgb: np.ndarray) -> np.ndarray:
     channels = cv2.split(rgb)
     darkest = cv2.min(cv2.min(*channels[:2]), channels[2])
     bright = np.flatnonzero(darkest >= quantile(darkest, GLASS_SHARE))
-    glass = np.array([quantile(channel.ravel()[bright], 0.5) for channel in channels], np.float32)
+    glass = np.array([quantile(channel.ravel().take(bright), 0.5) for channel in channels], np.float32)
     density = DENSITY_OF_GREY[:, None] + np.log(glass + OFFSET)  # of each grey value, in each channel
     strong = quantile(total(cv2.LUT(rgb, density[None])), STRONG_SHARE) / 3
     seen = cv2.LUT(rgb, np.clip(density / max(strong, LEAST_STRONG), -0.5, 2.5)[None])
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     if (height, width) != (SIDE, SIDE):
         seen = cv2.copyMakeBorder(seen, top, SIDE - height - top, left, SIDE - width - left, cv2.BORDER_REPLICATE)
-    return np.stack([*cv2.split(seen), FROM_CENTRE])
+    picture = np.empty((4, SIDE, SIDE), np.float32)
+    cv2.split(seen, [*picture[:3]])
+    picture[3] = FROM_CENTRE
+    return picture
 
 
 def total(image: np.ndarray) -> np.ndarray:

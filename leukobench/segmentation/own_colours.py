@@ -34,8 +34,8 @@ class Discriminant(NamedTuple):
 
     def score(self, roots):
         """Bounded score of an image of roots, shape (H, W, 3); float32, shape (H, W)."""
-        rule = np.append(self.direction, -self.threshold).astype(np.float32)[None]
-        return np.clip(cv2.transform(roots, rule), -MOST, MOST)
+        rule = np.array([[*self.direction, -self.threshold]], np.float32)
+        return cv2.min(cv2.max(cv2.transform(roots, rule), -MOST), MOST)
 
 
 def roots_of(rgb):
@@ -91,7 +91,8 @@ def fit(roots, these, those):
     if min(map(len, samples)) < LEAST_SAMPLE:
         return None
     scatters, means = zip(*(cv2.calcCovarMatrix(sample, None, UNSCALED) for sample in samples), strict=True)
-    covariance = sum(scatters) / sum(map(len, samples)) + RIDGE * np.eye(3)
+    covariance = sum(scatters) / sum(map(len, samples))
+    covariance.flat[::4] += RIDGE
     direction = np.linalg.solve(covariance, (means[0] - means[1])[0])
     return Discriminant(direction, float((means[0] + means[1])[0] / 2 @ direction))
 

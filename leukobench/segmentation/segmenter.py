@@ -1,5 +1,6 @@
 """`segment`: images in, label masks out, one for one and never fewer."""
 
+import math
 from concurrent.futures import ThreadPoolExecutor
 from itertools import chain
 
@@ -115,7 +116,7 @@ def _segment_one(image, small, picture, logits):
         return centred_ellipses(height, width), 0.0
     mask = np.zeros((height, width), np.uint8)
     box = _box_around(inside, height, width)
-    cell = np.where(inside, np.maximum(cell, EDGE), np.minimum(cell, -EDGE))
+    cell = np.where(inside.view(bool), cv2.max(cell, EDGE), cv2.min(cell, -EDGE))
     mask[box] = _largest_part((_enlarge(cell, height, width)[box] > 0).astype(np.uint8))
     corrected = granules.without_granules(picture[:3][within], inside, logits[1])
     sharp = own_colours.roots_of(image[box])
@@ -155,9 +156,9 @@ def _central_part(mask):
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
 
     def weight(outline):
-        (x, y), size = outline.mean((0, 1)), _pixels(outline)
-        away = np.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2) / min(height, width)
-        return size * np.exp(-((away / CENTRED) ** 2))
+        x, y, *_ = cv2.mean(outline)
+        away = math.hypot(x + 0.5 - width / 2, y + 0.5 - height / 2) / min(height, width)
+        return _pixels(outline) * math.exp(-((away / CENTRED) ** 2))
 
     filled = np.zeros((height, width), np.uint8)
     if outlines:
