@@ -32,9 +32,10 @@ from leukobench.models.ensemble import Build
 from leukobench.models.identity import recipe_hash
 from leukobench.running.computing import compute_missing
 from leukobench.running.folds import group_ids
-from leukobench.running.plan import head_of, select_samples
+from leukobench.running.plan import head_of
 from leukobench.running.protocols import PROTOCOLS
 from leukobench.running.representations import load_rows, representation_key
+from leukobench.running.samples import select_samples
 from leukobench.running.setting import Setting
 from leukobench.running.splits import shown_samples
 from leukobench.running.suite import load_suite

@@ -26,8 +26,8 @@ from leukobench.models import get_model
 from leukobench.models.tables import themselves
 from leukobench.running.computing import compute_missing
 from leukobench.running.folds import group_ids
-from leukobench.running.plan import select_samples
 from leukobench.running.representations import load_rows
+from leukobench.running.samples import select_samples
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted
 

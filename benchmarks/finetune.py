@@ -21,8 +21,8 @@ from leukobench.models.backbones import import_deep
 from leukobench.running.computing import compute_missing
 from leukobench.running.environment import describe_environment
 from leukobench.running.folds import make_folds
-from leukobench.running.plan import select_samples
 from leukobench.running.representations import load_rows
+from leukobench.running.samples import select_samples
 from leukobench.running.suite import load_suite
 
 

@@ -25,8 +25,8 @@ from leukobench.datasets import build_index, find_data_root
 from leukobench.models.pipeline import Clip
 from leukobench.running.computing import compute_missing
 from leukobench.running.environment import describe_environment
-from leukobench.running.plan import select_samples
 from leukobench.running.representations import load_rows
+from leukobench.running.samples import select_samples
 from leukobench.running.suite import load_suite
 from leukobench.text import markdown_table
 

@@ -26,9 +26,11 @@ from leukobench.report import write_report
 from leukobench.running.compact import compact
 from leukobench.running.computing import compute_missing
 from leukobench.running.environment import describe_environment
+from leukobench.running.estimate import summarise_plan
 from leukobench.running.executor import execute
-from leukobench.running.plan import build_plan, select_samples, summarise_plan
+from leukobench.running.plan import build_plan
 from leukobench.running.pool import LocalPool
+from leukobench.running.samples import select_samples
 from leukobench.running.store import RunFolder
 from leukobench.running.suite import Suite, load_suite
 from leukobench.running.worker import describe

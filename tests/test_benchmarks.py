@@ -1,6 +1,7 @@
 """Benchmarks that others run: representations known to follow the cell or the laboratory, and reproductions."""
 
 import argparse
+import ast
 import importlib.util
 from pathlib import Path
 
@@ -25,6 +26,17 @@ def load(path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.mark.parametrize("path", sorted(BENCHMARKS.rglob("*.py")), ids=lambda path: str(path.relative_to(BENCHMARKS)))
+def test_what_a_benchmark_imports_of_the_package_is_there(path):
+    pytest.importorskip("torch", reason="needs the extra `deep`, as some of them do")
+    nodes = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.ImportFrom)]
+    for node in nodes:
+        if (node.module or "").startswith("leukobench"):
+            module = importlib.import_module(node.module)
+            lacking = {each.name for each in node.names if not hasattr(module, each.name)}
+            assert all(importlib.util.find_spec(f"{node.module}.{name}") for name in lacking), (node.module, lacking)
 
 
 @pytest.fixture(scope="module")

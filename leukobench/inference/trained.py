@@ -18,8 +18,9 @@ from leukobench.models.recipe import COSTS
 from leukobench.models.tables import themselves
 from leukobench.running.computing import compute_missing
 from leukobench.running.folds import derive_seed, group_ids, inner_folds
-from leukobench.running.plan import head_of, level_notes, select_samples
+from leukobench.running.plan import head_of
 from leukobench.running.representations import columns_of, image_ids, load_rows, representation_key
+from leukobench.running.samples import level_notes, select_samples
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted, tune
 

@@ -37,8 +37,8 @@ def compute_missing(
     names : iterable of str
         Representations; several may be joined by "&".
     samples : pandas.DataFrame
-        Of `leukobench.running.plan.select_samples`, or of `leukobench.running.setting.shown_samples`: where there is a
-        column `condition`, images are corrupted as it says after they are read, and have no augmented copies.
+        Of `leukobench.running.samples.select_samples`, or of `leukobench.running.setting.shown_samples`: where there is
+        a column `condition`, images are corrupted as it says after they are read, and have no augmented copies.
     root : path-like
         The data root that paths are relative to.
     cache : TableCache, optional

@@ -89,7 +89,7 @@ def whole_seconds(cells, samples, jobs):
     cells : list of RunCell
         Of `leukobench.running.plan.build_plan`.
     samples : pandas.DataFrame
-        Of `leukobench.running.plan.select_samples`.
+        Of `leukobench.running.samples.select_samples`.
     jobs : int
         Worker processes, each on a core of its own.
 
@@ -111,7 +111,7 @@ def summarise_plan(cells, samples):
     cells : list of RunCell
         Of `leukobench.running.plan.build_plan`.
     samples : pandas.DataFrame
-        Of `leukobench.running.plan.select_samples`.
+        Of `leukobench.running.samples.select_samples`.
 
     Returns
     -------

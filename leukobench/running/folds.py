@@ -129,7 +129,7 @@ def outer_folds(samples, sources, head, n_folds, seed, *name):
     Parameters
     ----------
     samples : pandas.DataFrame
-        Images of all datasets, of `leukobench.running.plan.select_samples`.
+        Images of all datasets, of `leukobench.running.samples.select_samples`.
     sources : sequence of str
         Datasets that are trained on.
     head : list of str

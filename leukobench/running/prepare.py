@@ -10,15 +10,8 @@ from leukobench.datasets.registry import OWN
 from leukobench.errors import UsageError
 from leukobench.models import get_model
 from leukobench.models.catalogue import describe
-from leukobench.running.plan import (
-    RunCell,
-    build_plan,
-    level_notes,
-    only_targets,
-    select_samples,
-    unfit_notes,
-    why_empty,
-)
+from leukobench.running.plan import RunCell, build_plan, only_targets
+from leukobench.running.samples import level_notes, select_samples, unfit_notes, why_empty
 from leukobench.running.suite import ALL, Suite
 
 

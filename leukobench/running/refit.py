@@ -14,9 +14,10 @@ from leukobench.models.spec import tables_of
 from leukobench.running.changes import differences, identity_of
 from leukobench.running.computing import compute_missing
 from leukobench.running.executor import execute
-from leukobench.running.plan import build_plan, select_samples
+from leukobench.running.plan import build_plan
 from leukobench.running.pool import LocalPool
 from leukobench.running.representations import load_rows
+from leukobench.running.samples import select_samples
 from leukobench.running.store import RunFolder
 from leukobench.running.suite import Budget, Suite
 

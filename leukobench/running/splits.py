@@ -15,7 +15,7 @@ def shown_samples(samples, setting):
     Parameters
     ----------
     samples : pandas.DataFrame
-        Of `leukobench.running.plan.select_samples`.
+        Of `leukobench.running.samples.select_samples`.
     setting : Setting
 
     Returns
@@ -43,7 +43,7 @@ def splits_of(samples, cell, head, n_folds):
     Parameters
     ----------
     samples : pandas.DataFrame
-        Of `leukobench.running.plan.select_samples`.
+        Of `leukobench.running.samples.select_samples`.
     cell : RunCell
         Gives protocol, train, seed, sources, targets, setting and resample. A resample is the same for all models and
         seeds.

@@ -8,7 +8,7 @@ import pytest
 from leukobench.datasets import build_index
 from leukobench.datasets.repeats import ALIKE, BLOCK, fine_structure, same_cells
 from leukobench.running.folds import group_ids, make_folds
-from leukobench.running.plan import select_samples
+from leukobench.running.samples import select_samples
 from leukobench.running.suite import load_suite
 
 

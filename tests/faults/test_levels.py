@@ -9,7 +9,7 @@ import pytest
 from leukobench.datasets.phantom import write_phantom
 from leukobench.report import write_report
 from leukobench.running import runner
-from leukobench.running.plan import level_notes
+from leukobench.running.samples import level_notes
 from leukobench.running.suite import load_suite
 
 NARROW = {"datasets": ["cvb", "barcelona"], "models": ["prior"], "protocols": ["within"], "budget": "tiny"}

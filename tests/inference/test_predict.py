@@ -26,7 +26,8 @@ from leukobench.models import get_model
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.preparation import shared_views
 from leukobench.running.cell import run_cell
-from leukobench.running.plan import build_plan, head_of, select_samples
+from leukobench.running.plan import build_plan, head_of
+from leukobench.running.samples import select_samples
 from leukobench.running.suite import load_suite
 from leukobench.running.tuning import Fitted
 

@@ -6,7 +6,8 @@ import pytest
 from leukobench.errors import UsageError
 from leukobench.models import MODELS
 from leukobench.running.estimate import summarise_plan
-from leukobench.running.plan import build_plan, combinations, head_of, select_samples
+from leukobench.running.plan import build_plan, combinations, head_of
+from leukobench.running.samples import select_samples
 from leukobench.running.suite import get_budget, list_suites, load_suite
 from leukobench.running.worker import describe
 
