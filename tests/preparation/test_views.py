@@ -9,6 +9,7 @@ import pytest
 from leukobench.errors import UsageError
 from leukobench.features import extract_features, feature_names
 from leukobench.features.viewed import view_features
+from leukobench.preparation import views
 from leukobench.preparation.views import VIEWS, View, get_view, view_key
 from leukobench.segmentation import segment
 
@@ -80,6 +81,15 @@ def test_a_copy_does_not_depend_on_the_batch():
     images = [smear(), smear(200, 40), smear(radius=45)]
     together = view_features(images, VIEWS["augmented"], um_per_px=[0.1, 0.2, np.nan], device="cpu")
     np.testing.assert_array_equal(together[1], seen(images[1], VIEWS["augmented"], 0.2))
+
+
+def test_an_image_and_its_copies_are_segmented_together(monkeypatch):
+    asked = []
+    monkeypatch.setattr(views, "segment", lambda pictures: asked.append(len(pictures)) or segment(pictures))
+    own = np.ones((300, 300), np.uint8)
+    masks = views.apply_view([smear(), smear()], View(copies=2), masks=[None, own]).masks
+    assert asked == [3, 2]
+    assert masks[3] is own
 
 
 def test_without_segmentation_the_middle_is_measured():

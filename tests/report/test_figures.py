@@ -57,6 +57,16 @@ def test_the_same_report_gives_the_same_bytes(report, written, monkeypatch):
         assert path.read_bytes() == written[f"figures/{path.name}"]
 
 
+def test_bars_over_ranks_are_drawn_in_one_order_whatever_the_hashes_of_names(report):
+    names = [f"model {k}" for k in range(12)]
+    ranks = {"average_ranks": dict(zip(names, range(12), strict=True)), "critical_difference": 6.5, "n": 9, "p": 0.5}
+    board = pd.DataFrame({"model": names, "family": "classical"})
+    axis = FIGURES["ranks"](replace(report, ranks=ranks, board=board)).axes[0]
+    bars = [line.get_xdata() for line in axis.lines if len(line.get_xdata()) > 3]
+    assert len(bars) == 6
+    assert all((np.diff(bar) > 0).all() for bar in bars)
+
+
 def test_figures_say_that_images_are_phantoms_and_show_names_as_they_are(report):
     import matplotlib
 

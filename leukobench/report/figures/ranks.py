@@ -1,5 +1,7 @@
 """The critical-difference diagram of the ranked models, with what it cannot say."""
 
+from itertools import chain
+
 import numpy as np
 import pandas as pd
 import scikit_posthocs
@@ -36,7 +38,7 @@ def draw(report):
     )
     figure = new_figure(report, "Average ranks out of domain" if _abroad(report) else "Average ranks", size, caption)
     axis = figure.subplots()
-    scikit_posthocs.critical_difference_diagram(
+    drawn = scikit_posthocs.critical_difference_diagram(
         pd.Series(ranks.to_numpy(), index=names),
         pd.DataFrame(np.where(apart, 0.0, 1.0), index=names, columns=names),
         ax=axis,
@@ -48,6 +50,9 @@ def draw(report):
         elbow_props={"linewidth": 1},
         text_h_margin=0.02,
     )
+    for bar in chain.from_iterable(drawn["crossbars"]):
+        # its points come in the order of a set, which is another in each process
+        bar.set_xdata(np.sort(bar.get_xdata()))
     handles = [axis.scatter([], [], color=colour, label=name) for name, colour in colours.items()]
     figure.legend(handles=handles, **ABOVE, ncols=len(handles))
     return figure
