@@ -101,12 +101,19 @@ def read_table(path, what="table", hint=""):
 
     One thread reads it from memory: Arrow's own threads hang for good where the machine lets it have no more of them.
     """
+    with opened_table(path, what, hint) as read:
+        return read()
+
+
+@contextlib.contextmanager
+def opened_table(path, what="table", hint=""):
+    """A parquet file as a function that gives some of its columns, or all; raises as `read_json` does."""
     data = Path(path).read_bytes()
     with (
         understanding(path, what, hint),
         pq.ParquetFile(pa.BufferReader(data), pre_buffer=False, page_checksum_verification=True) as file,
     ):
-        return file.read(use_threads=False)
+        yield lambda columns=None: file.read(columns, use_threads=False)
 
 
 def reason(error):

@@ -101,6 +101,12 @@ def test_a_damaged_shard_is_named_removed_and_costs_its_rows_alone(cache, shards
     assert [path.exists() for path in shards] == [False, True]
 
 
+def test_of_shards_without_a_row_that_is_asked_for_no_values_are_read(cache, shards):
+    SPOILT["text"](shards[0])
+    assert list(cache.load(KEY, IDS[4:]).index) == IDS[4:]
+    assert shards[0].exists()
+
+
 def test_a_damaged_shard_that_cannot_be_removed_is_left_out(cache, shards, monkeypatch):
     SPOILT["cut"](shards[0])
 
