@@ -16,6 +16,7 @@ import pandas as pd
 from sklearn.metrics import balanced_accuracy_score
 
 from leukobench.datasets import build_index, find_data_root
+from leukobench.devices import PRECISIONS, training_precision
 from leukobench.models import get_model
 from leukobench.models.backbones import import_deep
 from leukobench.running.computing import compute_missing
@@ -32,12 +33,14 @@ def main():
     parser.add_argument("--model", default="finetune:mobilenet_v2")
     parser.add_argument("--budget", default="quick", help="its epochs are trained")
     parser.add_argument("--device", default="cpu", choices=("cpu", "cuda"))
+    parser.add_argument("--precision", choices=PRECISIONS, help="default: the device's")
     parser.add_argument("--out", type=Path, default=Path("results/finetune"))
     options = parser.parse_args()
     suite = load_suite("cross-dataset", datasets=["barcelona"], protocols=["within"], level="L8", budget=options.budget)
     root = find_data_root(options.data)
     samples = select_samples(build_index(root), suite)
-    recipe = get_model(options.model).with_training(epochs=suite.budget.epochs)
+    precision = options.precision or training_precision(options.device)
+    recipe = get_model(options.model).with_training(epochs=suite.budget.epochs, precision=precision)
     prepared = compute_missing([recipe.representation], samples, root, jobs=2)[recipe.representation]
     rows, classes = load_rows(recipe.representation, samples), samples["class"].to_numpy(str)
     train, test = make_folds(classes, np.arange(len(classes)), 10, 0)[0]
@@ -51,6 +54,7 @@ def main():
     row = {
         "model": options.model,
         "device": environment["gpu"] if options.device == "cuda" else f"{environment['processor']}, one thread",
+        "precision": precision,
         "images": len(train),
         "epochs": suite.budget.epochs,
         "fit_s": round(fit_s, 1),
