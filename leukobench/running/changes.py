@@ -2,7 +2,9 @@
 
 import json
 from collections import defaultdict
+from dataclasses import replace
 
+from leukobench.devices import PRECISIONS
 from leukobench.running.environment import software_changes
 
 IDENTITY = ("protocol", "train", "model", "seed")
@@ -13,6 +15,34 @@ SHOWN = 3
 def identity_of(cell):
     """What a planned cell is called: `RunCell.identity`, of plain values."""
     return tuple(cell[key] for key in (*IDENTITY, "resample") if cell.get(key) or key != "resample")
+
+
+def in_precision_of(before, cells):
+    """Run cells as a plan of their folder has them trained, whatever this machine would train in.
+
+    Machines of several kinds so work in one folder, and what one has finished no other makes again.
+
+    Parameters
+    ----------
+    before : dict or None
+        The earlier `plan.json`.
+    cells : list of RunCell
+        The new plan.
+
+    Returns
+    -------
+    list of RunCell
+        A cell that the earlier plan lacks is trained in the precision of its first network.
+    """
+    told = {identity_of(cell): cell.get("inputs", {}).get("precision") for cell in before["cells"]} if before else {}
+    told = {identity: precision for identity, precision in told.items() if precision in PRECISIONS}
+    kept = []
+    for cell in cells:
+        if told and "precision" in cell.inputs:
+            precision = told.get(cell.identity, next(iter(told.values())))
+            cell = replace(cell, inputs=cell.inputs | {"precision": precision})
+        kept.append(cell)
+    return kept
 
 
 def changes(before, cells, recorded):

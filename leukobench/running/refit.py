@@ -11,7 +11,7 @@ from leukobench.cache import TableCache
 from leukobench.datasets import build_index
 from leukobench.errors import UsageError
 from leukobench.models.spec import tables_of
-from leukobench.running.changes import differences, identity_of
+from leukobench.running.changes import differences, identity_of, in_precision_of
 from leukobench.running.computing import compute_missing
 from leukobench.running.executor import execute
 from leukobench.running.plan import build_plan
@@ -109,7 +109,7 @@ def refit(folder, root, *, number=3, seed=0, cache=None, device="auto", jobs=1):
     drawn = np.random.default_rng(seed).choice(len(fine), min(number, len(fine)), replace=False)
     chosen = [fine[i] for i in sorted(drawn)]
     samples = select_samples(build_index(root, names=list(suite.datasets)), suite)
-    here = {cell.identity: cell for cell in build_plan(suite, samples)}
+    here = {cell.identity: cell for cell in in_precision_of(plan, build_plan(suite, samples))}
     found, todo = [], []
     for name in chosen:
         cell = here.get(identity_of(planned[name]))

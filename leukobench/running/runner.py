@@ -1,6 +1,7 @@
 """A suite from the images to the result store, with everything that is done already left as it is."""
 
 import contextlib
+import functools
 import json
 import logging
 from pathlib import Path
@@ -16,7 +17,7 @@ from leukobench.files import locked
 from leukobench.models.spec import tables_of
 from leukobench.progress import ProgressReport
 from leukobench.readback import DamagedFile
-from leukobench.running.changes import changes, mixed_software
+from leukobench.running.changes import changes, in_precision_of, mixed_software
 from leukobench.running.computing import NotComputed, compute_missing
 from leukobench.running.credits import credits
 from leukobench.running.environment import describe_environment
@@ -118,9 +119,12 @@ def run(
         open_database(storage)  # says now, and not in every worker, that it cannot be reached
     with contextlib.ExitStack() as held:
         store = RunFolder(out)
-        plan = _plan(suite, root, index, samples, cells, notes, facts)
-        before = _claim(store, plan, samples, held)
-        _tell(progress, plan["notes"])
+        plan_of = functools.partial(_plan, suite, root, index, samples, notes, facts)
+        before, planned = _claim(store, cells, plan_of, samples, held)
+        others = {cell.inputs.get("precision") for cell in planned} - {cell.inputs.get("precision") for cell in cells}
+        notes += [f"networks train in {each} here, as the plan of {out} says" for each in sorted(others)]
+        cells = planned
+        _tell(progress, notes)
         where = {"jobs": jobs, "scheduler": scheduler, "storage": bool(storage), "data": Path(root).name}
         store.write_json("environment.json", describe_environment(**facts, seeds=list(suite.seeds), **where))
         records = {cell: store.read_record(cell.fingerprint) for cell in cells}
@@ -163,7 +167,7 @@ def run(
     return [records[cell] for cell in cells]
 
 
-def _plan(suite, root, index, samples, cells, notes, facts):
+def _plan(suite, root, index, samples, notes, facts, cells):
     datasets = samples.groupby("dataset")["group"]
     return {
         "suite": suite.as_dict(),
@@ -187,10 +191,15 @@ def _open_pool(jobs, scheduler, store):
     return DaskPool(scheduler, store.path)
 
 
-def _claim(store, plan, samples, held):
-    """Write the plan, unless it is there already, and keep others from changing it; gives the plan there was before."""
+def _claim(store, cells, plan_of, samples, held):
+    """Write the plan, unless it is there already, and keep others from changing it.
+
+    Gives the plan that there was before, and the cells in its precision.
+    """
     with locked(store.path / "locks" / "plan"):
         before = _or_none(store.read_json, "plan.json")
+        cells = in_precision_of(before, cells)
+        plan = plan_of(cells)
         same = before is not None and before.get(SEAL) == sealed(json.loads(json.dumps(plan)))[SEAL]
         if same and _or_none(store.read_samples) is None:
             store.write_samples(samples)
@@ -204,7 +213,7 @@ def _claim(store, plan, samples, held):
                 store.write_samples(samples)
                 store.write_json("plan.json", plan)
         held.enter_context(locked(store.path / "locks" / "running", shared=True))
-        return before
+        return before, cells
 
 
 def _or_none(read, *name):

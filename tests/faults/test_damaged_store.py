@@ -212,7 +212,7 @@ def test_a_run_writes_again_what_can_be_written_again(finished, what, content, s
         assert _or_none(store.read_json, what) is None
     else:
         with contextlib.ExitStack() as held:
-            _claim(store, plan, small_samples, held)
+            _claim(store, [], lambda cells: plan, small_samples, held)
         pd.testing.assert_frame_equal(store.read_samples(), small_samples, check_dtype=False)
         assert store.read_plan()["cells"] == plan["cells"]
     assert (what in caplog.text) == (content is not None)

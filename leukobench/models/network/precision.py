@@ -5,6 +5,7 @@ Imports torch, so it is imported when the first network is trained and never bef
 
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
@@ -41,13 +42,21 @@ class Depthwise(torch.overrides.TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         """Call the function, or what takes its place."""
         kwargs = kwargs or {}
-        if self.enabled and function is torch.conv2d and not kwargs and torch.is_grad_enabled():
-            images, weight, bias, stride, padding, dilation, groups = args
-            depthwise = groups == images.shape[1] == weight.shape[0] > 1 and weight.requires_grad
-            plain = bias is None and not isinstance(padding, str) and set(dilation) == {1}
-            if depthwise and plain and all(pad < side for pad, side in zip(padding, weight.shape[2:], strict=True)):
-                return _Depthwise.apply(images.bfloat16(), weight.bfloat16(), stride, padding)
+        if self.enabled and function is torch.conv2d and torch.is_grad_enabled():
+            images, weight, plain, *place = _convolution(*args, **kwargs)
+            depthwise = weight.requires_grad and images.shape[1] == weight.shape[0] > 1 == weight.shape[1]
+            if depthwise and plain:
+                return _Depthwise.apply(images.bfloat16(), weight.bfloat16(), *place)
         return function(*args, **kwargs)
+
+
+def _convolution(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    """What `torch.conv2d` is told: images, weight, whether `_Depthwise` computes the like of it, stride, padding."""
+    if isinstance(padding, str):
+        return input, weight, False, stride, padding
+    stride, padding, dilation = (tuple(np.broadcast_to(each, 2).tolist()) for each in (stride, padding, dilation))
+    narrow = all(pad < side for pad, side in zip(padding, weight.shape[2:], strict=True))
+    return input, weight, narrow and input.ndim == 4 and bias is None and dilation == (1, 1), stride, padding
 
 
 class _Depthwise(torch.autograd.Function):

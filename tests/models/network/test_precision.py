@@ -1,13 +1,17 @@
 """The precision networks train in: who decides it, what a record says of it, and gradients that it must not bend."""
 
+import contextlib
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from leukobench import devices
 from leukobench.models import get_model
+from leukobench.running import runner
 from leukobench.running.changes import changes
 from leukobench.running.plan import build_plan
+from leukobench.running.prepare import Prepared
 from leukobench.running.suite import Budget, Suite
 
 pytest.importorskip("torch", reason="needs the extra `deep`")
@@ -41,13 +45,17 @@ def test_the_processor_decides_where_nobody_does(told, precision, tmp_path, monk
 def planned(samples, monkeypatch):
     """Plans of one network by the precision of the machine that plans."""
 
-    def plan(precision, model="lenet"):
-        monkeypatch.setattr("leukobench.running.plan.training_precision", lambda: precision)
+    def suite(model):
         budget = Budget("quick", 3, 3, 1, {"light": 2, "medium": 2, "heavy": 2, "network": 0})
         facts = {"name": "small", "description": "", "version": 1, "level": "L5", "protocols": ("pairwise",)}
         facts |= {"seeds": (0,), "budget": budget, "min_source_images": 10, "min_test_images": 5}
-        return build_plan(Suite(datasets=("left", "right"), models=(model,), **facts), samples)
+        return Suite(datasets=("left", "right"), models=(model,), **facts)
 
+    def plan(precision, model="lenet"):
+        monkeypatch.setattr("leukobench.running.plan.training_precision", lambda: precision)
+        return build_plan(suite(model), samples)
+
+    plan.suite = suite
     return plan
 
 
@@ -65,6 +73,32 @@ def test_another_machine_s_precision_is_another_cell_and_is_said(planned):
     notes = changes({"cells": [cell.as_dict() for cell in before]}, after, lambda fingerprint: True)
     assert len(notes) == 1
     assert "precision bfloat16 -> float32" in notes[0]
+
+
+def test_machines_of_both_kinds_work_in_one_folder_at_once(planned, samples, tmp_path, monkeypatch):
+    index = samples.assign(synthetic=False, status="ok", code=samples["class"], same_cell="")
+    trained = []
+
+    def start(precision, model="lenet"):
+        plan = planned(precision, model)
+        monkeypatch.setattr(runner, "prepare", lambda *told: Prepared(planned.suite(model), index, samples, plan, []))
+        return runner.run(None, tmp_path, tmp_path / "run", jobs=1)
+
+    def execute(cells, suite, store, done, **options):
+        trained.append([cell.fingerprint for cell in cells])
+        if len(trained) == 1:
+            start("float32")
+        for cell in cells:
+            done(cell, {"status": "ok"})
+
+    monkeypatch.setattr(runner, "execute", execute)
+    monkeypatch.setattr(runner, "_open_pool", lambda *told: contextlib.nullcontext())
+    for name in ("_represent", "credits", "count_opinions"):
+        monkeypatch.setattr(runner, name, lambda *told: {})
+    start("bfloat16")
+    assert trained == 2 * [[cell.fingerprint for cell in planned("bfloat16")]]
+    start("float32", "lenet+mixup")
+    assert trained[-1] == [cell.fingerprint for cell in planned("bfloat16", "lenet+mixup")]
 
 
 def test_who_fixes_the_precision_has_it_on_every_machine(planned):
@@ -91,6 +125,31 @@ def test_depthwise_gradients_are_those_of_differences(stride, kernel, padding, h
     weight = torch.randn(3, 1, kernel, kernel, dtype=torch.double, requires_grad=True)
     both = (stride, stride), (padding, padding)
     assert torch.autograd.gradcheck(lambda *given: _Depthwise.apply(*given, *both), (images, weight))
+
+
+@pytest.mark.parametrize(
+    ("groups", "told", "named", "depthwise"),
+    [
+        (1, (), {}, False),
+        (8, (None, 1, 1, 1, 8), {}, True),
+        (8, (None, [2], (1, 1), 1, 8), {}, True),
+        (8, (), {"groups": 8, "stride": 2}, True),
+        (4, (), {"groups": 4}, False),
+        (8, (torch.zeros(8), 1, 1, 1, 8), {}, False),
+        (8, (None, 1, 3, 1, 8), {}, False),
+        (8, (None, 1, "same", 1, 8), {}, False),
+        (8, (None, 1, 1, 2, 8), {}, False),
+    ],
+)
+def test_a_convolution_is_computed_however_it_is_told(groups, told, named, depthwise, monkeypatch):
+    images, weight = torch.randn(2, 8, 9, 9), torch.randn(8, 8 // groups, 3, 3)
+    expected = torch.conv2d(images, weight, *told, **named)
+    calls, apply = [], _Depthwise.apply
+    monkeypatch.setattr(_Depthwise, "apply", lambda *given: calls.append(given) or apply(*given))
+    with computing_in("bfloat16", "cpu"):
+        found = torch.conv2d(images, weight.requires_grad_(), *told, **named)
+    assert len(calls) == depthwise
+    torch.testing.assert_close(found.float(), expected, rtol=0.05, atol=0.2)
 
 
 @pytest.mark.parametrize("precision", devices.PRECISIONS)
