@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index
+from leukobench.devices import training_precision
 from leukobench.errors import UsageError
 from leukobench.files import content_hash
 from leukobench.inference.trust import Trust, fit_trust
@@ -122,7 +123,7 @@ def train_model(
     UsageError
         Where model, dataset or level are unknown, or the sources have fewer than two classes with enough images.
     """
-    recipe = get_model(model).with_training(epochs=epochs)
+    recipe = get_model(model).with_training(epochs=epochs, precision=training_precision())
     suite = load_suite(SUITE, datasets=sources, models=[model], level=level)
     progress.stage(f"images of {', '.join(suite.datasets)}", None)
     index = build_index(root, names=list(suite.datasets), progress=progress.count)

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 
+from leukobench.devices import training_precision
 from leukobench.errors import UsageError
 from leukobench.features import feature_names
 from leukobench.imaging.io import read_image
@@ -58,6 +59,11 @@ def together(root, progress):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("leukobench.models.network.draws.LEAST_DRAWS", 64)
         return train_model('ensemble:"lda,lenet"', ["barcelona"], root, epochs=1, progress=progress)
+
+
+def test_a_trained_network_says_in_which_precision(together):
+    assert together.params["precision"] == training_precision()
+    assert together.fitted.estimator.estimators[1].precision == training_precision()
 
 
 def test_models_that_answer_together_say_where_one_looks_and_what_weighs_for_the_other(
