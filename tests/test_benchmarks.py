@@ -24,7 +24,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*RI/MaRI")
 def load(path):
     spec = importlib.util.spec_from_file_location(f"bench_{path.parent.name}_{path.stem.strip('_')}", path)
     module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(path.parent)  # as Python does for what it is started with
+        spec.loader.exec_module(module)
     return module
 
 
