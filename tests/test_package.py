@@ -1,6 +1,7 @@
 """What is handed on is whole: the wheel runs alone and holds every file of the package, the sdist tests and docs."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -39,6 +40,11 @@ def dist(tmp_path_factory):
         (place / "results" / folder / "cells.csv").touch()
     subprocess.run([sys.executable, "-c", BUILD], cwd=place, check=True, capture_output=True, timeout=300)
     return place / "dist"
+
+
+def test_pinned_versions_are_those_of_any_package_index():
+    pinned = (REPOSITORY / "constraints.txt").read_text().split()
+    assert [line for line in pinned if not re.fullmatch(r"[\w.-]+==[\w.]+", line)] == []
 
 
 def files_of(*folders):
