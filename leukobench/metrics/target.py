@@ -4,6 +4,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from leukobench.metrics.catalogue import DEFAULT
 from leukobench.metrics.drawing import strata
@@ -117,6 +118,8 @@ class Target:
         else:
             question.parts[key] += parts
 
+    # Threads that share products as small as these wait for each other far longer than one takes for all of them.
+    @threadpool_limits.wrap(limits=1)
     def replicates(self, counts):
         """The metric, mean over runs, where image i was drawn counts[b, i] times.
 

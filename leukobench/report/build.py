@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from leukobench.metrics import Metric, get_metric
 from leukobench.metrics.catalogue import DEFAULT, metrics_of
@@ -144,8 +143,6 @@ def build_report(folder, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     return report_of(read_run(folder), rank_by=rank_by, replicates=replicates, seed=seed)
 
 
-# Threads that share a product as small as the bootstrap's wait for each other far longer than one takes for all of it.
-@threadpool_limits.wrap(limits=1)
 def report_of(run, *, rank_by=DEFAULT, replicates=REPLICATES, seed=0):
     """As `build_report`, of a `Run` that was read already."""
     metric = get_metric(rank_by)

@@ -9,6 +9,7 @@ import sklearn.metrics
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from leukobench.metrics import METRICS, Answers
 from leukobench.metrics.catalogue import DEFAULT
@@ -245,3 +246,17 @@ def test_p_of_what_has_no_spread_or_is_nothing():
     scores = Scores(keys, np.array([0.5, 0.6]), np.tile([0.5, 0.6], (10, 1)), {"t": (0.2, 4.0)})
     assert scores.p_value(np.array([1.0, -1.0])) == 0.0
     assert np.isnan(scores.p_value(np.zeros(2)))
+
+
+def test_products_are_made_by_one_thread():
+    threads = []
+
+    def combine(sums, sizes, averaged):
+        # the library that NumPy multiplies with, which comes with it
+        threads.extend(each["num_threads"] for each in threadpool_info() if "numpy" in each["filepath"])
+        return sums.sum(axis=(1, 3))
+
+    target = make_target(metric=replace(DEFAULT, sums=replace(DEFAULT.sums, combine=combine)))
+    with threadpool_limits(2):
+        target.replicates(np.ones((2, 60), int))
+    assert set(threads) == {1}

@@ -2,10 +2,9 @@
 
 import numpy as np
 import pytest
-from threadpoolctl import threadpool_info
 
 from leukobench.metrics.catalogue import METRICS
-from leukobench.report import build, build_report
+from leukobench.report import build_report
 from leukobench.report.intervals import CHOICES, every_choice, scored_as
 from tests.report.conftest import RunMaker
 
@@ -54,18 +53,3 @@ def test_a_metric_that_draws_its_images_anew_is_drawn_where_it_ranks(made):
     assert slow.sums is None
     drawn = [(protocol, metric.name) for protocol, _, metric in every_choice(report.run, slow)]
     assert [protocol for protocol, name in drawn if name == slow.name] == ["pairwise"]
-
-
-def test_bootstraps_compute_with_one_thread(made, monkeypatch):
-    folder, _ = made
-    threads = []
-
-    def recorded(*arguments, **options):
-        threads.extend(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
-        raise InterruptedError
-
-    monkeypatch.setattr(build, "bootstrap", recorded)
-    with pytest.raises(InterruptedError):
-        build_report(folder, replicates=2)
-    assert threads
-    assert set(threads) == {1}
