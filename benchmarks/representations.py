@@ -8,6 +8,10 @@ of the same class and another laboratory rather than of another class and the sa
 2607.25497), the signed margin between the two. Every draw takes as many images of each dataset and class, where there
 are so many, and keeps images of one slide or cell out of each other's neighbours; the spread is that of the draws. The
 labels of all laboratories are looked at, so this describes representations, and chooses and ranks no model.
+
+The network of predict's default, tuned to four fifths of one laboratory (the fit of benchmarks/abroad.py), is looked at
+in the others alone, and all that it stands beside once more there. What the default's vote reads of an image is the row
+of `features:untextured@canonical`: only its training has copies.
 """
 
 import argparse
@@ -16,17 +20,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from abroad import Bench, fifths
 from croma import RI, CRoMa
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
+from strangers import NETWORK, seen
 
-from leukobench.datasets import build_index, find_data_root
+from leukobench.datasets import find_data_root
+from leukobench.models import get_model
 from leukobench.models.pipeline import Clip
-from leukobench.running.computing import compute_missing
 from leukobench.running.environment import describe_environment
-from leukobench.running.representations import load_rows
-from leukobench.running.samples import select_samples
 from leukobench.running.suite import load_suite
 from leukobench.text import markdown_table
 
@@ -39,6 +43,7 @@ REPRESENTATIONS = {
     "embedding:efficientnet_lite0": "frozen network",
     "features:background": "control",
 }
+TUNED_IN = "barcelona"
 PREPARED = ("as it is", "standardised", "standardised by laboratory")
 CANDIDATES = (3, 5, 9, 15, 21)  # neighbours that RI chooses from, by the balanced accuracy of their vote
 FIGURES = ("RI", "support", "CRoMa", "worst tenth", "laboratory first")
@@ -53,25 +58,30 @@ def main():
     options = parser.parse_args()
     # What croma warns of, few informative neighbours, has a column of its own.
     warnings.filterwarnings("ignore", ".*RI/MaRI", RuntimeWarning)
-    root = find_data_root(options.data)
-    index = build_index(root)
-    here = tuple(name for name in ("barcelona", "cvb", "raabin", "munich", "jiangxi") if name in set(index["dataset"]))
-    suite = load_suite("cross-dataset", datasets=here)
-    samples = select_samples(index, suite)
-    compute_missing(REPRESENTATIONS, samples, root)
-    rows = [
-        {"representation": name, "kind": kind, "prepared": prepared}
-        | scores(prepare(load_rows(name, samples), samples, prepared), samples, options)
-        for name, kind in REPRESENTATIONS.items()
-        for prepared in PREPARED
-        if not (kind != "frozen network" and prepared == "as it is")  # units of features have nothing in common
-    ]
+    bench = Bench(find_data_root(options.data), load_suite("worlds").datasets, epochs=8)
+    found = {name: (kind, bench.rows(name, bench.samples)) for name, kind in REPRESENTATIONS.items()}
+    rows = list(lines(found, bench.samples, "all", options))
+    away = (bench.samples["dataset"] != TUNED_IN).to_numpy()
+    others = bench.samples[away].reset_index(drop=True)
+    network = bench.fitted(get_model(NETWORK), 0, next(fifths(bench.learnt([TUNED_IN])))).estimator
+    found = {name: (kind, given[away]) for name, (kind, given) in found.items()}
+    found[NETWORK] = "tuned network", seen(bench, network, others)[0]
+    rows += lines(found, others, f"without {TUNED_IN}", options)
     table = pd.DataFrame(rows)
     options.out.mkdir(parents=True, exist_ok=True)
     table.to_csv(options.out / "representations.csv", index=False, float_format="%.4f")
-    text = page(table, samples, options)
+    text = page(table, bench.samples, options)
     (options.out / "representations.md").write_text(text, encoding="utf-8")
     print(text)
+
+
+def lines(found, samples, laboratories, options):
+    """A row of the table for every representation, as it is and as models see it."""
+    for name, (kind, rows) in found.items():
+        for prepared in PREPARED:
+            if prepared != "as it is" or "network" in kind:  # units of features have nothing in common
+                told = {"laboratories": laboratories, "representation": name, "kind": kind, "prepared": prepared}
+                yield told | scores(prepare(rows, samples, prepared), samples, options)
 
 
 def prepare(rows, samples, how):
@@ -122,7 +132,7 @@ def scores(rows, samples, options):
 
 def page(table, samples, options):
     """The table for people."""
-    shown = table[["representation", "kind", "prepared"]].copy()
+    shown = table[["laboratories", "representation", "kind", "prepared"]].copy()
     for name in FIGURES:
         spread = table[f"{name} sd"].map("{:.3f}".format)
         shown[name] = table[name].map("{:.3f}".format) + " ± " + spread
