@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from leukobench import __version__
+
 REPOSITORY = Path(__file__).resolve().parents[1]
 BUILT = ("leukobench", "tests", "docs", "benchmarks", "examples")
 FILES = (
@@ -23,7 +25,8 @@ FILES = (
     "constraints.txt",
     "Makefile",
 )
-BUILD = "from setuptools import build_meta; build_meta.build_sdist('dist'); build_meta.build_wheel('dist')"
+BUILD = "from setuptools import build_meta; build_meta.build_sdist('dist'); build_meta.build_wheel('dist'); "
+BUILD += "build_meta.build_editable('editable')"
 pytestmark = pytest.mark.slow
 
 
@@ -40,6 +43,19 @@ def dist(tmp_path_factory):
         (place / "results" / folder / "cells.csv").touch()
     subprocess.run([sys.executable, "-c", BUILD], cwd=place, check=True, capture_output=True, timeout=300)
     return place / "dist"
+
+
+def test_an_editable_install_is_found_beside_the_clone_too(dist, tmp_path):
+    (editable,) = dist.with_name("editable").glob("*.whl")
+    site, elsewhere = tmp_path / "site", tmp_path / "elsewhere"
+    (elsewhere / "leukobench").mkdir(parents=True)  # a clone, from where it lies
+    with zipfile.ZipFile(editable) as archive:
+        archive.extractall(site)
+    code = f"import site; site.addsitedir({str(site)!r}); import leukobench; print(leukobench.__version__)"
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [sys.executable, "-S", "-c", code]
+    done = subprocess.run(command, cwd=elsewhere, env=environment, capture_output=True, text=True, timeout=60)
+    assert (done.stdout, done.stderr) == (f"{__version__}\n", "")
 
 
 def test_pinned_versions_are_those_of_any_package_index():
