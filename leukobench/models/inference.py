@@ -230,7 +230,8 @@ def export_onnx(network, input_size, outputs, images="images"):
         for logger in loggers:
             logger.setLevel(logging.ERROR)
         # of one thread: many wait for each other for minutes where other work shares the cores
-        with warnings.catch_warnings(), torch_threads(1):
+        # and without gradients, as in a prediction: what only a training does has no place in a graph
+        with warnings.catch_warnings(), torch_threads(1), torch.no_grad():
             warnings.simplefilter("ignore")
             return torch.onnx.export(
                 network,

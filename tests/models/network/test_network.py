@@ -20,6 +20,7 @@ pytest.importorskip("skorch", reason="needs the extra `deep`")
 import torch  # after the skips
 
 from leukobench.models.network import architecture, checkpoint, training
+from leukobench.models.network.export import export_network
 
 SIDE_HERE = 24
 
@@ -293,6 +294,14 @@ def test_mixstyle_acts_in_training_only_and_keeps_normalised_maps():
         return (each - mean) / std
 
     torch.testing.assert_close(normal(mixed), normal(maps), atol=1e-3, rtol=1e-3)
+
+
+def test_a_network_that_mixes_styles_in_training_is_exported_without():
+    images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3)).astype(np.uint8)
+    network = NetworkClassifier("lenet", mixstyle=0.5)._build(2, 32).eval()
+    with torch.no_grad():
+        expected = network(torch.from_numpy(images))[0].numpy()
+    np.testing.assert_allclose(export_network(network, 32, 2).logits(images), expected, atol=1e-5)
 
 
 def test_adabn_takes_the_statistics_of_the_target_and_leaves_the_network(problem):
