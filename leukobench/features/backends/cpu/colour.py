@@ -41,6 +41,8 @@ _STEPS_PER_UNIT = np.array([_STEPS / (high - low) for low, high in PERCENTILE_RA
 _PART, _PIXEL = np.uint32(PERCENTILE_PART), np.int64(2**36)
 """A pixel and its part of a step are counted in one number: of 2**25 pixels all parts together are below that."""
 _ROW = np.array([LIGHT, LIGHT + BLOCK, LIGHT + 2 * BLOCK])
+_FREE = (X, X + BLOCK, X + 2 * BLOCK, X + 3 * BLOCK)
+"""Rows of a block that nobody reads any more once it is converted."""
 _SIN = np.array([(-1) ** k * math.pi ** (2 * k + 1) / math.factorial(2 * k + 1) for k in range(6)], np.float32)
 _COS = np.array([(-1) ** k * math.pi ** (2 * k) / math.factorial(2 * k) for k in range(7)], np.float32)
 _S0, _S1, _S2, _S3, _S4, _S5 = _SIN
@@ -219,27 +221,40 @@ def _hue_moments(circle, n, centre, out):
 @njit(nogil=True)
 def _fill_bins(packed, capacity, p, block, bits, m, bins):
     """Count the block's L, a, b, and S for their two nearest nodes; S, a ratio of bytes, as exact as in integers."""
-    positions = bits[X : X + m]  # a row that nobody reads any more
     for k in range(3):
-        values, low, steps = block[_ROW[k] : _ROW[k] + m], _LOW[k], _STEPS_PER_UNIT[k]
-        for i in range(m):
-            positions[i] = np.int32(np.floor((100.0 * values[i] - low) * steps))
-        _count(bins[k], positions)
+        _find_positions(block[_ROW[k] : _ROW[k] + m], _LOW[k], _STEPS_PER_UNIT[k], bits[_FREE[k] : _FREE[k] + m])
     red, green = packed[p : p + m], packed[capacity + p : capacity + p + m]
     blue = packed[2 * capacity + p : 2 * capacity + p + m]
+    at = bits[_FREE[3] : _FREE[3] + m]
     for i in range(m):
         high, low = max(red[i], max(green[i], blue[i])), min(red[i], min(green[i], blue[i]))
         chroma, whole = np.int32(high) - np.int32(low), max(np.int32(high), np.int32(1))
-        positions[i] = np.int32(np.floor(np.float64(chroma) * _STEPS / np.float64(whole)))
-    _count(bins[3], positions)
+        at[i] = np.int32(np.floor(np.float64(chroma) * _STEPS / np.float64(whole)))
+    _count(bits, m, bins)
 
 
 @njit(nogil=True)
-def _count(bins, positions):
-    """Add a pixel to the node below each position, and behind it the part of the step by which it lies above."""
-    for i in range(len(positions)):
-        position = np.uint32(min(max(positions[i], np.int32(0)), np.int32(_STEPS)))
-        bins[position // _PART] += _PIXEL + np.int64(position % _PART)
+def _find_positions(values, low, steps, positions):
+    """Steps from the first node, none before it or behind the last."""
+    for i in range(len(values)):
+        position = np.int32(np.floor((100.0 * values[i] - low) * steps))
+        positions[i] = min(max(position, np.int32(0)), np.int32(_STEPS))
+
+
+@njit(nogil=True)
+def _count(bits, m, bins):
+    """Add a pixel to the node below each position, and behind it the part of the step by which it lies above.
+
+    Channels take turns: a processor waits for a node that it wrote just before, as neighbouring pixels would have it.
+    """
+    first, second, third, fourth = bins[0], bins[1], bins[2], bins[3]
+    for i in range(m):
+        a, b = np.uint32(bits[_FREE[0] + i]), np.uint32(bits[_FREE[1] + i])
+        c, d = np.uint32(bits[_FREE[2] + i]), np.uint32(bits[_FREE[3] + i])
+        first[a // _PART] += _PIXEL + np.int64(a % _PART)
+        second[b // _PART] += _PIXEL + np.int64(b % _PART)
+        third[c // _PART] += _PIXEL + np.int64(c % _PART)
+        fourth[d // _PART] += _PIXEL + np.int64(d % _PART)
 
 
 @njit(nogil=True)

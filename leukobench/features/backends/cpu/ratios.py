@@ -15,8 +15,11 @@ from leukobench.features.backends.cpu.spaces import (
     HUE,
     LIGHT,
     SAT,
+    STAIN_D,
+    STAIN_E,
     STAIN_H,
     VAL,
+    VECTOR,
     B,
     G,
     R,
@@ -25,7 +28,7 @@ from leukobench.features.backends.cpu.spaces import (
 from leukobench.features.tables import NO_CHROMA, NO_SPREAD
 
 COLUMNS = 12
-_ROW = np.array([R, G, B, HUE, SAT, VAL, LIGHT, A_STAR, B_STAR, STAIN_H, STAIN_H + BLOCK, STAIN_H + 2 * BLOCK])
+_ROW = np.array([R, G, B, HUE, SAT, VAL, LIGHT, A_STAR, B_STAR, STAIN_H, STAIN_E, STAIN_D])
 _SCALE = np.array([255.0, 255, 255, 180, 255, 255, 255, 100, 100, 255, 255 * 0.713, 255 * 0.564])
 _OFFSET = np.array([0.0, 0, 0, 0, 0, 0, 0, 128, 128, 0, 128, 128])
 _LEAST = np.where((_ROW == A_STAR) | (_ROW == B_STAR), 100 * NO_CHROMA, 255 * NO_SPREAD)
@@ -93,21 +96,34 @@ def _sums(scratch, n, shift, set_shift):
     while p < n:
         m = min(BLOCK, n - p)
         convert(packed, capacity, p, m, _F(0.5), block, bits)  # hue then runs from 0 to 1 as skimage's does
-        for i in range(m):
-            grey = packed[p + i] == packed[capacity + p + i] == packed[2 * capacity + p + i]
-            block[HUE + i] = _F(0) if grey else block[HUE + i] + _F(0.5)
-            luma = _F(0.299) * block[R + i] + _F(0.587) * block[G + i] + _F(0.114) * block[B + i]
-            block[_ROW[9] + i] = luma
-            block[_ROW[10] + i], block[_ROW[11] + i] = block[R + i] - luma, block[B + i] - luma
+        _recode(block, m)
         for k in range(COLUMNS):
-            for i in range(m):
-                d = block[_ROW[k] + i] - shift[k]
-                sums[k, 0] += d
-                sums[k, 1] += d * d
+            _add_powers(block[_ROW[k] : _ROW[k] + m], shift[k], sums[k])
         p += m
     if set_shift:
         shift[:] = sums[:, 0]
     return sums
+
+
+@njit(**VECTOR)
+def _recode(block, m):
+    """Hue from 0, which grey has, to 1; luma and what red and blue lack of it in place of the stains."""
+    for i in range(m):
+        block[HUE + i] = block[HUE + i] + _F(0.5) if block[SAT + i] > _F(0) else _F(0)
+        luma = _F(0.299) * block[R + i] + _F(0.587) * block[G + i] + _F(0.114) * block[B + i]
+        block[STAIN_H + i], block[STAIN_E + i], block[STAIN_D + i] = luma, block[R + i] - luma, block[B + i] - luma
+
+
+@njit(**VECTOR)
+def _add_powers(values, shift, sums):
+    """Add values about the shift, and their squares."""
+    total, squares = 0.0, 0.0
+    for i in range(len(values)):
+        d = values[i] - shift
+        total += d
+        squares += d * d
+    sums[0] += total
+    sums[1] += squares
 
 
 @njit(nogil=True, error_model="numpy")
