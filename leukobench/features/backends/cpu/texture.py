@@ -18,6 +18,7 @@ BINS = 10
 _RED, _GREEN, _BLUE = GREY_WEIGHTS
 _SIDE, _DIAGONAL = LBP_SIDE, LBP_DIAGONAL
 _SHIFT = np.int16(GLCM_SHIFT)
+_LEVELS = np.uint64(GLCM_LEVELS)
 _CENTRE = 2 * LBP_SIDE + LBP_DIAGONAL
 _LOG_N = np.concatenate([[0.0], np.arange(1, 4096) * np.log(np.arange(1, 4096))])
 
@@ -32,6 +33,9 @@ def texture_part(cell, out):
     stride = right - left + 2
     grey_box(cell.pixels, cell.first, cell.height, cell.width, cell.box, grey)
     binary_patterns(grey, bottom - top, right - left, codes)
+    levels = np.empty((bottom - top + 2) * stride, np.uint8)
+    for x in range(len(levels)):
+        levels[x] = grey[x] >> _SHIFT
     matrices = np.empty((4, GLCM_LEVELS, GLCM_LEVELS), np.int32)
     histogram = np.empty(256, np.int32)
     at = 0
@@ -41,9 +45,10 @@ def texture_part(cell, out):
         if counts[region] == 0:
             continue
         n, n_pairs = counts[region], pair_counts[region]
-        cooccurrence(grey, stride, top, left, runs[region], n, pairs[region], n_pairs, matrices)
+        matrices[:], histogram[:] = 0, 0
+        count_runs(levels, codes, stride, top, left, runs[region], n, matrices[0], histogram)
+        count_pairs(levels, stride, top, left, runs[region], pairs[region], n_pairs, matrices)
         glcm_properties(matrices, part)
-        count_codes(codes, stride, top, left, runs[region], n, histogram)
         part[2 * PROPERTIES :] = 0.0
         for code in range(256):
             part[2 * PROPERTIES + LBP_RIU2[code]] += histogram[code]
@@ -110,38 +115,46 @@ def _below(difference, shift, bit):
 
 
 @njit(nogil=True)
-def count_codes(codes, stride, top, left, runs, n, histogram):
-    """How often each byte occurs in the region."""
-    histogram[:] = 0
+def count_runs(levels, codes, stride, top, left, runs, n, matrix, histogram):
+    """Add the level pairs (pixel, next in its run) to a matrix, and the codes of all pixels to a histogram.
+
+    The two take turns: a processor waits for a count that it wrote just before, as neighbouring pixels would have it.
+    """
     for k in range(n):
         row = (runs[k, 0] - top) * stride - left
         inside = codes[row + runs[k, 1] : row + runs[k, 2]]
-        for x in range(len(inside)):
+        here = levels[row + stride + 1 + runs[k, 1] : row + stride + 1 + runs[k, 2]]
+        last = len(inside) - 1
+        for x in range(last):
+            matrix[here[x], here[x + 1]] += 1
             histogram[inside[x]] += 1
+        histogram[inside[last]] += 1
 
 
 @njit(nogil=True)
-def cooccurrence(grey, stride, top, left, runs, n, pairs, n_pairs, matrices):
-    """Counts of level pairs (pixel, neighbour at 0, 45, 90, 135 degrees), both inside the region, not yet symmetric."""
-    matrices[:] = 0
-    for k in range(n):
-        row = (runs[k, 0] - top + 1) * stride - left + 1
-        _count(grey[row + runs[k, 1] : row + runs[k, 2] - 1], grey[row + runs[k, 1] + 1 :], matrices[0])
+def count_pairs(levels, stride, top, left, runs, pairs, n_pairs, matrices):
+    """Add the level pairs (pixel, neighbour at 45, 90, 135 degrees), both inside the region, to matrices 1 to 3."""
+    rising, straight, falling = matrices[1].ravel(), matrices[2].ravel(), matrices[3].ravel()
     for p in range(n_pairs):
         i, k = pairs[p, 0], pairs[p, 1]
         start, end, above_start, above_end = runs[i, 1], runs[i, 2], runs[k, 1], runs[k, 2]
         row = (runs[i, 0] - top + 1) * stride - left + 1
+        a, b = max(start, above_start + 1), min(end, above_end - 1)
+        if a < b:
+            here, above = levels[row + a : row + b], levels[row + a - 1 - stride : row + b + 1 - stride]
+            before, beside = np.uint64(above[0]), np.uint64(above[1])
+            for x in range(np.uint64(len(here))):
+                level, behind = np.uint64(here[x]) * _LEVELS, np.uint64(above[x + np.uint64(2)])
+                falling[level + before] += 1
+                straight[level + beside] += 1
+                rising[level + behind] += 1
+                before, beside = beside, behind
         for shift in range(-1, 2):
-            a, b = max(start, above_start - shift), min(end, above_end - shift)
-            if a < b:
-                _count(grey[row + a : row + b], grey[row + a + shift - stride :], matrices[2 - shift])
-
-
-@njit(nogil=True)
-def _count(here, there, matrix):
-    """Add the pairs (here[x], there[x]) to one direction's counts."""
-    for x in range(len(here)):
-        matrix[np.uint8(here[x] >> _SHIFT), np.uint8(there[x] >> _SHIFT)] += 1  # unsigned: no index from the end
+            first, last = max(start, above_start - shift), min(end, above_end - shift)
+            for x in range(first, min(a, last)):
+                matrices[2 - shift][levels[row + x], levels[row + x + shift - stride]] += 1
+            for x in range(max(b, max(a, first)), last):
+                matrices[2 - shift][levels[row + x], levels[row + x + shift - stride]] += 1
 
 
 @njit(nogil=True)
