@@ -5,7 +5,6 @@ from numba import njit
 
 from leukobench.features.backends.cpu.runs import CELL, NUCLEUS, adjacent_pairs, area, bounds, centroid
 
-
 _LANES = 32
 """Pixels of which whole boxes are made, so that they are summed by whole vectors."""
 _STEPS = 4

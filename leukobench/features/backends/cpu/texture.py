@@ -64,7 +64,7 @@ def grey_box(pixels, first, height, width, box, grey):
     for y in range(top - 1, bottom + 1):
         row = first + min(max(y, 0), height - 1) * width
         target = grey[(y - top + 1) * stride : (y - top + 2) * stride]
-        _luma(pixels[3 * (row + start) : 3 * (row + end)], target[start - left + 1 : end - left + 1])
+        luma(pixels[3 * (row + start) : 3 * (row + end)], target[start - left + 1 : end - left + 1])
         if left == 0:
             target[0] = target[1]
         if right == width:
@@ -72,10 +72,11 @@ def grey_box(pixels, first, height, width, box, grey):
 
 
 @njit(nogil=True)
-def _luma(pixels, grey):
+def luma(pixels, grey):
+    """Grey values of pixels, as many as there is room for."""
     for x in range(len(grey)):
-        luma = _RED * pixels[3 * x] + _GREEN * pixels[3 * x + 1] + _BLUE * pixels[3 * x + 2]
-        grey[x] = np.uint32(luma + 32768) >> np.uint32(16)
+        weighted = _RED * pixels[3 * x] + _GREEN * pixels[3 * x + 1] + _BLUE * pixels[3 * x + 2]
+        grey[x] = np.uint32(weighted + 32768) >> np.uint32(16)
 
 
 @njit(nogil=True)
