@@ -8,8 +8,8 @@ import numpy as np
 
 from leukobench.errors import UsageError
 
-BATCH_BYTES = 4 << 20
-"""Default size of a batch on the CPU: what is packed is still in the processor's cache when it is computed."""
+BATCH_BYTES = 1 << 20
+"""Default size of a batch for each thread: what is packed is still in the processor's cache when it is computed."""
 
 LABELS = "0 is background, 1 cytoplasm, 2 nucleus; see imaging.read_mask"
 
@@ -54,7 +54,7 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, whole=True, buffers=2, empty=
     images : iterable of uint8 array, shape (H, W, 3)
     masks : iterable of uint8 array, shape (H, W)
         0 background, 1 cytoplasm, 2 nucleus.
-    batch_bytes : int, default 4 MiB
+    batch_bytes : int, default 1 MiB
         A batch grows to at most this, or to a single cell that is larger.
     whole : bool, default True
         Pack whole images. Else only the cell's bounding box and one pixel around it, where there is one: all that

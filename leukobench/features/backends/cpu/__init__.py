@@ -13,7 +13,7 @@ from leukobench.features.registry import all_parts
 
 __all__ = ["compute", "thread_count", "warm_up"]
 
-_CHUNKS_PER_THREAD = 4
+_CHUNKS_PER_THREAD = 2
 
 
 def thread_count():
@@ -46,7 +46,8 @@ def compute(images, masks, parts, batch_bytes=None):
     threads = thread_count()
     with ThreadPoolExecutor(threads) as pool:
         running = None
-        for batch in stream(images, masks, batch_bytes or BATCH_BYTES, whole=any(part.whole for part in parts)):
+        limit, whole = batch_bytes or threads * BATCH_BYTES, any(part.whole for part in parts)
+        for batch in stream(images, masks, limit, whole=whole):
             out = np.empty((len(batch), ends[-1]))
             tasks = _start(pool, threads, entry, batch, at, out) if entry else []
             tasks += [pool.submit(_measure, batch, part, out[:, columns[part.name]]) for part in others]

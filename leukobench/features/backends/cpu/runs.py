@@ -6,28 +6,41 @@ from runs, at the cost of the outline's length instead of the area.
 
 import numpy as np
 from numba import njit
+from numba.core import cgutils
+from numba.extending import intrinsic
 
 CELL, CYTOPLASM, NUCLEUS = 0, 1, 2
 """First index of the run arrays; the last two are the labels themselves."""
 
 _SAME_BYTES = np.uint64(0x0101010101010101)
+_EIGHT, _ALL = np.uint64(8), np.uint64(2**64 - 1)
+
+
+@intrinsic
+def _trailing_zeros(context, bits):
+    """How many bits of a number that is not zero are zero from the lowest on."""
+
+    def generate(context, builder, signature, arguments):
+        return builder.cttz(arguments[0], cgutils.true_bit)
+
+    return bits(bits), generate
 
 
 @njit(nogil=True)
 def next_change(words, labels, first, p, n):
-    """First position after p, of n, whose label differs; eight labels at a time, `first` being a multiple of eight."""
-    label = labels[first + p]
-    p += 1
-    while p < n and p & 7:
-        if labels[first + p] != label:
-            return p
-        p += 1
-    pattern = np.uint64(label) * _SAME_BYTES
-    while p + 8 <= n and words[(first + p) >> 3] == pattern:
-        p += 8
-    while p < n and labels[first + p] == label:
-        p += 1
-    return p
+    """First position after p, of n, whose label differs; eight labels at a time, `first` being a multiple of eight.
+
+    Behind the last label, labels are there up to a multiple of eight.
+    """
+    pattern = np.uint64(labels[first + p]) * _SAME_BYTES
+    at, last = (first + p) >> 3, (first + n - 1) >> 3
+    differs = (words[at] ^ pattern) & (_ALL << (_EIGHT * np.uint64(p & 7)))
+    while differs == 0:
+        if at == last:
+            return n
+        at += 1
+        differs = words[at] ^ pattern
+    return min(8 * at - first + np.int64(_trailing_zeros(differs) >> np.uint64(3)), n)
 
 
 @njit(nogil=True)
