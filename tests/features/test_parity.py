@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from leukobench.features import extract_features, feature_names, features_of
+from leukobench.features.backends import get_backend
+from leukobench.features.parts.distance import PART as DISTANCE
 
 COUNTED = [f.name for f in features_of("extended") if "_lbp_" in f.name or f.name.endswith("_euler_number")]
 COUNTED += [
@@ -20,6 +22,18 @@ COUNTED += [
 def test_drawn_cells(drawn_cells, difference):
     reference = extract_features(*drawn_cells, device="reference", feature_set="extended")
     assert difference(extract_features(*drawn_cells, device="cpu", feature_set="extended"), reference) < 1e-4
+
+
+@pytest.mark.parametrize("shape", [(420, 420), (355, 356), (357, 359), (30, 900), (900, 30)])
+def test_depths_of_large_and_long_cells(shape):
+    """Up to 178 pixels squares are held in 16 bits, beyond that in 32."""
+    y, x = (2 * np.arange(n) / (n - 1) - 1 for n in shape)
+    mask = (abs(y[:, None]) ** 6 + abs(x) ** 6 <= 1.0).astype(np.uint8)
+    mask[: shape[0] // 3] *= 2
+    mask[shape[0] // 5, shape[1] // 4] = 0
+    cells = [np.zeros((*shape, 3), np.uint8)], [mask], [DISTANCE]
+    (values,), (reference,) = (np.concatenate([*get_backend(device)(*cells)]) for device in ("cpu", "reference"))
+    np.testing.assert_allclose(values, reference, rtol=1e-9)
 
 
 @pytest.mark.real
