@@ -129,7 +129,7 @@ def colour_moments(scratch, n, out, bins, percentiles):
     p = 0
     while p < n:
         m = min(BLOCK, n - p)
-        convert(packed, capacity, p, m, _F(0.0 if np.isnan(centre) else centre), block, bits)
+        convert(packed, capacity, p, _F(0.0 if np.isnan(centre) else centre), block, bits)
         for channel in range(CHANNELS):
             values = block[channel * BLOCK : channel * BLOCK + m]
             if p == 0:

@@ -73,7 +73,7 @@ def make_entry(plan, stamp, cached):
         pairs, pair_counts = np.empty((3, 2 * most_runs, 2), np.int32), np.empty(3, np.int64)
         corners, hull = np.empty((2 * tallest + 2, 2)), np.empty((2 * tallest + 2, 2))
         known, room = np.empty(1, np.int64), np.empty((tallest + 1, 2), np.int32)
-        packed = np.empty(3 * largest, np.uint8)
+        packed = np.empty(3 * largest + BLOCK, np.uint8)
         # a box of h x w pixels grows by one pixel all around, to at most 9 h w
         grey, codes = np.empty(9 * largest, np.int16), np.empty(9 * largest, np.uint8)
         block = np.empty(ROWS * BLOCK, np.float32)

@@ -95,8 +95,8 @@ def _sums(scratch, n, shift, set_shift):
     p = 0
     while p < n:
         m = min(BLOCK, n - p)
-        convert(packed, capacity, p, m, _F(0.5), block, bits)  # hue then runs from 0 to 1 as skimage's does
-        _recode(block, m)
+        convert(packed, capacity, p, _F(0.5), block, bits)  # hue then runs from 0 to 1 as skimage's does
+        _recode(block)
         for k in range(COLUMNS):
             _add_powers(block[_ROW[k] : _ROW[k] + m], shift[k], sums[k])
         p += m
@@ -106,9 +106,9 @@ def _sums(scratch, n, shift, set_shift):
 
 
 @njit(**VECTOR)
-def _recode(block, m):
+def _recode(block):
     """Hue from 0, which grey has, to 1; luma and what red and blue lack of it in place of the stains."""
-    for i in range(m):
+    for i in range(BLOCK):
         block[HUE + i] = block[HUE + i] + _F(0.5) if block[SAT + i] > _F(0) else _F(0)
         luma = _F(0.299) * block[R + i] + _F(0.587) * block[G + i] + _F(0.114) * block[B + i]
         block[STAIN_H + i], block[STAIN_E + i], block[STAIN_D + i] = luma, block[R + i] - luma, block[B + i] - luma

@@ -31,33 +31,33 @@ _HR, _ER, _DR, _HG, _EG, _DG, _HB, _EB, _DB = (_F(v) for v in HED_FROM_OD.ravel(
 
 
 @njit(**VECTOR)
-def convert(pixels, capacity, p, m, centre, block, bits):
-    """Fill the block with all channels of the packed pixels p..p+m; hue is the deviation from `centre`, in turns.
+def convert(pixels, capacity, p, centre, block, bits):
+    """Fill the block with all channels of the packed pixels from p on; hue is the deviation from `centre`, in turns.
 
-    `bits` is the block seen as int32.
+    `bits` is the block seen as int32. A block is always filled, with whatever lies behind the last pixel: only of a
+    constant number of pixels the compiler knows that it stays within its row.
     """
-    red, green = pixels[p : p + m], pixels[capacity + p : capacity + p + m]  # slices: indices from 0 are known to fit
-    blue = pixels[2 * capacity + p : 2 * capacity + p + m]
+    red, green, blue = pixels[p:], pixels[capacity + p :], pixels[2 * capacity + p :]  # indices from 0 are known to fit
     pairs = block[: 6 * BLOCK].view(np.uint64)  # room that the first six rows need only afterwards
-    for i in range(m):
+    for i in range(BLOCK):
         pairs[i] = _LINEAR_AND_DENSITY[red[i]]
         pairs[BLOCK + i] = _LINEAR_AND_DENSITY[green[i]]
         pairs[2 * BLOCK + i] = _LINEAR_AND_DENSITY[blue[i]]
-    for i in range(m):
+    for i in range(BLOCK):
         block[X + i], block[OD_R + i] = block[2 * i], block[2 * i + 1]
         block[Y + i], block[OD_G + i] = block[2 * (BLOCK + i)], block[2 * (BLOCK + i) + 1]
         block[Z + i], block[OD_B + i] = block[2 * (2 * BLOCK + i)], block[2 * (2 * BLOCK + i) + 1]
-    for i in range(m):
+    for i in range(BLOCK):
         block[R + i], block[G + i], block[B + i] = _F(red[i]), _F(green[i]), _F(blue[i])
-    _hsv(block, m, centre)
-    _lab(block, bits, m)
-    _hed(block, m)
+    _hsv(block, centre)
+    _lab(block, bits)
+    _hed(block)
 
 
 @njit(**VECTOR)
-def _hsv(block, m, centre):
+def _hsv(block, centre):
     """Hue (turns from the centre, in [-1/2, 1/2), zero for grey), saturation, value; then R, G, B to [0, 1]."""
-    for i in range(m):
+    for i in range(BLOCK):
         r, g, b = block[R + i], block[G + i], block[B + i]
         high, low = max(r, max(g, b)), min(r, min(g, b))
         chroma = high - low
@@ -69,27 +69,27 @@ def _hsv(block, m, centre):
         block[HUE + i] = d if chroma > _ZERO else _ZERO
         block[SAT + i] = chroma / max(high, _TINY)
         block[VAL + i] = high * _BYTE
-    for i in range(m):
+    for i in range(BLOCK):
         block[R + i] *= _BYTE
         block[G + i] *= _BYTE
         block[B + i] *= _BYTE
 
 
 @njit(**VECTOR)
-def _lab(block, bits, m):
+def _lab(block, bits):
     """CIE L*a*b* over 100, D65, from linear R, G, B in the rows X, Y, Z."""
-    for i in range(m):
+    for i in range(BLOCK):
         r, g, b = block[X + i], block[Y + i], block[Z + i]
         block[X + i] = _XR * r + _XG * g + _XB * b
         block[Y + i] = _YR * r + _YG * g + _YB * b
         block[Z + i] = _ZR * r + _ZG * g + _ZB * b
-    for i in range(m):
+    for i in range(BLOCK):
         block[LIGHT + i], block[A_STAR + i], block[B_STAR + i] = block[X + i], block[Y + i], block[Z + i]
-    for i in range(m):  # first guess of 1 / cube root, to 4 %: minus a third of the float's exponent
+    for i in range(BLOCK):  # first guess of 1 / cube root, to 4 %: minus a third of the float's exponent
         bits[X + i] = _INVERSE_ROOT_BIAS - np.int32(_F(bits[X + i]) * _THIRD)
         bits[Y + i] = _INVERSE_ROOT_BIAS - np.int32(_F(bits[Y + i]) * _THIRD)
         bits[Z + i] = _INVERSE_ROOT_BIAS - np.int32(_F(bits[Z + i]) * _THIRD)
-    for i in range(m):
+    for i in range(BLOCK):
         fx = _lab_curve(block[LIGHT + i], block[X + i])
         fy = _lab_curve(block[A_STAR + i], block[Y + i])
         fz = _lab_curve(block[B_STAR + i], block[Z + i])
@@ -112,9 +112,9 @@ def _lab_curve(t, s):
 
 
 @njit(**VECTOR)
-def _hed(block, m):
+def _hed(block):
     """Haematoxylin, eosin and DAB from optical densities, negative amounts cut off."""
-    for i in range(m):
+    for i in range(BLOCK):
         r, g, b = block[OD_R + i], block[OD_G + i], block[OD_B + i]
         block[STAIN_H + i] = max(_HR * r + _HG * g + _HB * b, _ZERO)
         block[STAIN_E + i] = max(_ER * r + _EG * g + _EB * b, _ZERO)
