@@ -44,7 +44,7 @@ def _depths(runs, n, out, lobes):
 
 @njit(nogil=True)
 def _fill(along, runs, n, box, out, lobes):
-    squared_along(along, runs, n, box)
+    _squares_along(along, runs, n, box)
     squared = along.copy()
     _lowest(squared, along, box)
     _summary(squared, area(runs, n), out)
@@ -53,8 +53,8 @@ def _fill(along, runs, n, box, out, lobes):
 
 
 @njit(nogil=True)
-def squared_along(along, runs, n, box):
-    """Squared distance to the nearest pixel outside along the row, no more than that of the deepest."""
+def _squares_along(along, runs, n, box):
+    """Squared distance to the nearest pixel outside along the row, no more than any can be deep."""
     top, left, _, width, deepest = box
     rising, falling = np.empty(width, along.dtype), np.empty(width, along.dtype)
     for x in range(width):
@@ -74,7 +74,7 @@ def squared_along(along, runs, n, box):
 def _lowest(squared, along, box):
     """Smallest d^2 + square along the row d rows away, in place of each square.
 
-    No row is asked for what is further away than its end, nor any for what is deeper than all that is left.
+    Four distances at a time, over all rows that can be as deep as that in one go, until none is.
     """
     _, _, height, width, deepest = box
     largest, d = deepest * deepest, 1
@@ -86,8 +86,10 @@ def _lowest(squared, along, box):
 
 @njit(nogil=True)
 def _lower(squared, along, d, width):
-    """Let rows be no deeper than those d to d + 3 away allow; return the deepest. `along` begins d + 3 rows
-    above, as it does for all d: the nearer rows are left out from either side."""
+    """Let rows be no deeper than those d to d + 3 away allow; return the largest square.
+
+    `along` begins d + 3 rows above them, at the same row for all d: as many rows are left out as d has grown.
+    """
     kind, step = squared.dtype.type, np.uint64(width)
     up, down = np.uint64(3) * step, np.uint64(2 * d + 3) * step
     a, b, c, e = d * d, (d + 1) ** 2, (d + 2) ** 2, (d + 3) ** 2
