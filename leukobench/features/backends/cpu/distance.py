@@ -36,20 +36,23 @@ def _depths(runs, n, out, lobes):
     height, width = bottom - top, right - left
     deepest = (min(height, width) + 1) // 2
     size = ((height + 2 * _STEPS) * width + _LANES - 1) // _LANES * _LANES
+    box = top, left, height, width, deepest
     if deepest <= _DEEPEST:
-        _fill(np.zeros(size, np.uint16), runs, n, (top, left, height, width, deepest), out, lobes)
+        squared = _squared_distance(np.zeros(size, np.uint16), runs, n, box).astype(np.uint32)
     else:
-        _fill(np.zeros(size, np.uint32), runs, n, (top, left, height, width, deepest), out, lobes)
-
-
-@njit(nogil=True)
-def _fill(along, runs, n, box, out, lobes):
-    _squares_along(along, runs, n, box)
-    squared = along.copy()
-    _lowest(squared, along, box)
+        squared = _squared_distance(np.zeros(size, np.uint32), runs, n, box)
     _summary(squared, area(runs, n), out)
     if len(lobes):
         lobes[0] = _lobes(squared, runs, n, box, out[0])
+
+
+@njit(nogil=True)
+def _squared_distance(along, runs, n, box):
+    """Squared distance to the nearest pixel outside, over the bounding box; zero outside the region."""
+    _squares_along(along, runs, n, box)
+    squared = along.copy()
+    _lowest(squared, along, box)
+    return squared
 
 
 @njit(nogil=True)
