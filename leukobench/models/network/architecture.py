@@ -156,13 +156,21 @@ def _group_norms(module):
     return replaced
 
 
+class _Groups(torch.nn.GroupNorm):
+    """Of torch, whose way back ends the process where images of channels last need no slope: behind frozen layers."""
+
+    def forward(self, images):
+        trains = torch.is_grad_enabled() and self.weight.requires_grad
+        return super().forward(images.contiguous() if trains and not images.requires_grad else images)
+
+
 def _as_groups(norm):
     groups = int(np.gcd(GROUPS, norm.num_features))
     mean, variance = norm.running_mean.view(groups, -1), norm.running_var.view(groups, -1)
     group_mean = mean.mean(1, keepdim=True)
     group_std = (variance + (mean - group_mean).square()).mean(1, keepdim=True).add(norm.eps).sqrt()
     scale = norm.weight.detach() / (norm.running_var + norm.eps).sqrt()
-    new = torch.nn.GroupNorm(groups, norm.num_features, eps=norm.eps)
+    new = _Groups(groups, norm.num_features, eps=norm.eps)
     new.load_state_dict(
         {
             "weight": scale * group_std.expand_as(mean).flatten(),
