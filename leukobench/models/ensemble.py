@@ -154,7 +154,7 @@ def ensemble(members):
         representation=APART.join(member.representation for member in members),
         build=Build(tuple(members)),
         defaults={name: max(values) for name, values in told.items() if values},
-        version="1",
+        version=".".join(("1", *(member.version for member in members))),
         transductive=any(member.transductive for member in members),
         contamination=union("contamination"),
         developed_on=union("developed_on"),

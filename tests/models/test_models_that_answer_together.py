@@ -1,11 +1,14 @@
 """Ensembles of models of any kinds: their names, their mean, their tables, and what a file keeps of them."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from sklearn.base import clone
 
 from leukobench.errors import UsageError
 from leukobench.models import get_model
+from leukobench.models.ensemble import ensemble
 from leukobench.models.stored import dump_estimator, load_estimator
 from leukobench.models.tables import Tables, fit_rows, themselves
 from leukobench.running.representations import columns_of, names_in, side_by_side
@@ -58,6 +61,12 @@ def test_the_name_says_all_and_reads_again():
     assert (recipe.side, recipe.family, recipe.cost, recipe.ensemble) == ("both", "fused", "network", True)
     assert get_model(NAME).side == "classical"
     assert "skorch" in recipe.needs
+
+
+def test_another_version_of_a_member_is_another_version():
+    one, other = get_model("lda"), get_model("knn")
+    versions = {ensemble([member, other]).version for member in (one, dataclasses.replace(one, version="another"))}
+    assert len(versions) == 2
 
 
 def test_epochs_of_a_budget_reach_the_network_and_nobody_else():
