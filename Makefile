@@ -9,7 +9,7 @@ endif
 # Drawn images show that all goes through; a larger budget would not make their figures say more.
 BUDGET ?= $(if $(LEUKOBENCH_DATA),quick,tiny)
 
-# The release file of the model that `predict` takes where none is named; about twenty minutes of one core.
+# The release file of the model that `predict` takes where none is named; about ten minutes of one core, twenty without bfloat16.
 SOURCES ?= barcelona,munich,raabin,cvb,jiangxi
 
 .PHONY: run test soak model lint docs clean
