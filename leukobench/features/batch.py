@@ -74,35 +74,46 @@ def stream(images, masks, batch_bytes=BATCH_BYTES, whole=True, buffers=2, empty=
         For an array of another type or shape, a mask that does not fit its image, or a label above 2.
     """
     ring = [(np.empty(0, np.uint8), np.empty(0, np.uint8))] * buffers
-    cells, total, turn, first = [], 0, 0, 0
-
-    def pack():
-        nonlocal cells, total, turn, first
-        pixels, labels = ring[turn]
-        if len(labels) < total:
-            ring[turn] = pixels, labels = empty(3 * total, np.uint8), empty(total, np.uint8)
-        batch = _pack(cells, pixels[: 3 * total], labels[:total], first)
+    first = 0
+    for turn, cells in enumerate(groups(images, masks, batch_bytes, None if whole else cut_out)):
+        total, place = sum(_room(mask) for _, mask in cells), turn % buffers
+        if len(ring[place][1]) < total:
+            ring[place] = empty(3 * total, np.uint8), empty(total, np.uint8)
+        pixels, labels = ring[place]
+        yield _pack(cells, pixels[: 3 * total], labels[:total], first)
         first += len(cells)
-        cells, total, turn = [], 0, (turn + 1) % buffers
-        return batch
 
+
+def groups(images, masks, batch_bytes, change=None):
+    """Lists of cells (image, mask) that fit each other, each of at most `batch_bytes` or of a single cell.
+
+    `change` is a function of image and mask that returns what takes their place.
+    """
+    cells, used = [], 0
     for k, (image, mask) in enumerate(zip_longest(images, masks)):
         if image is None or mask is None:
             raise UsageError(f"there is no {'image' if image is None else 'mask'} {k}", "give one mask per image")
         image, mask = np.asarray(image), np.asarray(mask)
         check_cell(k, image, mask)
-        if not whole:
-            image, mask = _crop(image, mask)
-        size = -(-mask.size // 8) * 8
-        if cells and 4 * (total + size) > batch_bytes:
-            yield pack()
+        if change is not None:
+            image, mask = change(image, mask)
+        size = 4 * _room(mask)
+        if cells and used + size > batch_bytes:
+            yield cells
+            cells, used = [], 0
         cells.append((image, mask))
-        total += size
+        used += size
     if cells:
-        yield pack()
+        yield cells
 
 
-def _crop(image, mask):
+def _room(mask):
+    """Pixels of a mask, up to a multiple of eight."""
+    return -(-mask.size // 8) * 8
+
+
+def cut_out(image, mask):
+    """The cell's bounding box and one pixel around it, where there is one; a pixel where there is no cell."""
     x, y, width, height = cv2.boundingRect(mask)
     box = slice(max(y - 1, 0), y + height + 1), slice(max(x - 1, 0), x + width + 1)
     return image[box], mask[box]

@@ -27,7 +27,7 @@ def extract_features(
     feature_set : str, default "core"
         One of :func:`leukobench.features.feature_sets`.
     batch_bytes : int or None, default None
-        Memory that a batch of images and masks may take; None is 1 MiB for each thread of the CPU, 256 MiB on a GPU.
+        Memory that a batch of images and masks may take; None is 8 MiB for each thread of the CPU, 256 MiB on a GPU.
     progress : callable or None, default None
         Called with the number of cells done after each batch.
 

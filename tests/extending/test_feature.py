@@ -156,6 +156,13 @@ def test_a_function_that_measures_what_it_does_not_name_is_told(file):
         extract_features([IMAGE], [MASK], device="cpu", feature_set="mine")
 
 
+def test_a_part_without_a_kernel_is_handed_no_mask_with_another_label(file):
+    features = features_from([("x", "1", "", "x", "me")], "cell", group="colour")
+    registry.register(FeaturePart("mine", features, nothing, sets=("mine",)))
+    with pytest.raises(UsageError, match="mask 1 has a label above 2"):
+        extract_features([IMAGE] * 2, [MASK, MASK + 1], device="cpu", feature_set="mine")
+
+
 @pytest.mark.parametrize("name", ["nothing_like_it", "missing.py"])
 def test_what_cannot_be_imported_is_a_sentence(file, name):
     with pytest.raises(UsageError, match=f"cannot import .*{name}"):

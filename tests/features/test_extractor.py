@@ -61,6 +61,43 @@ def test_views_are_read_as_they_look(cell):
     assert flipped.equals(copied)
 
 
+@pytest.mark.parametrize("threads", [1, 3])
+def test_arrays_lie_anywhere_and_live_only_as_long_as_they_are_asked_for(drawn_cells, monkeypatch, threads):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", str(threads))
+    images, masks = drawn_cells
+    moved = []
+    for k, mask in enumerate(masks):
+        place = np.full(mask.size + 16, 255, np.uint8)  # what lies around is no label
+        moved.append(place[k % 3 : k % 3 + mask.size].reshape(mask.shape))
+        moved[-1][:] = mask
+    assert any(mask.ctypes.data % 8 for mask in moved)
+    assert any(mask.ctypes.data % 8 == 0 and mask.size % 8 for mask in moved)
+    whole = extract_features(images, masks, device="cpu", feature_set="extended")
+    assert extract_features(images, moved, device="cpu", feature_set="extended").equals(whole)
+    dying = (image.copy() for image in images), (mask[:, ::-1].copy()[:, ::-1] for mask in masks)
+    assert extract_features(*dying, device="cpu", feature_set="extended", batch_bytes=20_000).equals(whole)
+
+
+def test_where_a_cell_lies_in_its_image_changes_nothing(cell):
+    image, mask = cell
+    wide = np.pad(image, ((3, 9), (11, 2), (0, 0)), mode="edge"), np.pad(mask, ((3, 9), (11, 2)))
+    bare = extract_features([image], [mask], device="cpu", feature_set="extended")
+    assert extract_features([wide[0]], [wide[1]], device="cpu", feature_set="extended").equals(bare)
+
+
+@pytest.mark.parametrize("device", ["cpu", "reference"])
+@pytest.mark.parametrize("feature_set", ["core", "background"])
+@pytest.mark.parametrize("batch_bytes", [None, 20_000])
+def test_of_all_masks_the_first_with_another_label_is_named(cell, monkeypatch, device, feature_set, batch_bytes):
+    monkeypatch.setenv("NUMBA_NUM_THREADS", "3")
+    image, mask = cell
+    masks = [mask.copy() for _ in range(9)]
+    masks[5][0, 0] = masks[8][-1, -1] = 255
+    masks[5][-1, -1] = 3
+    with pytest.raises(UsageError, match="mask 5 has a label above 2"):
+        extract_features([image] * 9, masks, device=device, feature_set=feature_set, batch_bytes=batch_bytes)
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [

@@ -1,8 +1,9 @@
 """The catalogue's numbers three ways: `reference` (NumPy), `cpu` (Numba), `cuda` (CuPy).
 
-A backend is a function ``compute(images, masks, parts, batch_bytes=None)`` that packs cells into batches
-(:func:`leukobench.features.batch.stream`) and yields, batch by batch, float64 values of shape (cells, columns of the
-parts), lengths in pixels. A part for which a backend has no kernel is measured by the part's own reference.
+A backend is a function ``compute(images, masks, parts, batch_bytes=None)`` that takes cells in batches (packed by
+:func:`leukobench.features.batch.stream`; the CPU's kernels read images where they lie) and yields, batch by batch,
+float64 values of shape (cells, columns of the parts), lengths in pixels. A part for which a backend has no kernel is
+measured by the part's own reference.
 """
 
 from leukobench.devices import cuda_is_available, require_cuda

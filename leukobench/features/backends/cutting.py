@@ -1,23 +1,12 @@
 """Cells of stacks in the host's memory cut out by compiled loops, which leave the interpreter lock."""
 
 import numpy as np
-from numba import carray, njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
+from numba import carray, njit
 
 from leukobench.features.backends.cpu.cached import where_writable
+from leukobench.features.backends.cpu.memory import pointer
 
 __all__ = ["cut", "find_boxes"]
-
-
-@intrinsic
-def _pointer(context, address):
-    """An address as a pointer."""
-
-    def generate(context, builder, signature, arguments):
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(address), generate
 
 
 def _compiled(function):
@@ -39,7 +28,7 @@ def find_boxes(masks, shapes, boxes):
     """
     for k in range(len(masks)):
         height, width = shapes[k, 0], shapes[k, 1]
-        mask = carray(_pointer(masks[k]), (height, width), np.uint8)
+        mask = carray(pointer(masks[k]), (height, width), np.uint8)
         across = np.zeros(width, np.uint8)
         top, bottom = height, -1
         for y in range(height):
@@ -82,8 +71,8 @@ def cut(images, masks, shapes, boxes, offsets, ends, pixels, labels):
     """
     for k in range(len(masks)):
         height, width = shapes[k, 0], shapes[k, 1]
-        rows = carray(_pointer(images[k]), (height, 3 * width), np.uint8)
-        mask = carray(_pointer(masks[k]), (height, width), np.uint8)
+        rows = carray(pointer(images[k]), (height, 3 * width), np.uint8)
+        mask = carray(pointer(masks[k]), (height, width), np.uint8)
         top, left, bottom, right = boxes[k, 0], boxes[k, 1], boxes[k, 2], boxes[k, 3]
         at, columns = offsets[k], right - left
         for y in range(top, bottom):

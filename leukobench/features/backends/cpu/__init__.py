@@ -6,12 +6,16 @@ from itertools import pairwise
 
 import numpy as np
 
+from leukobench.errors import UsageError
+from leukobench.features.backends import reference
 from leukobench.features.backends.cpu.cached import calls_of, compiled, plan_of
-from leukobench.features.backends.reference import measure
-from leukobench.features.batch import BATCH_BYTES, stream
+from leukobench.features.batch import LABELS, cut_out, groups
 from leukobench.features.registry import all_parts
 
 __all__ = ["compute", "thread_count", "warm_up"]
+
+BATCH_BYTES = 8 << 20
+"""Default size of a batch for each thread: images are held for it, but not copied."""
 
 _CHUNKS_PER_THREAD = 2
 
@@ -24,8 +28,9 @@ def thread_count():
 def compute(images, masks, parts, batch_bytes=None):
     """Values of parts, batch by batch; lengths in pixels.
 
-    While threads compute one batch, the next one is packed. The threads are Python's and the kernels leave the
-    interpreter lock: so callers may be threads or forked processes themselves.
+    The kernels read images and masks where they lie. While threads compute one batch, the next one is collected. The
+    threads are Python's and the kernels leave the interpreter lock: so callers may be threads or forked processes
+    themselves.
 
     Parameters
     ----------
@@ -36,46 +41,68 @@ def compute(images, masks, parts, batch_bytes=None):
     Yields
     ------
     ndarray of float64, shape (n, columns of the parts)
+
+    Raises
+    ------
+    UsageError
+        For an array of another type or shape, a mask that does not fit its image, or a label above 2.
     """
     ends = np.cumsum([len(part.columns) for part in parts]).tolist()
     columns = {part.name: slice(end - len(part.columns), end) for part, end in zip(parts, ends, strict=True)}
     fused = [part.name for call in calls_of(all_parts()).values() for part in call]
     at = np.array([columns[name].start if name in columns else -1 for name in fused])
-    entry = compiled(plan_of(all_parts())) if (at >= 0).any() else None
+    if not (at >= 0).any():
+        yield from reference.compute(images, masks, parts, batch_bytes)
+        return
+    entry = compiled(plan_of(all_parts()))
     others = [part for part in parts if part.name not in fused]
     threads = thread_count()
     with ThreadPoolExecutor(threads) as pool:
-        running = None
-        limit, whole = batch_bytes or threads * BATCH_BYTES, any(part.whole for part in parts)
-        for batch in stream(images, masks, limit, whole=whole):
-            out = np.empty((len(batch), ends[-1]))
-            tasks = _start(pool, threads, entry, batch, at, out) if entry else []
-            tasks += [pool.submit(_measure, batch, part, out[:, columns[part.name]]) for part in others]
-            started = out, tasks
+        running, first = None, 0
+        for cells in groups(images, masks, batch_bytes or threads * BATCH_BYTES, _readable):
+            out = np.empty((len(cells), ends[-1]))
+            chunks = _start(pool, threads, entry, cells, at, out)
+            tasks = [pool.submit(_measure, cells, part, out[:, columns[part.name]]) for part in others]
+            # The cells are kept until the kernels, which know their addresses alone, are done.
+            started = cells, first, out, chunks, tasks
+            first += len(cells)
             if running is not None:
-                yield _finish(running)
+                yield _finish(*running)
             running = started
         if running is not None:
-            yield _finish(running)
+            yield _finish(*running)
 
 
-def _start(pool, threads, entry, batch, at, out):
-    """Hand the batch's cells to the threads in chunks of about equal area."""
-    area = np.cumsum(batch.shapes.prod(1))
+def _readable(image, mask):
+    """An image and a mask that the kernels can read: without gaps, and eight labels at a time."""
+    image, mask = np.ascontiguousarray(image), np.ascontiguousarray(mask)
+    return image, mask if _address(mask) % 8 == 0 else mask.copy()
+
+
+def _address(array):
+    return array.__array_interface__["data"][0]
+
+
+def _start(pool, threads, entry, cells, at, out):
+    """Hand cells to the threads in chunks of about equal area: each a range of rows, and what is computed of it."""
+    images, masks = np.array([(_address(image), _address(mask)) for image, mask in cells], np.int64).T.copy()
+    shapes = np.array([mask.shape for _, mask in cells], np.int64)
+    area = np.cumsum(shapes.prod(1))
     shares = np.linspace(0, area[-1], threads * _CHUNKS_PER_THREAD + 1)[1:-1]
-    edges = np.unique([0, *np.searchsorted(area, shares), len(batch)])
-    words = batch.labels.view(np.uint64)
-    fixed = batch.pixels, batch.labels, words, batch.offsets, batch.shapes
-    return [pool.submit(entry, *fixed, int(start), int(stop), at, out) for start, stop in pairwise(edges)]
+    ranges = pairwise(np.unique([0, *np.searchsorted(area, shares), len(cells)]).tolist())
+    return [(stop, pool.submit(entry, images, masks, shapes, start, stop, at, out)) for start, stop in ranges]
 
 
-def _measure(batch, part, out):
+def _measure(cells, part, out):
     """Fill the columns of a part that has no kernel."""
-    out[:] = measure(batch.cells(), [part])
+    out[:] = reference.measure(cells if part.whole else (cut_out(*cell) for cell in cells), [part])
 
 
-def _finish(running):
-    out, tasks = running
+def _finish(cells, first, out, chunks, tasks):
+    """What is computed of cells, once it is; `first` is the number of the first of them."""
+    for stop, chunk in chunks:
+        if chunk.result() < stop:
+            raise UsageError(f"mask {first + chunk.result()} has a label above 2", LABELS)
     for task in tasks:
         task.result()
     return out

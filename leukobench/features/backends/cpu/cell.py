@@ -9,11 +9,13 @@ from leukobench.features.backends.cpu.runs import NUCLEUS
 
 Cell = namedtuple(
     "Cell",
-    "pixels labels first height width box runs counts pairs pair_counts known corners hull room colour grey codes bins",
+    "pixels labels first stride height width box "
+    "runs counts pairs pair_counts known corners hull room colour grey codes bins",
 )
 Cell.__doc__ = """Of one cell.
 
-`pixels` (RGB) and `labels` are flat and hold the whole batch; the cell's `height` x `width` pixels begin at `first`.
+`pixels` (RGB) and `labels` are the whole image, flat, `stride` pixels a row. Rows and columns are counted in a window
+of `height` x `width` pixels: the cell and one pixel around it, where there is one. It begins at the pixel `first`.
 `runs`, `counts`, `pairs` and `pair_counts` are those of `runs.py` for cell, cytoplasm and nucleus; `box` is the
 bounding box of the cell, all zero where there is none; `known` and `corners` are for `nucleus_hull`. The rest is room
 to work in: a hull and its rows, pixels and a block of channels (`colour.py`), the box's greys and pattern codes,

@@ -56,7 +56,7 @@ def colour_part(cell, moments, percentiles):
     if len(moments) == 0:
         moments = np.empty(2 * MOMENTS)
     for half, region in enumerate((NUCLEUS, CYTOPLASM)):
-        n = pack_runs(cell.pixels, cell.first, cell.width, cell.runs[region], cell.counts[region], packed, capacity)
+        n = pack_runs(cell.pixels, cell.first, cell.stride, cell.runs[region], cell.counts[region], packed, capacity)
         size = len(percentiles) // 2
         quantiles = percentiles[half * size : (half + 1) * size]
         colour_moments(cell.colour, n, moments[half * MOMENTS : (half + 1) * MOMENTS], cell.bins, quantiles)
@@ -67,7 +67,7 @@ def background_part(cell, out):
     """The part `background`."""
     packed, capacity, _, _ = cell.colour
     pixels, count = cell.pixels, 0
-    for i in range(cell.first, cell.first + cell.height * cell.width):
+    for i in range(len(cell.labels)):
         if cell.labels[i] == 0:
             packed[count], packed[capacity + count] = pixels[3 * i], pixels[3 * i + 1]
             packed[2 * capacity + count] = pixels[3 * i + 2]
@@ -76,12 +76,12 @@ def background_part(cell, out):
 
 
 @njit(nogil=True)
-def pack_runs(pixels, first, width, runs, n, packed, capacity):
+def pack_runs(pixels, first, stride, runs, n, packed, capacity):
     """Copy the pixels of runs into three planes of `packed`; return how many."""
     count = 0
     for k in range(n):
         length = runs[k, 2] - runs[k, 1]
-        start = 3 * (first + runs[k, 0] * width + runs[k, 1])
+        start = 3 * (first + runs[k, 0] * stride + runs[k, 1])
         source = pixels[start : start + 3 * length]
         red, green = packed[count : count + length], packed[capacity + count : capacity + count + length]
         blue = packed[2 * capacity + count : 2 * capacity + count + length]

@@ -68,7 +68,7 @@ def _overlay(cell, region, total, covered):
 
     The square over the grid may begin in the middle of a pixel. Rows of pixels are added up to rows of the grid first.
     """
-    runs, pixels, first, width = cell.runs[region], cell.pixels, cell.first, cell.width
+    runs, pixels, first, stride = cell.runs[region], cell.pixels, cell.first, cell.stride
     top, left, bottom, right = cell.box
     side = max(bottom - top, right - left)
     step = 2 * side
@@ -77,7 +77,7 @@ def _overlay(cell, region, total, covered):
     grey = np.empty(side, np.int32)
     for k in range(cell.counts[region]):
         y, a, b = runs[k, 0], runs[k, 1], runs[k, 2]
-        row, length = pixels[3 * (first + y * width + a) : 3 * (first + y * width + b)], np.uint64(b - a)
+        row, length = pixels[3 * (first + y * stride + a) : 3 * (first + y * stride + b)], np.uint64(b - a)
         luma(row, grey[: b - a])
         up = _UNIT * y - GRID * y0
         for i in range(up // step, (up + _UNIT - 1) // step + 1):

@@ -1,4 +1,4 @@
-"""The entry point of the kernels: a range of a batch's cells, one after the other, all wanted parts of each."""
+"""The entry point of the kernels: a range of cells, one after the other, all wanted parts of each."""
 
 from pkgutil import resolve_name
 
@@ -6,7 +6,16 @@ import numpy as np
 from numba import njit
 
 from leukobench.features.backends.cpu.cell import Cell
-from leukobench.features.backends.cpu.runs import CELL, CYTOPLASM, NUCLEUS, adjacent_pairs, bounds, label_runs
+from leukobench.features.backends.cpu.memory import bytes_at, words_at
+from leukobench.features.backends.cpu.runs import (
+    CELL,
+    CYTOPLASM,
+    NUCLEUS,
+    adjacent_pairs,
+    bounds,
+    label_runs,
+    move_runs,
+)
 from leukobench.features.backends.cpu.spaces import BLOCK, ROWS
 from leukobench.features.tables import PERCENTILE_BINS
 
@@ -61,36 +70,49 @@ def make_entry(plan, stamp, cached):
     _fill = _chain(plan)
 
     @njit(nogil=True, cache=cached)
-    def compute_range(pixels, labels, words, offsets, shapes, start, stop, at, out):
-        """Fill rows start..stop of `out`; at[slot] is the first column of a part, or -1 where it is not wanted."""
+    def compute_range(images, masks, shapes, start, stop, at, out):
+        """Fill rows start..stop of `out`; at[slot] is the first column of a part, or -1 where it is not wanted.
+
+        `images` and `masks` are addresses, those of masks multiples of eight. Returns the first whose mask has a
+        label above 2, where it stops, or `stop`.
+        """
         _ = stamp
-        largest, tallest = 0, 0
+        largest, tallest, framed = 0, 0, 0
         for i in range(start, stop):
             largest = max(largest, shapes[i, 0] * shapes[i, 1])
             tallest = max(tallest, shapes[i, 0])
+            framed = max(framed, (shapes[i, 0] + 2) * (shapes[i, 1] + 2))
         most_runs = largest // 2 + tallest + 2
         runs, counts = np.empty((3, most_runs, 3), np.int32), np.empty(3, np.int64)
         pairs, pair_counts = np.empty((3, 2 * most_runs, 2), np.int32), np.empty(3, np.int64)
         corners, hull = np.empty((2 * tallest + 2, 2)), np.empty((2 * tallest + 2, 2))
         known, room = np.empty(1, np.int64), np.empty((tallest + 1, 2), np.int32)
         packed = np.empty(3 * largest + BLOCK, np.uint8)
-        # a box of h x w pixels grows by one pixel all around, to at most 9 h w
-        grey, codes = np.empty(9 * largest, np.int16), np.empty(9 * largest, np.uint8)
+        # a box grows by one pixel all around
+        grey, codes = np.empty(framed, np.int16), np.empty(framed, np.uint8)
         block = np.empty(ROWS * BLOCK, np.float32)
         colour = packed, largest, block, block.view(np.int32)
         bins = np.empty((4, PERCENTILE_BINS + 2), np.int64)
         for i in range(start, stop):
-            first, height, width = offsets[i], shapes[i, 0], shapes[i, 1]
-            label_runs(words, labels, first, height, width, runs, counts)
+            height, stride = shapes[i, 0], shapes[i, 1]
+            size = height * stride
+            pixels, labels = bytes_at(images[i], 3 * size), bytes_at(masks[i], size)
+            if not label_runs(words_at(masks[i], size), labels, height, stride, runs, counts):
+                return i
+            top, left, bottom, right = bounds(runs[CELL], counts[CELL]) if counts[CELL] else (0, 0, 0, 0)
+            y, x = max(top - 1, 0), max(left - 1, 0)
+            height, width = min(bottom + 1, height) - y, min(right + 1, stride) - x
+            move_runs(runs, counts, y, x)
+            box = top - y, left - x, bottom - y, right - x
             for region in (CELL, CYTOPLASM, NUCLEUS):
                 pair_counts[region] = adjacent_pairs(runs[region], counts[region], pairs[region])
-            box = bounds(runs[CELL], counts[CELL]) if counts[CELL] else (0, 0, 0, 0)
             known[0] = -1
             out[i] = np.nan
             cell = Cell(
-                pixels, labels, first, height, width, box, runs, counts, pairs, pair_counts, known, corners, hull,
-                room, colour, grey, codes, bins,
+                pixels, labels, y * stride + x, stride, height, width, box, runs, counts, pairs, pair_counts, known,
+                corners, hull, room, colour, grey, codes, bins,
             )  # fmt: skip
             _fill(cell, out[i], at)
+        return stop
 
     return compute_range

@@ -40,18 +40,18 @@ _F = np.float32
 @njit(nogil=True)
 def hull_part(cell, out):
     """The part `hull`."""
-    pixels, first, width, spans, scratch = cell.pixels, cell.first, cell.width, cell.room, cell.colour
+    pixels, first, stride, spans, scratch = cell.pixels, cell.first, cell.stride, cell.room, cell.colour
     runs, n_runs, hull = cell.runs[NUCLEUS], cell.counts[NUCLEUS], nucleus_hull(cell)
     packed, capacity, _, _ = scratch
     if n_runs == 0:
         return
-    n_nucleus = pack_runs(pixels, first, width, runs, n_runs, packed, capacity)
+    n_nucleus = pack_runs(pixels, first, stride, runs, n_runs, packed, capacity)
     top, _, bottom, _ = bounds(runs, n_runs)
     hull_rows(hull, len(hull), top, bottom - top, spans)
     shift = np.zeros(COLUMNS)
     _sums(scratch, 1, shift, True)
     inside = _sums(scratch, n_nucleus, shift, False)
-    n_around = _pack_around(pixels, first, width, runs, n_runs, top, bottom, spans, packed, capacity)
+    n_around = _pack_around(pixels, first, stride, runs, n_runs, top, bottom, spans, packed, capacity)
     around = _sums(scratch, n_around, shift, False)
     whole_mean, whole_std = np.empty(COLUMNS), np.empty(COLUMNS)
     mean, std = np.empty(COLUMNS), np.empty(COLUMNS)
@@ -67,7 +67,7 @@ def hull_part(cell, out):
 
 
 @njit(nogil=True)
-def _pack_around(pixels, first, width, runs, n, top, bottom, spans, packed, capacity):
+def _pack_around(pixels, first, stride, runs, n, top, bottom, spans, packed, capacity):
     """Pixels inside the hull's spans that are in no run of the nucleus."""
     count, k = 0, 0
     for y in range(top, bottom):
@@ -77,7 +77,7 @@ def _pack_around(pixels, first, width, runs, n, top, bottom, spans, packed, capa
                 x = max(x, runs[k, 2])
                 k += 1
                 continue
-            p = 3 * (first + y * width + x)
+            p = 3 * (first + y * stride + x)
             packed[count], packed[capacity + count] = pixels[p], pixels[p + 1]
             packed[2 * capacity + count] = pixels[p + 2]
             count += 1

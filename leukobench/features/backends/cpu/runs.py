@@ -13,7 +13,7 @@ CELL, CYTOPLASM, NUCLEUS = 0, 1, 2
 """First index of the run arrays; the last two are the labels themselves."""
 
 _SAME_BYTES = np.uint64(0x0101010101010101)
-_EIGHT, _ALL = np.uint64(8), np.uint64(2**64 - 1)
+_ONE, _EIGHT, _ALL = np.uint64(1), np.uint64(8), np.uint64(2**64 - 1)
 
 
 @intrinsic
@@ -27,31 +27,34 @@ def _trailing_zeros(context, bits):
 
 
 @njit(nogil=True)
-def next_change(words, labels, first, p, n):
-    """First position after p, of n, whose label differs; eight labels at a time, `first` being a multiple of eight.
-
-    Behind the last label, labels are there up to a multiple of eight.
-    """
-    pattern = np.uint64(labels[first + p]) * _SAME_BYTES
-    at, last = (first + p) >> 3, (first + n - 1) >> 3
+def next_change(words, labels, p, n):
+    """First position after p, of n, whose label differs; eight labels at a time."""
+    pattern = np.uint64(labels[p]) * _SAME_BYTES
+    # Of indices without a sign Numba need not ask whether they count from the end.
+    at, last = np.uint64(p >> 3), np.uint64((n - 1) >> 3)
     differs = (words[at] ^ pattern) & (_ALL << (_EIGHT * np.uint64(p & 7)))
     while differs == 0:
         if at == last:
             return n
-        at += 1
+        at += _ONE
         differs = words[at] ^ pattern
-    return min(8 * at - first + np.int64(_trailing_zeros(differs) >> np.uint64(3)), n)
+    return min(np.int64(_EIGHT * at + (_trailing_zeros(differs) >> np.uint64(3))), n)
 
 
 @njit(nogil=True)
-def label_runs(words, labels, first, height, width, runs, counts):
-    """Fill `runs` (3, capacity, 3) and `counts` (3,) with the runs of cell, cytoplasm and nucleus, row by row."""
+def label_runs(words, labels, height, width, runs, counts):
+    """Fill `runs` (3, capacity, 3) and `counts` (3,) with the runs of cell, cytoplasm and nucleus, row by row.
+
+    Returns whether there are no labels but these.
+    """
     counts[:] = 0
     n = height * width
     p = 0
     while p < n:
-        label = labels[first + p]
-        end = next_change(words, labels, first, p, n)
+        label = labels[p]
+        if label > NUCLEUS:
+            return False
+        end = next_change(words, labels, p, n)
         while label and p < end:  # a foreground stretch may wrap around the right border
             y = p // width
             a, b = p - y * width, min(end - y * width, width)
@@ -63,6 +66,7 @@ def label_runs(words, labels, first, height, width, runs, counts):
                 _append(runs, counts, CELL, y, a, b)
             p = y * width + b
         p = end
+    return True
 
 
 @njit(nogil=True)
@@ -99,6 +103,16 @@ def bounds(runs, n):
     for k in range(n):
         left, right = min(left, runs[k, 1]), max(right, runs[k, 2])
     return runs[0, 0], left, runs[n - 1, 0] + 1, right
+
+
+@njit(nogil=True)
+def move_runs(runs, counts, top, left):
+    """Count the rows and columns of all runs from another corner."""
+    for region in range(len(counts)):
+        for k in range(counts[region]):
+            runs[region, k, 0] -= top
+            runs[region, k, 1] -= left
+            runs[region, k, 2] -= left
 
 
 @njit(nogil=True)

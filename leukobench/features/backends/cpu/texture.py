@@ -31,7 +31,7 @@ def texture_part(cell, out):
     )  # fmt: skip
     top, left, bottom, right = cell.box
     stride = right - left + 2
-    grey_box(cell.pixels, cell.first, cell.height, cell.width, cell.box, grey)
+    grey_box(cell.pixels, cell.first, cell.stride, cell.height, cell.width, cell.box, grey)
     binary_patterns(grey, bottom - top, right - left, codes)
     levels = np.empty((bottom - top + 2) * stride, np.uint8)
     for x in range(len(levels)):
@@ -56,19 +56,19 @@ def texture_part(cell, out):
 
 
 @njit(nogil=True)
-def grey_box(pixels, first, height, width, box, grey):
+def grey_box(pixels, first, stride, height, width, box, grey):
     """Grey values of the bounding box and one pixel around it; outside the image the edge is repeated."""
     top, left, bottom, right = box
-    stride = right - left + 2
+    across = right - left + 2
     start, end = max(left - 1, 0), min(right + 1, width)
     for y in range(top - 1, bottom + 1):
-        row = first + min(max(y, 0), height - 1) * width
-        target = grey[(y - top + 1) * stride : (y - top + 2) * stride]
+        row = first + min(max(y, 0), height - 1) * stride
+        target = grey[(y - top + 1) * across : (y - top + 2) * across]
         luma(pixels[3 * (row + start) : 3 * (row + end)], target[start - left + 1 : end - left + 1])
         if left == 0:
             target[0] = target[1]
         if right == width:
-            target[stride - 1] = target[stride - 2]
+            target[across - 1] = target[across - 2]
 
 
 @njit(nogil=True)
