@@ -20,6 +20,7 @@ import pandas as pd
 import torch
 from abroad import Bench, fifths, in_targets, in_worlds
 from masked_tokens import SOURCE
+from tuning import contrast
 
 from leukobench.cache import cache_folder
 from leukobench.datasets import find_data_root
@@ -33,26 +34,9 @@ from leukobench.preparation.crops import as_images
 
 CARD = BACKBONES["mobilenet_v2"]
 CELLS, COPIES = 64, 2  # of a batch
-PROJECTED, TEMPERATURE = 128, 0.1
+PROJECTED = 128
 RATE, DECAY, WARM_UP, FROZEN = 1e-3, 0.02, 0.1, 0.17
 KEPT = 25  # steps after which a killed training goes on
-
-
-def contrast(vectors, alike):
-    """Mean over vectors of how unlikely their like are among all others, by cosine.
-
-    Parameters
-    ----------
-    vectors : float tensor, shape (n, d)
-    alike : int tensor, shape (n,)
-        Equal where two are to lie together.
-    """
-    vectors = torch.nn.functional.normalize(vectors, dim=1)
-    itself = torch.eye(len(vectors), dtype=torch.bool)
-    logits = (vectors @ vectors.T / TEMPERATURE).masked_fill(itself, -torch.inf)
-    like = (alike[:, None] == alike) & ~itself
-    unlikely = -torch.log_softmax(logits, 1).masked_fill(~like, 0.0)
-    return (unlikely.sum(1) / like.sum(1)).mean()
 
 
 class Contrasted(torch.nn.Module):

@@ -16,6 +16,7 @@ COPIES = 16  # of an image at each quarter turn
 FIELD = 100  # px of a square that the transformer sees: 20 um
 DECAY = 0.75  # of the learning rate from block to block, towards the image
 HEAD = 20  # times the learning rate, for what starts from nothing
+TEMPERATURE = 0.1  # of a contrast
 MIRRORS = ((), (2,), (3,), (2, 3))
 
 
@@ -169,6 +170,23 @@ def look(given, setting, luck=None):
         hidden = inside[:, :1, :, None] & inside[:, 1:, None, :]
         pictures, cells = torch.where(hidden, 255, pictures), torch.where(hidden, 0, cells)
     return pictures, cells
+
+
+def contrast(vectors, alike):
+    """Mean over vectors of how unlikely their like are among all others, by cosine.
+
+    Parameters
+    ----------
+    vectors : float tensor, shape (n, d)
+    alike : int tensor, shape (n,)
+        Equal where two are to lie together.
+    """
+    vectors = functional.normalize(vectors, dim=1)
+    itself = torch.eye(len(vectors), dtype=torch.bool, device=vectors.device)
+    logits = (vectors @ vectors.T / TEMPERATURE).masked_fill(itself, -torch.inf)
+    like = (alike[:, None] == alike) & ~itself
+    unlikely = -torch.log_softmax(logits, 1).masked_fill(~like, 0.0)
+    return (unlikely.sum(1) / like.sum(1)).mean()
 
 
 def trained(setting, network, pool, classes, deadline):

@@ -273,3 +273,66 @@ def test_the_worst_tenth_of_simulated_laboratories_is_told_beside_their_mean(mon
     given[:4], given[4] = given[:4, ::-1], given[4, ::-1]  # all of one laboratory is wrong, and one cell of another
     found = training.scores(table, given, ["LY", "NE"])
     assert found == pytest.approx({"worlds": (0 + 0.75 + 18) / 20, "worst_tenth": 0.375, "own": 1.0})
+
+
+@pytest.fixture
+def detail(monkeypatch):
+    pytest.importorskip("torch")
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return load(BENCHMARKS / "detail_training.py")
+
+
+def test_squares_are_reduced_to_what_a_setting_asks_for_with_their_masks(detail):
+    torch = detail.torch
+    given = torch.zeros(1, 256, 256, 4, dtype=torch.uint8)
+    given[:, 64:192, 64:192] = torch.tensor([100, 50, 200, 1], dtype=torch.uint8)
+    given[:, 96:160, 96:160, 3] = 2
+    assert detail.reduced(given, detail.FINE) is given
+    small = detail.reduced(given, detail.BASE)
+    assert small.shape == (1, 128, 128, 4)
+    assert small[0, 64, 64].tolist() == [100, 50, 200, 2]
+    assert [(small[..., 3] == label).sum().item() for label in (1, 2)] == [64**2 - 32**2, 32**2]
+    assert detail.reduced(given, detail.MIDDLE).shape[1] == 183
+
+
+def test_masks_say_nothing_at_first_and_something_after_a_step(detail):
+    torch = detail.torch
+    torch.manual_seed(0)
+    plain = detail.Told(detail.BASE, 2).eval()
+    torch.manual_seed(0)
+    told = detail.Told(detail.told(detail.BASE), 2).eval()
+    told.load_state_dict(plain.state_dict(), strict=False)
+    pictures, cells = 255 * torch.rand(2, 3, 64, 64), torch.ones(2, 2, 64, 64)
+    assert torch.equal(plain(pictures, cells), told(pictures, cells))
+    told(pictures, cells)[:, 0].sum().backward()
+    assert told.entry.weight.grad.abs().max() > 0
+    assert any(each is told.entry.weight for each in told.groups(detail.BASE)[0]["params"])
+
+
+def test_the_best_in_simulated_laboratories_go_on_by_the_mean_of_their_seeds(detail):
+    rows = [{"name": each.name, "worlds": 0.9, "worst_tenth": 0.8} for each in detail.SETTINGS]
+    rows[3] |= {"worst_tenth": 0.9}
+    rows[5] |= {"worlds": 0.93}
+    rows.append(rows[3] | {"worst_tenth": 0.7})
+    rows.append({"name": detail.FINE.name, "fit": "lodo: all-cvb"})
+    assert detail.ranked(rows)[0] == detail.SETTINGS[5].name
+    fits = [{"name": "part"}, {"name": "whole"}]
+    jobs = [(each.name, each.seed, fit["name"]) for each, fit in detail.planned(rows, fits)]
+    number = len(detail.SETTINGS)
+    assert jobs[:number] == [(each.name, 0, "part") for each in detail.SETTINGS]
+    assert jobs[number][:2] == (detail.SETTINGS[5].name, 1)
+    assert [each for each in jobs if each[2] == "whole"] == [
+        (name, 0, "whole") for name in (detail.SETTINGS[5].name, detail.BASE.name)
+    ]
+
+
+def test_contrast_shows_two_copies_of_each_cell(detail):
+    squares = np.zeros((4, 1 + detail.COPIES, 8, 8, 4), np.uint8)
+    squares += np.arange(4, dtype=np.uint8)[:, None, None, None, None]
+    source = detail.Source(squares, np.arange(4), np.array([0, 0, 1, 1]), np.zeros(4, int), "cpu")
+    for alike in ("cell", "class"):
+        setting = detail.replace(detail.BASE, alike=alike)
+        ((given, together),) = source.pairs(setting, 1)
+        shown = given[:, 0, 0, 0].numpy()
+        assert (shown[::2] == shown[1::2]).all()
+        assert together.tolist() == (shown if alike == "cell" else shown // 2).tolist()
