@@ -5,7 +5,7 @@
     python benchmarks/detail.py choose PARTS TRAINED --data ../shared/data
     python benchmarks/detail.py score PARTS TRAINED --data ../shared/data
 
-Images travel as WebP of quality 85 (the source) and 90, at 0.1 um per px where they are finer. `choose` opens what was
+Images travel as WebP of quality 80 (the source) and 90, at 0.1 um per px where they are finer. `choose` opens what was
 answered at home and in simulated laboratories alone, and `score` the rest: real laboratories from four fifths of
 Barcelona, then all of them from one another, by the splits of `benchmarks/abroad.py`; detail.csv.
 """
@@ -30,7 +30,7 @@ from leukobench.running.splits import shown_samples
 from leukobench.running.suite import load_suite
 
 UM_PER_PX = 0.1
-QUALITY = {SOURCE: 85}  # of WebP, and of other datasets
+QUALITY = {SOURCE: 80}  # of WebP, and of other datasets
 OTHERS = 90
 EVERYWHERE = ("lodo", "pairwise")
 VOTE = "vote@worlds"
