@@ -8,9 +8,9 @@ import os
 
 import numpy as np
 
-from leukobench.devices import array_library, cuda_is_available
+from leukobench.devices import array_library
 from leukobench.errors import UsageError
-from leukobench.features.backends import check_device, get_backend
+from leukobench.features.backends import get_backend, on_cuda
 from leukobench.features.batch import Batch
 from leukobench.features.extractor import feature_table, in_micrometres
 from leukobench.features.registry import parts_of
@@ -55,14 +55,14 @@ def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", t
     >>> file_features([], feature_set="core", device="cpu").shape
     (0, 216)
     """
-    check_device(device)
+    there = on_cuda(device)
     if threads is not None and threads < 1:
         raise UsageError(f"{threads} threads are none", "threads is 1 or more; without it there is one per core")
     paths, threads = list(paths), threads or os.cpu_count()
     check_um_per_px(um_per_px, len(paths))
     parts, order = parts_of(feature_set), []
     chunks = _chunks(_usable(paths, threads, lost))
-    if device == "cuda" or (device == "auto" and cuda_is_available()):
+    if there:
         blocks = device_blocks(array_library("cuda"), chunks, parts, order)
     else:
         blocks = _host_blocks(get_backend(device), chunks, parts, order, threads)

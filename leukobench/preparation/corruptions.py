@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 
 from leukobench.errors import UsageError, unknown
-from leukobench.imaging.stain.augmentation import add_noise, blur, compress, restain, turn
 from leukobench.imaging.stain.background import background_colour, to_bytes
+from leukobench.imaging.stain.steps import add_noise, blur, compress, restain, turn
 
 VERSION = "1"
 """Goes into cache keys; raised whenever a corruption would give other pixels."""

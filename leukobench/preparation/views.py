@@ -197,18 +197,28 @@ def _copies(image, um_per_px, view):
     """Copies of an image, each with its scale."""
     if not view.copies:
         return []
-    seed = zlib.crc32(np.ascontiguousarray(image))  # of the pixels, so that a copy does not depend on the batch
     make = _in_a_world if view.worlds else functools.partial(_altered, glass=background_colour(image))
     return [
-        make(image, um_per_px, number, np.random.default_rng((seed, number))) for number in range(1, view.copies + 1)
+        make(image, um_per_px, number, rng) for number, rng in enumerate(sources_of_chance(image, view.copies), start=1)
     ]
 
 
+def sources_of_chance(image, copies):
+    """A random generator for each copy: of the image's pixels, so that a copy does not depend on the batch."""
+    seed = zlib.crc32(np.ascontiguousarray(image))
+    return [np.random.default_rng((seed, number)) for number in range(1, copies + 1)]
+
+
 def _altered(image, um_per_px, number, rng, glass):
-    """A copy of an image, and its scale, which every second one hides."""
+    """A copy of an image, and what it says of its scale."""
     copy, magnified = augment(image, rng, glass=glass)
-    scale = um_per_px / magnified * np.exp(SIZE_SPREAD * rng.standard_normal())
-    return copy, scale if number % 2 else np.nan
+    return copy, scale_of_copy(um_per_px / magnified, number, rng)
+
+
+def scale_of_copy(um_per_px, number, rng):
+    """What a copy says of its scale: that of a smear with other sizes of cells; every second one hides it."""
+    scale = um_per_px * np.exp(SIZE_SPREAD * rng.standard_normal())
+    return scale if number % 2 else np.nan
 
 
 def _in_a_world(image, um_per_px, number, rng):
@@ -244,7 +254,7 @@ def at_most(image, um_per_px, target, mask=None):
     if factor >= 1:
         return image, um_per_px
     small = _resize(image, max(factor, LEAST_FACTOR))
-    return small, um_per_px * _shrunk(image, small)
+    return small, um_per_px * lengthened(image.shape, small.shape)
 
 
 def rescale(image, um_per_px, view, mask=None):
@@ -274,26 +284,47 @@ def rescale(image, um_per_px, view, mask=None):
         mask = cv2.resize(mask, image.shape[1::-1], interpolation=cv2.INTER_NEAREST)
     if view.um_per_px is None:
         return normalise(image, mask), mask, um_per_px
-    scale = TYPICAL_CELL_UM / _diameter(mask) if np.isnan(um_per_px) else um_per_px
-    most = max(MOST_FACTOR, MAGNIFIED_SIDE / max(image.shape[:2]))
-    factor = float(np.clip(scale / view.um_per_px, LEAST_FACTOR, most))
+    factor = magnification(image.shape[:2], um_per_px, np.count_nonzero(mask), view.um_per_px)
     layers = [_resize(255 * (mask >= label).view(np.uint8), factor) > 127 for label in (1, 2)]
     mask = layers[0].astype(np.uint8) + (layers[0] & layers[1])
     picture = _resize(image, factor)
-    return normalise(picture, mask), mask, um_per_px * _shrunk(image, picture)
+    return normalise(picture, mask), mask, um_per_px * lengthened(image.shape, picture.shape)
+
+
+def magnification(shape, um_per_px, pixels, target):
+    """By how much a picture is magnified to be at a scale.
+
+    Parameters
+    ----------
+    shape : pair of int
+        Its height and width, in px.
+    um_per_px : float
+        NaN where unknown.
+    pixels : int
+        How many the cell has, which decides where the scale is unknown: then it gets a typical diameter.
+    target : float
+        Micrometres per pixel.
+
+    Returns
+    -------
+    float
+    """
+    if np.isnan(um_per_px):
+        # of a disc of the cell's area, or of the whole picture where there is no cell
+        um_per_px = TYPICAL_CELL_UM / (2 * np.sqrt((pixels or shape[0] * shape[1]) / np.pi))
+    return float(np.clip(um_per_px / target, LEAST_FACTOR, max(MOST_FACTOR, MAGNIFIED_SIDE / max(shape))))
+
+
+def magnified(shape, factor):
+    """Height and width of a picture that is magnified."""
+    return tuple(max(1, round(side * factor)) for side in shape)
 
 
 def _resize(image, factor):
-    height, width = image.shape[:2]
-    size = max(1, round(width * factor)), max(1, round(height * factor))
-    return cv2.resize(image, size, interpolation=cv2.INTER_AREA if factor < LEAST_LINEAR else cv2.INTER_LINEAR)
+    interpolation = cv2.INTER_AREA if factor < LEAST_LINEAR else cv2.INTER_LINEAR
+    return cv2.resize(image, magnified(image.shape[:2], factor)[::-1], interpolation=interpolation)
 
 
-def _shrunk(before, after):
+def lengthened(before, after):
     """How many times as long a pixel has become: of the sides that there are, which are whole numbers of pixels."""
-    return float(np.sqrt(before.shape[0] * before.shape[1] / (after.shape[0] * after.shape[1])))
-
-
-def _diameter(mask):
-    """Of a disc of the cell's area, in px; of the whole picture where there is no cell."""
-    return 2 * np.sqrt((np.count_nonzero(mask) or mask.size) / np.pi)
+    return float(np.sqrt(before[0] * before[1] / (after[0] * after[1])))

@@ -14,8 +14,8 @@ import cv2
 import numpy as np
 
 from leukobench.files import content_hash
-from leukobench.imaging.stain.augmentation import NORMAL
 from leukobench.imaging.stain.background import background_colour
+from leukobench.imaging.stain.steps import NORMAL
 
 TABLE = tomllib.loads((files(__package__) / "worlds.toml").read_text(encoding="utf-8"))
 VERSION = f"1.{content_hash(TABLE, 8)}"

@@ -12,12 +12,12 @@ from leukobench.imaging.stain import (
     STAIN_NORMALISERS,
     Augmentation,
     augment,
-    augmentation,
     background_colour,
     get_stain_normaliser,
     macenko,
     normalise,
     reinhard,
+    steps,
     white_balance,
 )
 
@@ -181,12 +181,12 @@ def test_strength_zero_is_the_image_itself(image, seed):
 def test_every_step_has_a_setting_that_changes_nothing(image):
     glass = background_colour(image)
     for copy in (
-        augmentation.restain(image, np.eye(3), glass),
-        augmentation.expose(image, 1.0),
-        augmentation.turn(image, 0, 1.0, False),
-        augmentation.blur(image, 0.0),
-        augmentation.add_noise(image, 0.0, None),
-        augmentation.compress(image, 100),
+        steps.restain(image, np.eye(3), glass),
+        steps.expose(image, 1.0),
+        steps.turn(image, 0, 1.0, False),
+        steps.blur(image, 0.0),
+        steps.add_noise(image, 0.0, None),
+        steps.compress(image, 100),
     ):
         np.testing.assert_array_equal(copy, image)
 
@@ -194,7 +194,7 @@ def test_every_step_has_a_setting_that_changes_nothing(image):
 def test_restaining_moves_the_glass_where_it_should_and_leaves_it_empty():
     image, mask = smear((235, 225, 205))
     matrix = np.eye(3) + 0.15 * np.random.default_rng(0).standard_normal((3, 3))
-    other = augmentation.restain(image, matrix, (210, 215, 220))
+    other = steps.restain(image, matrix, (210, 215, 220))
     np.testing.assert_allclose(background_colour(other, mask), (210, 215, 220), atol=2)
 
 
@@ -208,7 +208,7 @@ def test_the_scale_is_the_magnification():
 
 
 def test_noise_has_the_deviation_asked_for():
-    noisy = augmentation.add_noise(np.full((100, 100, 3), 128, np.uint8), 5.0, np.random.default_rng(0))
+    noisy = steps.add_noise(np.full((100, 100, 3), 128, np.uint8), 5.0, np.random.default_rng(0))
     assert np.std(noisy.astype(float)) == pytest.approx(5.0, rel=0.05)
 
 

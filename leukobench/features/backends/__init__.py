@@ -32,11 +32,17 @@ def get_backend(device="auto"):
     check_device(device)
     if device == "reference":
         from leukobench.features.backends.reference import compute
-    elif device == "cuda" or (device == "auto" and cuda_is_available()):
+    elif on_cuda(device):
         from leukobench.features.backends.cuda import compute
     else:
         from leukobench.features.backends.cpu import compute
     return compute
+
+
+def on_cuda(device):
+    """Whether features are computed on a CUDA device, which is refused where none is, as `get_backend` does."""
+    check_device(device)
+    return device == "cuda" or (device == "auto" and cuda_is_available())
 
 
 def check_device(device):

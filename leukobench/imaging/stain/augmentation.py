@@ -1,20 +1,17 @@
 """One picture as another laboratory might have taken it: other stain, glass, light, scale, focus and compression.
 
-Stain is mixed in optical density (Beer-Lambert) against the picture's own glass, so a random matrix acts on what was
-stained and leaves empty glass empty. Masks are not transformed: an augmented picture is segmented again, as the other
-laboratory's picture would be.
+Masks are not transformed: an augmented picture is segmented again, as the other laboratory's picture would be.
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
+from typing import NamedTuple
 
-import cv2
 import numpy as np
 
-from leukobench.imaging.stain.background import WHITE, background_colour, to_bytes
+from leukobench.imaging.stain.background import WHITE
+from leukobench.imaging.stain.steps import add_grain, blur, compress, expose, restain, turn
 
 SIDE = 256  # px of the shorter side that blur is stated for
-NORMAL = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)])  # byte to quantile: fast noise
 
 
 @dataclass(frozen=True)
@@ -104,6 +101,53 @@ def augment(image, rng, strength=1.0, ranges=None, glass=None):
     """
     if strength == 0:
         return image.copy(), 1.0
+    drawn = draw(rng, image.shape, strength, ranges)
+    image = restain(image, drawn.matrix, drawn.glass, strength, glass)
+    image = expose(image, drawn.gamma, drawn.tilt, drawn.fall)
+    image = turn(image, drawn.degrees, drawn.scale, drawn.mirrored)
+    image = blur(image, drawn.blur)
+    image = image if drawn.grain is None else add_grain(image, drawn.noise, drawn.grain)
+    return compress(image, drawn.quality), drawn.scale
+
+
+class Drawn(NamedTuple):
+    """What chance has made of one copy: the arguments of the steps of `augment`, in their order."""
+
+    matrix: np.ndarray
+    glass: np.ndarray
+    gamma: float
+    tilt: np.ndarray
+    fall: float
+    scale: float
+    degrees: float
+    mirrored: bool
+    blur: float
+    noise: float
+    grain: np.ndarray | None  # the bytes that noise is made from, where there is noise
+    quality: float
+
+
+def draw(rng, shape, strength=1.0, ranges=None):
+    """All that `augment` draws for one copy.
+
+    Parameters
+    ----------
+    rng : numpy.random.Generator
+    shape : tuple of int
+        Of the picture, (H, W, 3).
+    strength, ranges
+        As for `augment`.
+
+    Returns
+    -------
+    Drawn
+
+    Examples
+    --------
+    >>> drawn = draw(np.random.default_rng(0), (64, 64, 3))
+    >>> drawn.scale == augment(np.full((64, 64, 3), 220, np.uint8), np.random.default_rng(0))[1]
+    True
+    """
     r = ranges or Augmentation()
 
     def either(most, size=None):
@@ -114,13 +158,13 @@ def augment(image, rng, strength=1.0, ranges=None, glass=None):
 
     matrix = np.eye(3) + strength * r.mixing * rng.standard_normal((3, 3))
     matrix *= 1 + either(r.gain, (3, 1))
-    image = restain(image, matrix, _draw_glass(rng, r), strength, glass)
-    image = expose(image, np.exp(either(r.gamma)), either(r.illumination, 2), abs(either(r.illumination)))
-    scale = float(np.exp(either(r.rescale)))
-    image = turn(image, either(r.rotation), scale, bool(rng.uniform() < strength * r.flip))
-    image = blur(image, sometimes(r.blur) * min(image.shape[:2]) / SIDE)
-    image = add_noise(image, sometimes(r.noise), rng)
-    return compress(image, 100 - sometimes(r.compression)), scale
+    glass = _draw_glass(rng, r)
+    gamma, tilt, fall = np.exp(either(r.gamma)), either(r.illumination, 2), abs(either(r.illumination))
+    scale, degrees, mirrored = float(np.exp(either(r.rescale))), either(r.rotation), rng.uniform() < strength * r.flip
+    sigma, noise = sometimes(r.blur) * min(shape[:2]) / SIDE, sometimes(r.noise)
+    grain = rng.integers(0, 256, shape, np.uint8) if noise else None
+    quality = 100 - sometimes(r.compression)
+    return Drawn(matrix, glass, gamma, tilt, fall, scale, degrees, bool(mirrored), sigma, noise, grain, quality)
 
 
 def _draw_glass(rng, ranges):
@@ -128,97 +172,3 @@ def _draw_glass(rng, ranges):
     warmth, tint = rng.uniform(*ranges.warmth), ranges.tint * rng.uniform(-1, 1)
     colour = np.exp([warmth / 2, tint, -warmth / 2])
     return WHITE * rng.uniform(*ranges.glass) * colour / colour.max()
-
-
-def restain(image, matrix, glass, share=1.0, own=None):
-    """Mix the optical densities of a picture, and lay it on another glass.
-
-    Parameters
-    ----------
-    image : uint8 array, shape (H, W, 3)
-    matrix : float array, shape (3, 3)
-        Takes optical densities in red, green and blue to those of the new picture.
-    glass : float array, shape (3,)
-        Colour of the new glass, 0 to 255.
-    share : float, default 1.0
-        How far the glass moves from its own colour (0) to the new one (1), in logarithms.
-    own : float array, shape (3,), or None, default None
-        `background_colour` of the picture, where it is known already.
-
-    Returns
-    -------
-    uint8 array, shape (H, W, 3)
-    """
-    own = np.log((background_colour(image) if own is None else own) + 1)
-    new = own + share * (np.log(np.add(glass, 1)) - own)
-    tables = own - np.log(np.arange(256) + 1)[:, None]
-    affine = np.column_stack([np.negative(matrix), new]).astype(np.float32)
-    light = cv2.transform(cv2.LUT(image, tables.astype(np.float32)[None]), affine)
-    return to_bytes(cv2.exp(light, light) - 1)
-
-
-def expose(image, gamma, tilt=(0.0, 0.0), fall=0.0):
-    """Change a picture's exponent and the evenness of its light.
-
-    Parameters
-    ----------
-    image : uint8 array, shape (H, W, 3)
-    gamma : float
-        Exponent on values from 0 to 1.
-    tilt : pair of float, default (0, 0)
-        Light gained from one side to the other, down and across, as a share.
-    fall : float, default 0.0
-        Light lost from the middle to the corners, as a share.
-
-    Returns
-    -------
-    uint8 array, shape (H, W, 3)
-    """
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in image.shape[:2])
-    down, across = tilt[0] / 2 * y - fall / 2 * y**2, 1 + tilt[1] / 2 * x - fall / 2 * x**2
-    light = np.add.outer(down, across).astype(np.float32)
-    curve = (255 * (np.arange(256) / 255) ** gamma).astype(np.float32)
-    return cv2.multiply(cv2.LUT(image, curve), cv2.merge([light] * 3), dtype=cv2.CV_8U)
-
-
-def turn(image, degrees, scale, mirrored):
-    """Turn, magnify and mirror a picture about its middle; its size stays, its border is reflected.
-
-    Parameters
-    ----------
-    image : uint8 array, shape (H, W, 3)
-    degrees, scale : float
-        Angle, and magnification.
-    mirrored : bool
-
-    Returns
-    -------
-    uint8 array, shape (H, W, 3)
-    """
-    height, width = image.shape[:2]
-    centre = ((width - 1) / 2, (height - 1) / 2)
-    picture = cv2.flip(image, 1) if mirrored else image
-    affine = cv2.getRotationMatrix2D(centre, degrees, scale)
-    return cv2.warpAffine(picture, affine, (width, height), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-
-
-def blur(image, sigma):
-    """Blur by a Gaussian of a standard deviation in px; below 0.2 px there is nothing to blur."""
-    return cv2.GaussianBlur(image, (0, 0), sigma) if sigma >= 0.2 else image
-
-
-def add_noise(image, sigma, rng):
-    """Add white noise of a standard deviation in grey values."""
-    if sigma == 0:
-        return image
-    drawn = rng.integers(0, 256, image.shape, np.uint8)
-    return to_bytes(image + cv2.LUT(drawn, (sigma * NORMAL).astype(np.float32)))
-
-
-def compress(image, quality):
-    """Write as JPEG of a quality and read back; at 100 the picture stays as it is."""
-    if quality >= 100:
-        return image
-    blue_first = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    written = cv2.imencode(".jpg", blue_first, [cv2.IMWRITE_JPEG_QUALITY, round(quality)])[1]
-    return cv2.imdecode(written, cv2.IMREAD_COLOR_RGB)
