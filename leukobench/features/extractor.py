@@ -70,25 +70,27 @@ def feature_table(blocks, feature_set, progress=None):
     DataFrame of float64, shape (n, number of features)
         Lengths and areas in pixels.
     """
-    features, parts = features_of(feature_set), parts_of(feature_set)
+    names = [feature.name for feature in features_of(feature_set)]
+    measured = [name for part in parts_of(feature_set) for name in part.columns]
+    position = {name: k for k, name in enumerate(measured)}
+    order = [position[name] for name in names]
     kept, done = [], 0
     for block in blocks:
-        kept.append(block)
+        # one by one: a device computes the next ones meanwhile
+        kept.append(block if measured == names else block[:, order])
+        kept[-1][np.isinf(kept[-1])] = np.nan
         done += len(block)
         if progress is not None:
             progress(done)
-    names, measured = [feature.name for feature in features], [name for part in parts for name in part.columns]
-    values = np.concatenate(kept) if kept else np.empty((0, len(measured)))
-    if measured != names:
-        position = {name: k for k, name in enumerate(measured)}
-        values = values[:, [position[name] for name in names]]
-    values[np.isinf(values)] = np.nan
+    values = np.concatenate(kept) if kept else np.empty((0, len(names)))
     return pd.DataFrame(values, columns=names)
 
 
 def in_micrometres(table, um_per_px, feature_set):
     """A table whose lengths and areas are in pixels with these scaled, row by row: the one place where that is done."""
     scale = check_um_per_px(um_per_px, len(table))
+    if np.isnan(scale).all():
+        return table
     scale = np.where(np.isnan(scale), 1.0, scale)[:, None]
     units = np.array([feature.unit for feature in features_of(feature_set)])
     values = table.to_numpy(copy=True)

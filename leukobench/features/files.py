@@ -19,7 +19,7 @@ from leukobench.imaging.io import ImageError
 from leukobench.imaging.scale import check_um_per_px
 from leukobench.segmentation import segment
 from leukobench.segmentation.batched import segment_stack
-from leukobench.segmentation.canvases import CANVAS_BYTES, CANVAS_IMAGES, canvases
+from leukobench.segmentation.canvases import canvas_room, canvases
 
 
 def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", threads=None, lost=None):
@@ -60,10 +60,10 @@ def file_features(paths, *, um_per_px=None, device="auto", feature_set="core", t
         raise UsageError(f"{threads} threads are none", "threads is 1 or more; without it there is one per core")
     paths, threads = list(paths), threads or os.cpu_count()
     check_um_per_px(um_per_px, len(paths))
-    parts, order = parts_of(feature_set), []
-    chunks = _chunks(_usable(paths, threads, lost))
+    parts, order, arrays = parts_of(feature_set), [], array_library("cuda" if there else "cpu")
+    chunks = _chunks(_usable(paths, threads, lost), *canvas_room(arrays))
     if there:
-        blocks = device_blocks(array_library("cuda"), chunks, parts, order)
+        blocks = device_blocks(arrays, chunks, parts, order)
     else:
         blocks = _host_blocks(get_backend(device), chunks, parts, order, threads)
     table = feature_table(blocks, feature_set)
@@ -81,11 +81,11 @@ def _usable(paths, threads, lost):
             lost[paths[number]] = str(picture)
 
 
-def _chunks(usable):
+def _chunks(usable, most, most_bytes):
     """So many pictures as a canvas holds, where they are of one size."""
     chunk, held = [], 0
     for number, picture in usable:
-        if chunk and (held + picture.nbytes > CANVAS_BYTES or len(chunk) == CANVAS_IMAGES):
+        if chunk and (held + picture.nbytes > most_bytes or len(chunk) == most):
             yield chunk
             chunk, held = [], 0
         chunk.append((number, picture))

@@ -20,7 +20,7 @@ from leukobench.imaging.stain.stack_augmentation import augmented
 from leukobench.imaging.stain.stacks import background_colours, white_balanced
 from leukobench.preparation import views
 from leukobench.segmentation.batched import segment_stack
-from leukobench.segmentation.canvases import CANVAS_BYTES, CANVAS_IMAGES
+from leukobench.segmentation.canvases import canvas_room
 from leukobench.segmentation.segmenter import centred_ellipses
 from leukobench.segmentation.stacks import count
 
@@ -75,11 +75,11 @@ def seen_stacks(arrays, images, view, threads=1):
     ------
     SeenStack
     """
-    for group in one_ahead(_groups(images, view, threads)):
+    for group in one_ahead(_groups(images, view, threads, *canvas_room(arrays))):
         yield _seen(arrays, group, view)
 
 
-def _groups(images, view, threads):
+def _groups(images, view, threads, most, most_bytes):
     """Images of one size with what is drawn for their copies, as many as there is room for."""
     waiting, held = defaultdict(list), 0
     images = enumerate(images)
@@ -89,11 +89,11 @@ def _groups(images, view, threads):
                 image = ready[1]
                 waiting[image.shape].append(ready)
                 held += image.nbytes
-                room = min(CANVAS_IMAGES, CANVAS_BYTES // image.nbytes) // (1 + view.copies)
+                room = min(most, most_bytes // image.nbytes) // (1 + view.copies)
                 if len(waiting[image.shape]) >= room:
                     held -= image.nbytes * len(waiting[image.shape])
                     yield waiting.pop(image.shape)
-                elif held > CANVAS_BYTES:
+                elif held > most_bytes:
                     # of many sizes: better small groups than all images in memory
                     yield from waiting.values()
                     waiting, held = defaultdict(list), 0

@@ -11,8 +11,26 @@ CANVAS_BYTES = 256 << 20
 """Most bytes of a canvas, unless a single image has more; what is computed in it takes some ten times as many."""
 CANVAS_IMAGES = 512
 """Most images of a canvas; the network takes 3 MB for each."""
+MEMORY = 32 << 30
+"""Bytes of a device's memory for which canvases are as large as that; where there are more, they are larger: the host
+takes as long to ask for what is done on a small one."""
 THREADS = 4
 """Threads that copy images to a canvas: more do not copy faster."""
+
+
+def canvas_room(arrays):
+    """Most images and bytes of a canvas on a device.
+
+    Parameters
+    ----------
+    arrays : leukobench.devices.Arrays
+
+    Returns
+    -------
+    images, bytes : int
+    """
+    times = max(1, arrays.memory() // MEMORY)
+    return CANVAS_IMAGES * times, CANVAS_BYTES * times
 
 
 def segment_in_stacks(arrays, images):
@@ -40,14 +58,15 @@ def segment_in_stacks(arrays, images):
     return masks, quality
 
 
-def canvases(arrays, images, most_bytes=CANVAS_BYTES):
+def canvases(arrays, images, most_bytes=None):
     """Stacks of images of similar size.
 
     Parameters
     ----------
     arrays : leukobench.devices.Arrays
     images : list of uint8 arrays of the host or of that library, shape (H, W, 3)
-    most_bytes : int, default 256 MiB
+    most_bytes : int or None, default None
+        Of a canvas; None takes what the device has room for.
 
     Yields
     ------
@@ -56,10 +75,11 @@ def canvases(arrays, images, most_bytes=CANVAS_BYTES):
     canvas : uint8 array of that library, shape (n, H, W, 3)
     shapes : int ndarray, shape (n, 2)
     """
+    most_images, room = canvas_room(arrays)
     numbers, largest = [], np.ones(2, int)
     for number in sorted(range(len(images)), key=lambda k: images[k].shape):
         grown = np.maximum(largest, images[number].shape[:2])
-        full = len(numbers) == CANVAS_IMAGES or (len(numbers) + 1) * 3 * int(grown.prod()) > most_bytes
+        full = len(numbers) == most_images or (len(numbers) + 1) * 3 * int(grown.prod()) > (most_bytes or room)
         if numbers and full:
             yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
             numbers, grown = [], np.maximum(images[number].shape[:2], 1)

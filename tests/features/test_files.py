@@ -91,9 +91,7 @@ def test_nothing_but_the_sizes_of_windows_leaves_the_device(images):
     assert sum(came_back) == 2 * len(images)
 
 
-def test_pictures_are_held_up_to_a_number_of_bytes(monkeypatch):
-    monkeypatch.setattr(files, "CANVAS_BYTES", 700)
-    monkeypatch.setattr(files, "CANVAS_IMAGES", 3)
+def test_pictures_are_held_up_to_a_number_of_bytes():
     sizes = [300, 300, 300, 1000, 10, 10, 10, 10]
-    chunks = files._chunks((number, np.zeros(size, np.uint8)) for number, size in enumerate(sizes))
+    chunks = files._chunks(((number, np.zeros(size, np.uint8)) for number, size in enumerate(sizes)), 3, 700)
     assert [[number for number, _ in chunk] for chunk in chunks] == [[0, 1], [2], [3], [4, 5, 6], [7]]

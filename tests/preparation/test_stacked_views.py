@@ -8,12 +8,12 @@ from leukobench.features.backends import cuda
 from leukobench.features.backends.reference import measure
 from leukobench.features.batch import Batch
 from leukobench.features.viewed import view_features
-from leukobench.preparation import stacked_views
 from leukobench.preparation.stacked_views import can_be_stacked, seen_stacks
 from leukobench.preparation.views import VIEWS, View, apply_view
+from leukobench.segmentation import canvases
 from leukobench.segmentation.bench import dice
 from tests.segmentation.conftest import draw_cell
-from tests.segmentation.strict_arrays import STRICT, bare
+from tests.segmentation.strict_arrays import STRICT, StrictArrays, bare
 
 VIEW = View(0.2, "white_balance", copies=3)
 SCALES = [0.1, 0.2, np.nan, 0.1]
@@ -73,6 +73,13 @@ def test_features_come_in_the_order_of_the_images(images, monkeypatch):
     np.testing.assert_allclose(found[..., 0], expected[..., 0], rtol=0.05)
 
 
+def test_nothing_but_the_pixels_of_cells_leaves_the_device(images):
+    arrays, came_back = StrictArrays(*STRICT), []
+    arrays.download = lambda array: came_back.append(array.size) or bare(array)
+    list(seen_stacks(arrays, zip(images, SCALES, strict=True), VIEW))
+    assert sum(came_back) == len(images) * (1 + VIEW.copies)
+
+
 def test_images_of_one_size_are_worked_on_together_and_many_sizes_are_not_all_held(images, monkeypatch):
     sizes = [images[1], images[2], images[1][:80], images[1]]
 
@@ -81,7 +88,7 @@ def test_images_of_one_size_are_worked_on_together_and_many_sizes_are_not_all_he
         return [stack.numbers for stack in stacks]
 
     assert together() == [[0, 3], [1], [2]]
-    monkeypatch.setattr(stacked_views, "CANVAS_BYTES", sum(image.nbytes for image in sizes[:3]) - 1)
+    monkeypatch.setattr(canvases, "CANVAS_BYTES", sum(image.nbytes for image in sizes[:3]) - 1)
     assert together() == [[0], [1], [2], [3]]
 
 

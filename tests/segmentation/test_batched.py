@@ -8,9 +8,9 @@ from leukobench.devices import array_library
 from leukobench.errors import UsageError
 from leukobench.segmentation import network, own_colours, segment, segmenter, stack_colours, stacks, walked
 from leukobench.segmentation.bench import dice
-from leukobench.segmentation.canvases import canvases, segment_in_stacks
+from leukobench.segmentation.canvases import canvas_room, canvases, segment_in_stacks
 from tests.segmentation.conftest import blob
-from tests.segmentation.strict_arrays import STRICT, DeviceArray, bare, dressed
+from tests.segmentation.strict_arrays import STRICT, DeviceArray, StrictArrays, bare, dressed
 
 CPU = array_library("cpu")
 
@@ -148,6 +148,13 @@ def test_canvases_are_bounded_and_hold_every_image_once(images):
     for number, image in enumerate(images):
         np.testing.assert_array_equal(seen.pop(number), image)
     assert not seen
+
+
+@pytest.mark.parametrize(("gib", "times"), [(0, 1), (24, 1), (80, 2), (141, 4)])
+def test_canvases_are_larger_where_a_device_has_more_memory(gib, times):
+    arrays = StrictArrays(*STRICT)
+    arrays.memory = lambda: gib << 30
+    assert canvas_room(arrays) == (512 * times, times << 28)
 
 
 def test_images_that_lie_on_the_device_are_taken_there(images, in_stacks):

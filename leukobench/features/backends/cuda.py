@@ -12,6 +12,7 @@ from leukobench.features.backends.device_batches import BUFFERS, device_batches,
 from leukobench.features.backends.reference import measure
 from leukobench.features.batch import LABELS, Batch, stream
 from leukobench.features.registry import all_parts
+from leukobench.imaging.ahead import one_ahead
 
 __all__ = ["compute", "kernel_source", "measure_batches", "scratch_layout", "shared_tables"]
 
@@ -122,7 +123,7 @@ def compute(images, masks, parts, batch_bytes=None):
         return measure_batches(device_batches(images, masks, batch_bytes), parts)
     whole = any(part.whole for part in parts)
     if not whole and hasattr(images, "__len__") and hasattr(masks, "__len__"):
-        return measure_batches(host_cells(images, masks, batch_bytes), parts, cropped=True)
+        return measure_batches(one_ahead(host_cells(images, masks, batch_bytes)), parts, cropped=True)
     batches = stream(images, masks, batch_bytes, whole=whole, buffers=BUFFERS, empty=pinned)
     return measure_batches(batches, parts, cropped=not whole)
 

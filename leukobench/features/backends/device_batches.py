@@ -14,7 +14,7 @@ from leukobench.features.batch import LABELS, Batch, check_cell
 __all__ = ["device_batches", "host_cells", "is_on_device"]
 
 BUFFERS = 3
-"""Two batches that are computed, and one on its way or being packed."""
+"""Two batches that are computed, and one on its way to the device."""
 
 
 def is_on_device(arrays):
@@ -76,7 +76,7 @@ def host_cells(images, masks, batch_bytes):
     Yields
     ------
     Batch
-        A batch's memory is used again for the third after it.
+        A batch's memory is used again for the fourth after it, so that one may be packed while `BUFFERS` are in use.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def host_cells(images, masks, batch_bytes):
         For an array of another type or shape, a mask that does not fit its image, or a label above 2.
     """
     _check_count(images, masks)
-    ring = [(np.empty(0, np.uint8), np.empty(0, np.uint8))] * BUFFERS
+    ring = [(np.empty(0, np.uint8), np.empty(0, np.uint8))] * (BUFFERS + 1)
     # what has no pixels is to be looked at, too
     limits = [0, *_ends([max(4 * np.size(mask), 1) for mask in masks], batch_bytes)]
     with ThreadPoolExecutor(thread_count()) as pool:
@@ -98,9 +98,9 @@ def host_cells(images, masks, batch_bytes):
             new_shapes = boxes[:, 2:4] - boxes[:, :2]
             ends = np.cumsum(-(-new_shapes.prod(1) // 8) * 8)
             offsets, total = np.append(0, ends[:-1]), int(ends[-1])
-            if len(ring[turn % BUFFERS][1]) < total:
-                ring[turn % BUFFERS] = pinned(3 * total, np.uint8), pinned(total, np.uint8)
-            each, buffers = (*addresses, shapes, boxes, offsets, ends), ring[turn % BUFFERS]
+            if len(ring[turn % len(ring)][1]) < total:
+                ring[turn % len(ring)] = pinned(3 * total, np.uint8), pinned(total, np.uint8)
+            each, buffers = (*addresses, shapes, boxes, offsets, ends), ring[turn % len(ring)]
             _wait(pool.submit(cut, *(part[slab] for part in each), *buffers) for slab in slabs)
             del held
             yield Batch(buffers[0][: 3 * total], buffers[1][:total], offsets, new_shapes)

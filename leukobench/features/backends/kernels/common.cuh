@@ -5,6 +5,12 @@
 // text is compiled for the CPU with one thread per block; only warp shuffles are left out there.
 
 #define THREADS_OVER(i, n) for (int i = threadIdx.x; i < (n); i += blockDim.x)
+// Rows over the warps of a block, and columns over the threads of a warp: neighbours are read at once, and nothing is
+// divided. All threads of a warp are in the same row.
+#define LANES min(32, (int)blockDim.x)
+#define LANE ((int)threadIdx.x % LANES)
+#define ROWS_OVER(y, first, end) for (int y = (first) + (int)threadIdx.x / LANES; y < (end); y += (int)blockDim.x / LANES)
+#define COLUMNS_OVER(x, first, end) for (int x = (first) + LANE; x < (end); x += LANES)
 #define NOT_A_NUMBER __longlong_as_double(0x7ff8000000000000LL)
 
 enum Region { CELL = 0, CYTOPLASM = 1, NUCLEUS = 2, BACKGROUND = 3 };
@@ -56,6 +62,16 @@ template <typename T> __device__ inline T warp_sum(T value) {
     return value;
 }
 
+// Least and greatest of a warp, which its first thread is told.
+__device__ inline int warp_min(int value) {
+#ifdef __CUDA_ARCH__
+    for (int step = 16; step; step >>= 1) value = min(value, __shfl_down_sync(0xffffffffu, value, step));
+#endif
+    return value;
+}
+
+__device__ inline int warp_max(int value) { return -warp_min(-value); }
+
 __device__ inline void block_add(double* total, double value) {
     value = warp_sum(value);
     if (threadIdx.x % 32 == 0) atomicAdd(total, value);
@@ -75,19 +91,23 @@ template <typename T> __device__ inline void fill(T* values, int n, T value) {
 __device__ inline void row_extremes(const Cell& cell, int region, int* left, int* right, Box* box) {
     if (threadIdx.x == 0) *box = Box{cell.height, cell.width, 0, 0};
     __syncthreads();
-    THREADS_OVER(y, cell.height) {
-        left[y] = cell.width;
-        right[y] = -1;
-        for (int x = 0; x < cell.width; x++) {
+    ROWS_OVER(y, 0, cell.height) {
+        int first = cell.width, last = -1;
+        COLUMNS_OVER(x, 0, cell.width) {
             if (!belongs(cell.labels[y * cell.width + x], region)) continue;
-            if (right[y] < 0) left[y] = x;
-            right[y] = x;
+            first = min(first, x);
+            last = x;
         }
-        if (right[y] < 0) continue;
+        first = warp_min(first);
+        last = warp_max(last);
+        if (LANE) continue;
+        left[y] = first;
+        right[y] = last;
+        if (last < 0) continue;
         atomicMin(&box->top, y);
         atomicMax(&box->bottom, y + 1);
-        atomicMin(&box->left, left[y]);
-        atomicMax(&box->right, right[y] + 1);
+        atomicMin(&box->left, first);
+        atomicMax(&box->right, last + 1);
     }
     __syncthreads();
 }

@@ -14,11 +14,19 @@ extern "C" __global__ void bounds(const unsigned char* labels, const long long* 
     __syncthreads();
     Box mine = {height, width, -1, -1};
     int most = 0;
-    THREADS_OVER(i, height * width) {
-        if (!mask[i]) continue;
-        const int y = i / width, x = i % width;
-        most = max(most, (int)mask[i]);
-        mine = Box{min(mine.top, y), min(mine.left, x), max(mine.bottom, y), max(mine.right, x)};
+    ROWS_OVER(y, 0, height) {
+        int seen = 0;
+        COLUMNS_OVER(x, 0, width) {
+            const int label = mask[y * width + x];
+            if (!label) continue;
+            seen = max(seen, label);
+            mine.left = min(mine.left, x);
+            mine.right = max(mine.right, x);
+        }
+        if (!seen) continue;
+        most = max(most, seen);
+        mine.top = min(mine.top, y);
+        mine.bottom = y;
     }
     if (most) {
         atomicMin(&box.top, mine.top);
@@ -41,10 +49,10 @@ extern "C" __global__ void crop(const unsigned char* pixels, const unsigned char
                                 unsigned char* cropped_pixels, unsigned char* cropped_labels) {
     const int width = (int)shapes[2 * blockIdx.x + 1], *box = boxes + 5 * blockIdx.x;
     const int rows = box[2] - box[0], columns = box[3] - box[1];
-    THREADS_OVER(i, rows * columns) {
-        const long long from = offsets[blockIdx.x] + (box[0] + i / columns) * width + box[1] + i % columns;
-        const long long to = places[blockIdx.x] + i;
-        cropped_labels[to] = labels[from];
-        for (int k = 0; k < 3; k++) cropped_pixels[3 * to + k] = pixels[3 * from + k];
+    ROWS_OVER(y, 0, rows) {
+        const long long from = offsets[blockIdx.x] + (box[0] + y) * width + box[1];
+        const long long to = places[blockIdx.x] + y * columns;
+        COLUMNS_OVER(x, 0, columns) cropped_labels[to + x] = labels[from + x];
+        COLUMNS_OVER(x, 0, 3 * columns) cropped_pixels[3 * to + x] = pixels[3 * from + x];
     }
 }

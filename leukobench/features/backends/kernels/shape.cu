@@ -9,14 +9,15 @@ struct ShapeSums {
     unsigned long long width_bits, rectangle_bits, reach_bits;  // positive doubles: their bits are in their order
 };
 
-__device__ inline void add_pixel(const Cell& cell, int region, int y, int x, int y0, int x0, long long* sums) {
-    const long long v = y - y0, u = x - x0;
-    const long long powers[10] = {1, u, v, u * u, u * v, v * v, u * u * u, v * u * u, v * v * u, v * v * v};
-    for (int k = 0; k < 10; k++) sums[k] += powers[k];
-    sums[10] += in_region(cell, region, y, x + 1);
-    sums[11] += in_region(cell, region, y - 1, x);
-    sums[12] += in_region(cell, region, y - 1, x + 1);
-    sums[13] += in_region(cell, region, y - 1, x - 1);
+// Of a row's pixels in the region: how many there are, and sums of their columns' powers.
+__device__ inline void add_row(const long long* row, int v, long long* sums) {
+    const long long w = v, values[10] = {row[0],     row[1],         w * row[0],     row[2],         w * row[1],
+                                         w * w * row[0], row[3], w * row[2], w * w * row[1], w * w * w * row[0]};
+    for (int k = 0; k < 10; k++) sums[k] += values[k];
+}
+
+__device__ inline bool in_row(const unsigned char* row, int width, int x, int region) {
+    return row && x >= 0 && x < width && belongs(row[x], region);
 }
 
 // Contribution of a 2 x 2 window to four times the Euler number, 8-connected (Gray 1971).
@@ -110,14 +111,33 @@ __device__ __noinline__ void geometry(const Cell& cell, int region, ShapeSums* s
         return;
     }
     const int y0 = (box->top + box->bottom) / 2, x0 = (box->left + box->right) / 2;
-    const int rows = box->bottom - box->top + 1, columns = box->right - box->left + 1;
     long long sums[15] = {0};
-    THREADS_OVER(i, rows * columns) {  // one more than the box each way: windows overlap its far edge
-        const int y = box->top + i / columns, x = box->left + i % columns;
-        const bool here = in_region(cell, region, y, x);
-        if (here) add_pixel(cell, region, y, x, y0, x0, sums);
-        sums[14] += quad_euler(in_region(cell, region, y - 1, x - 1), in_region(cell, region, y - 1, x),
-                               in_region(cell, region, y, x - 1), here);
+    ROWS_OVER(y, box->top, box->bottom + 1) {  // one more than the box each way: windows overlap its far edge
+        const unsigned char* now = y < cell.height ? cell.labels + y * cell.width : nullptr;
+        const unsigned char* before = y ? cell.labels + (y - 1) * cell.width : nullptr;
+        long long row[4] = {0};
+        int straight = 0, upright = 0, rising = 0, falling = 0, euler = 0;
+        COLUMNS_OVER(x, box->left, box->right + 1) {
+            const bool here = in_row(now, cell.width, x, region), above = in_row(before, cell.width, x, region);
+            const bool corner = in_row(before, cell.width, x - 1, region);
+            euler += quad_euler(corner, above, in_row(now, cell.width, x - 1, region), here);
+            if (!here) continue;
+            const long long u = x - x0;
+            row[0]++;
+            row[1] += u;
+            row[2] += u * u;
+            row[3] += u * u * u;
+            straight += in_row(now, cell.width, x + 1, region);
+            upright += above;
+            rising += in_row(before, cell.width, x + 1, region);
+            falling += corner;
+        }
+        add_row(row, y - y0, sums);
+        sums[10] += straight;
+        sums[11] += upright;
+        sums[12] += rising;
+        sums[13] += falling;
+        sums[14] += euler;
     }
     long long* totals = (long long*)shared;
     for (int k = 0; k < 15; k++) block_add(totals + k, sums[k]);

@@ -112,10 +112,11 @@ KERNEL(texture) {
         fill(bins, BINS, 0);
         if (threadIdx.x == 0) area = 0;
         __syncthreads();
-        THREADS_OVER(i, size) {
-            const int y = i / cell.width, x = i % cell.width;
+        int pixels = 0;
+        ROWS_OVER(y, 0, cell.height) COLUMNS_OVER(x, 0, cell.width) {
+            const int i = y * cell.width + x;
             if (!belongs(cell.labels[i], region)) continue;
-            atomicAdd(&area, 1);
+            pixels++;
             atomicAdd(&bins[(int)riu2[binary_pattern(cell, y, x)]], 1);
             const int level = cell.scratch[i] >> GLCM_SHIFT;
             for (int d = 0; d < 4; d++) {
@@ -124,6 +125,7 @@ KERNEL(texture) {
                 atomicAdd(&matrices[(d * LEVELS + level) * LEVELS + other], 1);
             }
         }
+        atomicAdd(&area, pixels);
         __syncthreads();
         for (int d = 0; d < 4; d++) {
             if (threadIdx.x == 0) sums = GlcmSums{};
