@@ -153,11 +153,10 @@ def _at_scale(arrays, pictures, masks, scales, view):
             views.magnification(shape, *each, view.um_per_px) for each in zip(scales.tolist(), pixels, strict=True)
         ]
         after = np.array([views.magnified(shape, factor) for factor in factors])
-        layers = xp.concatenate(
-            [pictures.transpose(0, 3, 1, 2), 255 * xp.stack([masks > 0, masks > 1], axis=1)], axis=1
-        )
+        labels = 255 * xp.stack([masks > 0, masks > 1], axis=1).astype(xp.float32)
+        layers = xp.concatenate([pictures.transpose(0, 3, 1, 2).astype(xp.float32), labels], axis=1)
         averaged = np.array(factors) < views.LEAST_LINEAR
-        layers = xp.rint(resized(xp, layers.astype(xp.float32), shapes, after, averaged))
+        layers = xp.rint(resized(xp, layers, shapes, after, averaged))
         pictures = xp.clip(layers[:, :3], 0, 255).astype(xp.uint8).transpose(0, 2, 3, 1)
         masks = (layers[:, 3] > 127).astype(xp.uint8) + (layers[:, 3:] > 127).all(axis=1)
         valid = _corner(xp, after, masks.shape[1:])
