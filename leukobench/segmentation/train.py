@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from leukobench.segmentation.appearance import colourise
+from leukobench.segmentation.export import save_network
 from leukobench.segmentation.network import CHANNELS, SIDE, normalise
 from leukobench.segmentation.scenes import Noise, draw_scene
 
@@ -54,7 +55,9 @@ def build_network():
             x = levels[-1]
             x = x + functional.relu(self.context(x.mean((2, 3))))[:, :, None, None]
             for level in range(len(CHANNELS) - 2, -1, -1):
-                x = levels[level] + functional.interpolate(self.lateral[level](x), scale_factor=2, mode="nearest")
+                finer = levels[level]
+                factors = [large // small for large, small in zip(finer.shape[2:], x.shape[2:], strict=True)]
+                x = finer + functional.interpolate(self.lateral[level](x), scale_factor=factors, mode="nearest")
                 x = self.decoder[level](x)
             return self.output(x)
 
@@ -136,44 +139,6 @@ def _follow(smoothed, network, share):
             kept.lerp_(new, 1 - share)
         else:
             kept.copy_(new)
-
-
-def save_network(path, network, origin):
-    """Store a network as an ONNX file.
-
-    Batch normalisation is folded into the convolutions (by the exporter), weights are kept as half floats, which the
-    runtime widens as it opens the file.
-
-    Parameters
-    ----------
-    path : path-like
-    network : torch.nn.Module
-        As `build_network` makes it.
-    origin : str
-        A line on where the weights come from, kept as the property "origin" of the file.
-    """
-    import onnx
-    import torch
-
-    pictures = torch.zeros(2, 4, SIDE, SIDE)
-    names = {"input_names": ["pictures"], "output_names": ["logits"]}
-    dynamic = ({0: torch.export.Dim("n")},)
-    exported = torch.onnx.export(network.eval(), (pictures,), dynamo=True, dynamic_shapes=dynamic, **names)
-    model = exported.model_proto
-    graph = model.graph
-    for node in graph.node:
-        node.ClearField("metadata_props")  # where in PyTorch it comes from
-    widened = []
-    for weights in graph.initializer:
-        if weights.data_type == onnx.TensorProto.FLOAT:
-            name, half = weights.name, onnx.numpy_helper.to_array(weights).astype(np.float16)
-            weights.CopyFrom(onnx.numpy_helper.from_array(half, f"{name}.half"))
-            widened.append(onnx.helper.make_node("Cast", [weights.name], [name], to=onnx.TensorProto.FLOAT))
-    nodes = [*widened, *graph.node]
-    graph.ClearField("node")
-    graph.node.extend(nodes)
-    onnx.helper.set_model_props(model, {"origin": origin})
-    onnx.save(model, path)
 
 
 def main(arguments=None):
