@@ -88,6 +88,8 @@ def feature_table(blocks, feature_set, progress=None):
 
 def in_micrometres(table, um_per_px, feature_set):
     """A table whose lengths and areas are in pixels with these scaled, row by row: the one place where that is done."""
+    if um_per_px is None:
+        return table
     scale = check_um_per_px(um_per_px, len(table))
     if np.isnan(scale).all():
         return table

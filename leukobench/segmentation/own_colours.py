@@ -93,7 +93,7 @@ def fit(roots, these, those):
     scatters, means = zip(*(cv2.calcCovarMatrix(sample, None, UNSCALED) for sample in samples), strict=True)
     covariance = sum(scatters) / sum(map(len, samples))
     covariance.flat[::4] += RIDGE
-    direction = np.linalg.solve(covariance, (means[0] - means[1])[0])
+    direction = cv2.solve(covariance, (means[0] - means[1]).T)[1][:, 0]
     return Discriminant(direction, float((means[0] + means[1])[0] / 2 @ direction))
 
 

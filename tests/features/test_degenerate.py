@@ -2,8 +2,10 @@
 
 import numpy as np
 import pytest
+from numba import njit
 
 from leukobench.features import extract_features, features_of
+from leukobench.features.backends.cpu.memory import fetch
 
 
 @pytest.mark.parametrize("feature_set", ["extended", "background"])
@@ -77,3 +79,12 @@ def test_components_and_lobes(row):
     columns = ["nucleus_components", "nucleus_lobes", "nucleus_euler_number"]
     assert list(row("two_pieces", feature_set="full")[columns]) == [2, 2, 2]
     assert list(row("ring", feature_set="full")[columns]) == [1, 1, 0]
+
+
+def test_to_ask_for_what_is_not_there_is_no_error():
+    @njit
+    def ask(address):
+        fetch(address)
+        return address
+
+    assert ask(0) == 0
