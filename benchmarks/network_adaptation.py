@@ -28,8 +28,8 @@ from leukobench.metrics.scoring import answers_of
 from leukobench.metrics.statistics import bootstrap
 from leukobench.metrics.target import Target
 from leukobench.models import get_model
+from leukobench.models.network.answering import BATCH, batches_of
 from leukobench.models.network.architecture import adapt_batch_norm
-from leukobench.models.network.classifier import BATCH, batches_of
 from leukobench.running.folds import group_ids
 
 MODEL = "finetune:mobilenet_v2[epochs=16,precision=float32]+worlds+adabn"

@@ -13,6 +13,9 @@ from leukobench.imaging.stain.background import background_colour, to_bytes
 
 NORMAL = np.array([NormalDist().inv_cdf((k + 0.5) / 256) for k in range(256)])  # byte to quantile: fast noise
 
+LOGARITHMS = np.log(np.arange(256) + 1)[:, None]  # of bytes, so that black has one, too
+DARKEST = 1e-3  # share of the light in the middle
+
 
 def restain(image, matrix, glass, share=1.0, own=None):
     """Mix the optical densities of a picture, and lay it on another glass.
@@ -35,7 +38,7 @@ def restain(image, matrix, glass, share=1.0, own=None):
     """
     own = np.log((background_colour(image) if own is None else own) + 1)
     new = own + share * (np.log(np.add(glass, 1)) - own)
-    tables = own - np.log(np.arange(256) + 1)[:, None]
+    tables = own - LOGARITHMS
     affine = np.column_stack([np.negative(matrix), new]).astype(np.float32)
     light = cv2.transform(cv2.LUT(image, tables.astype(np.float32)[None]), affine)
     return to_bytes(cv2.exp(light, light) - 1)
@@ -58,11 +61,43 @@ def expose(image, gamma, tilt=(0.0, 0.0), fall=0.0):
     -------
     uint8 array, shape (H, W, 3)
     """
-    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in image.shape[:2])
-    down, across = tilt[0] / 2 * y - fall / 2 * y**2, 1 + tilt[1] / 2 * x - fall / 2 * x**2
-    light = np.add.outer(down, across).astype(np.float32)
+    light = _light(image.shape, tilt, fall)
     curve = (255 * (np.arange(256) / 255) ** gamma).astype(np.float32)
     return cv2.multiply(cv2.LUT(image, curve), cv2.merge([light] * 3), dtype=cv2.CV_8U)
+
+
+def recolour(image, drawn, share, own):
+    """`restain`, then `expose`, in one pass and a third of the time: a pixel is rounded once, at the end.
+
+    Parameters
+    ----------
+    image : uint8 array, shape (H, W, 3)
+    drawn : leukobench.imaging.stain.augmentation.Drawn
+    share : float
+        As for `restain`.
+    own : float array, shape (3,)
+        `background_colour` of the picture.
+
+    Returns
+    -------
+    uint8 array, shape (H, W, 3)
+        What the two give, but for two grey values at most where `expose` makes dark pixels much brighter.
+    """
+    own, white = np.log(own + 1), LOGARITHMS[-1]
+    new = own + share * (np.log(drawn.glass + 1) - own)
+    affine = np.column_stack([-drawn.gamma * drawn.matrix, drawn.gamma * new + (1 - drawn.gamma) * white])
+    light = cv2.transform(cv2.LUT(image, (own - LOGARITHMS).astype(np.float32)[None]), affine.astype(np.float32))
+    cv2.min(light, (float(white[0]),) * 4, light)
+    falling = cv2.log(cv2.max(_light(image.shape, drawn.tilt, drawn.fall), DARKEST))
+    cv2.add(light, cv2.merge([falling] * 3), light)
+    return cv2.subtract(cv2.exp(light, light), (1.0,) * 4, dtype=cv2.CV_8U)
+
+
+def _light(shape, tilt, fall):
+    """The light at each pixel, as a share of that in the middle, shape (H, W)."""
+    y, x = (np.linspace(-1, 1, side, dtype=np.float32) for side in shape[:2])
+    down, across = tilt[0] / 2 * y - fall / 2 * y**2, 1 + tilt[1] / 2 * x - fall / 2 * x**2
+    return np.add.outer(down, across).astype(np.float32)
 
 
 def turn(image, degrees, scale, mirrored):
@@ -103,7 +138,7 @@ def add_noise(image, sigma, rng):
 
 def add_grain(image, sigma, grain):
     """The same of bytes that were drawn, as many as the picture has."""
-    return to_bytes(image + cv2.LUT(grain, (sigma * NORMAL).astype(np.float32)))
+    return cv2.add(image, cv2.LUT(grain, (sigma * NORMAL).astype(np.float32)), dtype=cv2.CV_8U)
 
 
 def compress(image, quality):

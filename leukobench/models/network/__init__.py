@@ -1,3 +1,4 @@
 """Fine-tuned networks: scikit-learn classifiers that read pixels. Torch is imported when the first one is fitted."""
 
 LENET = "lenet"  # the network that starts from chance; all others are backbones
+LENET_SIDE = 64  # px that it makes of any picture

@@ -10,13 +10,14 @@ import torch
 
 from leukobench.errors import UsageError
 from leukobench.models.backbones import get_backbone
-from leukobench.models.network import LENET
+from leukobench.models.network import LENET, LENET_SIDE
+from leukobench.models.network.folding import fold
 
 DROPOUT = 0.2
 GROUPS = 8  # of channels, where groups take the place of batches
 
 
-def build_network(name, n_classes, *, size, frozen=0.0, norm="batch", mixstyle=0.0):
+def build_network(name, n_classes, *, size, frozen=0.0, norm="batch", mixstyle=0.0, settled=False):
     """Build a network with a new last layer.
 
     Parameters
@@ -33,6 +34,8 @@ def build_network(name, n_classes, *, size, frozen=0.0, norm="batch", mixstyle=0
         groups of channels (Wu 2018), by each image's own.
     mixstyle : float, default 0.0
         Probability that a batch has the styles of its images mixed after early stages (Zhou 2021), in training.
+    settled : bool, default False
+        Whether layers that keep their weights keep their statistics for good, so that `fold` may join them.
 
     Returns
     -------
@@ -57,6 +60,8 @@ def build_network(name, n_classes, *, size, frozen=0.0, norm="batch", mixstyle=0
             backbone.get_submodule(stage).register_forward_hook(MixStyle(mixstyle))
 
     kept = [] if card is None else freeze(backbone, frozen)
+    if settled:
+        fold(backbone, set(kept))
     return Network(backbone, dim, n_classes, mean, std, [backbone] if norm == "fixed" else kept)
 
 
@@ -125,7 +130,7 @@ def freeze(backbone, share):
 def _lenet():
     """LeNet-5 (LeCun 1998) on colour crops: two convolutions with pooling, then two dense layers."""
     return torch.nn.Sequential(
-        torch.nn.AdaptiveAvgPool2d(64),
+        torch.nn.AdaptiveAvgPool2d(LENET_SIDE),
         torch.nn.Conv2d(3, 16, 5),
         torch.nn.BatchNorm2d(16),
         torch.nn.ReLU(),

@@ -3,7 +3,9 @@
 import cv2
 import numpy as np
 
-from leukobench.imaging.stain import Augmentation, augment, background_colour, white_balance
+from leukobench.imaging.stain import Augmentation, background_colour, white_balance
+from leukobench.imaging.stain.augmentation import draw
+from leukobench.imaging.stain.steps import add_grain, blur, compress, recolour, turn
 from leukobench.preparation.worlds import TRAINING, draw_world, said, show
 
 COLOURS = {
@@ -17,10 +19,10 @@ WORLDS = "worlds"  # in place of these: each crop from a simulated laboratory of
 UM_PER_PX = 0.2  # of a crop
 MISJUDGED = 0.18  # spread of the logarithm of a scale that nobody told, as a typical cell's size gives it
 
-JITTER = 5  # px that the middle of a crop is moved by at most
+JITTER = 5 / 112  # of the field's side: how far the middle of a crop is moved at most
 
 
-def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, glass=None):
+def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, glass=None, um_per_px=UM_PER_PX):
     """The network's field of a crop, on white glass; augmented before that where it is for training.
 
     The white balance comes last, as it does for the picture of another laboratory, so that the network meets its
@@ -41,6 +43,8 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, gl
         Probability that the crop loses its colour.
     glass : float array, shape (3,), or None, default None
         `background_colour` of the crop, where it is known already.
+    um_per_px : float, default 0.2
+        Of the crop.
 
     Returns
     -------
@@ -53,9 +57,11 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, gl
     """
     top = left = (image.shape[0] - size) // 2
     if rng is not None:
-        world = colour == WORLDS
-        image = _in_a_world(image, rng) if world else augment(image, rng, strength, COLOURS[colour], glass)[0]
-        reach = min(top, JITTER)
+        if colour == WORLDS:
+            image = _in_a_world(image, rng, um_per_px)
+        elif strength:
+            image = elsewhere(image, rng, strength, COLOURS[colour], glass)
+        reach = min(top, round(JITTER * size))
         top, left = (top + int(step) for step in rng.integers(-reach, reach + 1, 2))
     image = white_balance(image)[top : top + size, left : left + size]
     if rng is not None and rng.random() < grey:
@@ -63,12 +69,21 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, gl
     return np.ascontiguousarray(image)
 
 
-def _in_a_world(image, rng):
+def elsewhere(image, rng, strength, ranges, glass):
+    """What `leukobench.imaging.stain.augment` gives from the same chance, but for rounding, in less time."""
+    drawn = draw(rng, image.shape, strength, ranges)
+    image = recolour(image, drawn, strength, background_colour(image) if glass is None else glass)
+    image = blur(turn(image, drawn.degrees, drawn.scale, drawn.mirrored), drawn.blur)
+    image = image if drawn.grain is None else add_grain(image, drawn.noise, drawn.grain)
+    return compress(image, drawn.quality)
+
+
+def _in_a_world(image, rng, um_per_px):
     """A crop as another laboratory would have taken the picture, and as that would have been prepared."""
     world = draw_world(TRAINING, int(rng.integers(2**31)))
-    picture, scale = show(image, UM_PER_PX, world, rng)
+    picture, scale = show(image, um_per_px, world, rng)
     scale = said(scale, world) if world.known else scale * np.exp(MISJUDGED * rng.standard_normal())
-    factor = scale / UM_PER_PX
+    factor = scale / um_per_px
     side, (height, width) = image.shape[0], picture.shape[:2]
     middle = (side - 1) / 2 - factor * (np.array([width, height]) - 1) / 2
     affine = np.column_stack([factor * np.eye(2), middle])

@@ -1,12 +1,17 @@
-"""Which images of a source train a network, how often they are drawn, and which judge its epochs."""
+"""Which images of a source train a network, how often and how large, and which judge its epochs."""
 
 import warnings
 
 import numpy as np
-from sklearn.model_selection import StratifiedGroupKFold
+from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+from leukobench.models.backbones import get_backbone
+from leukobench.models.network import LENET, LENET_SIDE
 
 LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
 MOST_REPEATS = 8  # unless that means more draws than this of each of its images
+SMALL = 5 / 7  # of the side of a crop is its side in the first epochs: 80 of 112 px,
+LEAST_SIDE = 64  # and no crop is made smaller than this
 VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 
 
@@ -14,6 +19,33 @@ def crops_drawn(images, batch_size=32):
     """How many crops of so many training images an epoch shows, in whole batches."""
     draws = max(images, min(LEAST_DRAWS, MOST_REPEATS * images))
     return draws // batch_size * batch_size or batch_size
+
+
+def sides_of(network, size, epochs, small):
+    """Side of the crops that train in each epoch: small ones first, which are cheap.
+
+    Parameters
+    ----------
+    network : str
+        LeNet sees pictures of one small side whatever it is shown; backbones that are no stages of maps take one size.
+    size, epochs : int
+        Side of the network's field, in px.
+    small : float
+        Share of the epochs; the last one is of full size.
+
+    Returns
+    -------
+    list of int
+
+    Examples
+    --------
+    >>> sides_of("mobilenet_v2", 112, 5, 0.6)
+    [80, 80, 80, 112, 112]
+    """
+    if network == LENET:
+        return [min(LENET_SIDE, size)] * epochs
+    first = min(round(small * epochs), epochs - 1) if get_backbone(network).stages else 0
+    return [max(round(SMALL * size), min(size, LEAST_SIDE))] * first + [size] * (epochs - first)
 
 
 def split_source(labels, groups, seed):
@@ -31,15 +63,18 @@ def split_source(labels, groups, seed):
     train, valid : int arrays
         The same rows where a source is too small.
     """
-    groups = np.arange(len(labels)) if groups is None else np.asarray(groups)
-    parts = min(VALIDATION, len(np.unique(groups)), np.bincount(labels).max())
     rows = np.arange(len(labels))
+    groups = rows if groups is None else np.asarray(groups)
+    found = len(np.unique(groups))
+    parts = min(VALIDATION, found, np.bincount(labels).max())
     if parts < 2:
         return rows, rows
+    # The splitter for groups takes a second for 2,000 of them.
+    splitter, groups = (StratifiedKFold, None) if found == len(rows) else (StratifiedGroupKFold, groups)
     with warnings.catch_warnings():  # a class rarer than the parts is then missing in some
         warnings.filterwarnings("ignore", message="The least populated class")
         warnings.filterwarnings("ignore", message="n_groups")
-        train, valid = next(StratifiedGroupKFold(parts, shuffle=True, random_state=seed).split(rows, labels, groups))
+        train, valid = next(splitter(parts, shuffle=True, random_state=seed).split(rows, labels, groups))
     lost = np.isin(labels[valid], labels[train], invert=True)  # of a class of one image that image trains
     return np.sort(np.append(train, valid[lost])), valid[~lost] if not lost.all() else train
 

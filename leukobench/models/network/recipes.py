@@ -184,7 +184,7 @@ def _network(name, network, description, source, **facts):
         build=Build(network),
         space=SPACE,
         defaults=DEFAULTS,
-        version="4",
+        version="5",
         cost="network",
         description=f"{description} on crops with the stains of other laboratories in training.",
         source=source,

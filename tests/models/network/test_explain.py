@@ -89,7 +89,7 @@ def test_variants_have_maps_that_repeat(settings, monkeypatch):
     model = NetworkClassifier("lenet", epochs=1, **settings).fit(X, y)
     maps = grad_cam(model, X)
     np.testing.assert_array_equal(maps, grad_cam(model, X))
-    assert maps.any(axis=(1, 2)).mean() > 0.5
+    assert maps.any(axis=(1, 2)).mean() >= 0.5  # of two classes one may have none
 
 
 def tiny(layers, dim=4):
