@@ -15,7 +15,7 @@ from leukobench.models.words import Step
 
 def reduced(variance, classifier):
     """A share of the variance instead of a number of components: it holds for a source of any size."""
-    return scaled(PCA(variance, svd_solver="covariance_eigh"), classifier)
+    return scaled(PCA(variance), classifier)
 
 
 def build_linear_svm(params, seed):
@@ -78,7 +78,7 @@ _HEADS = (
     Head(
         name="svm_linear",
         build=build_linear_svm,
-        version="2",
+        version="3",
         space={"variance": FloatDistribution(0.6, 0.98), "C": FloatDistribution(1e-4, 1, log=True)},
         defaults={"variance": 0.9, "C": 1e-2},
         cost="medium",
@@ -87,7 +87,7 @@ _HEADS = (
     Head(
         name="svm_rbf",
         build=build_rbf_svm,
-        version="2",
+        version="3",
         space={
             "variance": FloatDistribution(0.6, 0.98),
             "C": FloatDistribution(0.1, 300, log=True),
@@ -110,6 +110,7 @@ _HEADS = (
     Head(
         name="xgboost",
         build=build_boosting,
+        version="2",
         space={"variance": FloatDistribution(0.4, 0.85), **XGBOOST["space"]},
         defaults={"variance": 0.7, **XGBOOST["defaults"]},
         cost="medium",

@@ -9,7 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
-from sklearn.utils.validation import validate_data
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 
 def threads(otherwise=1):
@@ -66,6 +66,44 @@ class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
         return tags
+
+
+class Quantised(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
+    """Name every value by the quantile of the training rows that it lies in, 0 .. bins - 1.
+
+    Boosting by histograms does so itself, but looks up each weighted quantile of each column by itself: three quarters
+    of its time. `KBinsDiscretizer` takes an absolute width for an empty bin, and a list of arrays for its edges, which
+    no stored model may hold.
+
+    Parameters
+    ----------
+    bins : int, default 31
+
+    Attributes
+    ----------
+    edges_ : ndarray of shape (bins - 1, p)
+
+    Examples
+    --------
+    >>> Quantised(bins=2).fit([[0.0], [1.0], [8.0], [9.0]]).transform([[-3.0], [5.0], [70.0]]).tolist()
+    [[0.0], [1.0], [1.0]]
+    """
+
+    def __init__(self, bins=31):
+        self.bins = bins
+
+    def fit(self, X, y=None):
+        """Find the quantiles of a table."""
+        X = validate_data(self, X)
+        self.edges_ = np.quantile(X, np.linspace(0, 1, self.bins + 1)[1:-1], axis=0)
+        return self
+
+    def transform(self, X):
+        """Numbers of the quantiles, shape (n, p)."""
+        check_is_fitted(self)
+        X = validate_data(self, X, reset=False)
+        columns = zip(self.edges_.T, X.T, strict=True)
+        return np.stack([np.searchsorted(edges, column) for edges, column in columns], axis=1).astype(float)
 
 
 def imputed(*steps):

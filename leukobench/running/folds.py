@@ -1,5 +1,6 @@
 """Seeds, and folds that fit the groups there are: what one slide shows never stands on both sides of a split."""
 
+import functools
 import hashlib
 import warnings
 
@@ -66,8 +67,13 @@ def make_folds(labels, groups, n_folds, seed):
     list of (train, test)
         Index arrays.
     """
-    labels, groups = np.asarray(labels), np.asarray(groups)
-    alone = len(np.unique(groups)) == len(groups)
+    return list(_cut(*(tuple(np.asarray(each).tolist()) for each in (labels, groups)), n_folds, seed))
+
+
+# A process cuts one source for every model; where groups are known that takes longer than a light model's fit.
+@functools.lru_cache(maxsize=256)
+def _cut(labels, groups, n_folds, seed):
+    alone = len(set(groups)) == len(groups)
     splitter, given = (StratifiedKFold, None) if alone else (StratifiedGroupKFold, groups)
     with warnings.catch_warnings():  # a class rarer than the folds is known here: it is left out of the head
         warnings.filterwarnings("ignore", message="The least populated class")

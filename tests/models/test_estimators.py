@@ -1,5 +1,7 @@
 """Our own estimators: scikit-learn's checks, and what each of them is for."""
 
+from unittest import mock
+
 import numpy as np
 import pytest
 from sklearn.datasets import make_blobs, make_classification
@@ -8,9 +10,11 @@ from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
 from sklearn.svm import SVC
 from sklearn.utils.estimator_checks import parametrize_with_checks
+from sklearn.utils.stats import _weighted_percentile
 
+from leukobench.models import get_model
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
-from leukobench.models.pipeline import Clip, imputed, threads
+from leukobench.models.pipeline import Clip, Quantised, imputed, threads
 from leukobench.models.svm import PairwiseSVC
 
 ESTIMATORS = [
@@ -20,6 +24,7 @@ ESTIMATORS = [
     PairwiseSVC(random_state=0),
     ShuffledLabels(GaussianNB(), random_state=0),
     Clip(),
+    Quantised(bins=5),
 ]
 
 
@@ -88,3 +93,20 @@ def test_an_empty_column_keeps_its_place():
 def test_threads_follow_the_environment(monkeypatch):
     monkeypatch.setenv("LEUKOBENCH_MODEL_THREADS", "3")
     assert threads() == 3
+
+
+def test_boosting_looks_up_no_weighted_quantile(monkeypatch):
+    looked_up = mock.Mock(side_effect=_weighted_percentile)
+    monkeypatch.setattr("sklearn.ensemble._hist_gradient_boosting.binning._weighted_percentile", looked_up)
+    X = np.random.default_rng(0).normal(size=(200, 2))
+    recipe = get_model("hist_gradient_boosting")
+    model = recipe.build(recipe.defaults, 0).fit(X, (X[:, 0] > 1).astype(int))
+    assert (model.predict(X) == (X[:, 0] > 1)).mean() > 0.95
+    assert not looked_up.called
+
+
+def test_principal_components_of_few_vectors_need_no_covariance():
+    recipe = get_model("mobilenet_v2+svm_rbf")
+    X = np.random.default_rng(0).normal(size=(30, 1280))
+    with mock.patch("numpy.linalg.eigh", side_effect=AssertionError("1,280 x 1,280 numbers")):
+        recipe.build(recipe.defaults, 0).fit(X, np.arange(30) % 2)

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from unittest import mock
 
 import numpy as np
 import optuna
 import pytest
 from optuna.storages import InMemoryStorage
 from sklearn.dummy import DummyClassifier
+from sklearn.model_selection import StratifiedGroupKFold
 from sklearn.neighbors import KNeighborsClassifier
 
 from leukobench.metrics import Metric
@@ -51,6 +53,15 @@ def test_folds_keep_groups_together_and_cover_all():
     folds = make_folds(y, groups, 3, 0)
     assert sorted(np.concatenate([test for _, test in folds])) == list(range(60))
     assert all(not set(groups[train]) & set(groups[test]) for train, test in folds)
+
+
+def test_a_process_cuts_a_source_once_for_all_models():
+    y, groups = np.repeat([0, 1], 30), np.repeat(np.arange(12), 5)
+    with mock.patch("leukobench.running.folds.StratifiedGroupKFold", wraps=StratifiedGroupKFold) as cuts:
+        first, again, other = (make_folds(y, groups, 3, seed) for seed in (77, 77, 78))
+    assert cuts.call_count == 2
+    np.testing.assert_equal(again, first)
+    assert not all(np.array_equal(mine, its) for (_, mine), (_, its) in zip(first, other, strict=True))
 
 
 def test_first_trial_takes_the_defaults_and_all_trials_are_spent(problem):
@@ -191,6 +202,12 @@ def test_trials_of_networks_that_are_behind_are_pruned_and_count(problem):
     assert len(seen) < 12 * 3
     whole = [trial for trial in trials if trial.state == optuna.trial.TrialState.COMPLETE]
     assert chosen == max(whole, key=lambda trial: (trial.value, -trial.number)).params
+
+
+def test_means_of_trials_that_nothing_stops_are_not_written_down(problem):
+    storage = InMemoryStorage()
+    run(knn_recipe(), problem, storage)
+    assert not any(trial.intermediate_values for trial in storage.get_all_trials(0)[1:])
 
 
 def test_the_budget_sets_the_epochs_of_networks_alone():

@@ -33,7 +33,7 @@ from leukobench.models.ensemble import Ensemble
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
-from leukobench.models.pipeline import Clip
+from leukobench.models.pipeline import Clip, Quantised
 from leukobench.models.soundness import MOST_CLASSES, MOST_COLUMNS, ensure, whole
 from leukobench.models.sources import SourceExperts, StableFeatures
 from leukobench.models.svm import PairwiseSVC
@@ -42,7 +42,7 @@ from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerL
 CLASSES = (
     *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Coral, Ensemble),
     *(NetworkClassifier, NetworkEnsemble),
-    *(PairwiseSVC, SelfTraining, ShuffledLabels, SourceExperts, StableFeatures, StandardisedPerLaboratory),
+    *(PairwiseSVC, Quantised, SelfTraining, ShuffledLabels, SourceExperts, StableFeatures, StandardisedPerLaboratory),
     *(ColumnTransformer, DecisionTreeClassifier, DummyClassifier, ExtraTreeClassifier, ExtraTreesClassifier),
     *(FunctionTransformer, HalfBinomialLoss, HalfMultinomialLoss, HistGradientBoostingClassifier, Interval),
     *(LabelEncoder, LogisticRegression, LogitLink, MultinomialLogit, PCA, Pipeline, RandomForestClassifier, SVC),
