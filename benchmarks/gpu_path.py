@@ -52,19 +52,19 @@ def main():
     records = get_dataset(options.dataset).read(find_data_root(options.data))
     paths = [record.path for record in records if not record.path.name.startswith(".")]
     paths = list(islice(cycle(paths), options.images))
-    table = measured(array_library("cuda"), paths, options.threads, options.rounds)
-    write(options, table)
+    for table in measured(array_library("cuda"), paths, options.threads, options.rounds):
+        write(options, table)
     both = agreement(list(read_ahead(paths[:100], options.threads)))
     print(f"of 100 images: pixels that are the same on both devices {both:.5f}")
 
 
 def measured(arrays, paths, threads, rounds):
-    """Images a second of each stage alone, and of the whole ways."""
+    """Images a second of each stage alone, and of the whole ways: a table after each round."""
     warm_up()
     images = list(read_ahead(paths, threads))
     chunks = [list(enumerate(images))[start : start + MANY] for start in range(0, len(images), MANY)]
     some = images[:MANY]
-    few = some[: 4 * threads]
+    few = some[: 16 * threads]
     stacks = [stack[1:] for stack in canvases(arrays, some)]
     cells = list(device_cells(arrays, [tuple(enumerate(some))], []))
 
@@ -121,8 +121,8 @@ def measured(arrays, paths, threads, rounds):
         ),
         f"the CPU's way, {threads} threads: segment": (len(few), lambda: segment(few, n_jobs=threads)),
         f"the CPU's way, {threads} threads: files to features (core)": (
-            len(some),
-            lambda: file_features(paths[: len(some)], device="cpu", threads=threads),
+            len(few),
+            lambda: file_features(paths[: len(few)], device="cpu", threads=threads),
         ),
     }
     with LocalPool(threads) as pool:
@@ -137,8 +137,9 @@ def measured(arrays, paths, threads, rounds):
         for _ in range(rounds):
             for name, (count, work) in stages.items():
                 best[name] = max(best[name], count / seconds(arrays, work))
-    rows = [(name, stages[name][0], rate, 1e6 / rate) for name, rate in best.items()]
-    return pd.DataFrame(rows, columns=["stage", "images", "images_per_s", "us_per_image"])
+                print(f"{best[name]:12,.0f} images/s: {name}", flush=True)
+            rows = [(name, stages[name][0], rate, 1e6 / rate) for name, rate in best.items()]
+            yield pd.DataFrame(rows, columns=["stage", "images", "images_per_s", "us_per_image"])
 
 
 def one_thread(files):
