@@ -92,8 +92,9 @@ def stages(paths, um_per_px, jobs, rounds):
             rate(pool, measure, spread(paths, 4 * jobs * CHUNK))
         rate(one, look, spread(paths, CHUNK))
         for _ in range(rounds):
-            best["one"] = max(best["one"], rate(one, measure, spread(paths, 512)))
-            best["all"] = max(best["all"], rate(many, measure, spread(paths, 1024)))
+            # as many for each worker, and many, so that the last task weighs little
+            best["one"] = max(best["one"], rate(one, measure, spread(paths, 1024)))
+            best["all"] = max(best["all"], rate(many, measure, spread(paths, 1024 * jobs)))
             best["view"] = max(best["view"], rate(one, look, spread(paths, 96)))
     return {"path": best["all"], "scaling": best["all"] / best["one"], "view": 1000 / best["view"]}
 

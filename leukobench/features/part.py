@@ -1,5 +1,6 @@
 """A feature and a part: what a column is called and measures, and the functions that fill a run of columns."""
 
+import functools
 import inspect
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -125,7 +126,7 @@ class FeaturePart:
     numba: str | None = None
     cuda: str | PathLike[str] | None = None
 
-    @property
+    @functools.cached_property
     def columns(self) -> tuple[str, ...]:
         """Names of its features."""
         return tuple(feature.name for feature in self.features)

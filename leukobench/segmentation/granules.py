@@ -43,7 +43,7 @@ def without_granules(density, inside, nucleus):
     taken = inner & (nucleus > 0)
     if not taken.any():
         return None
-    red, green, blue = (cv2.blur(channel[box], (3, 3)) for channel in density)
+    green, blue = (cv2.blur(channel[box], (3, 3)) for channel in density[1:])
     hue = np.clip(LEVELS * (1 + green - blue), 0, 255).astype(np.uint8)
     threshold, _ = cv2.threshold(hue[inner][None], 0, 255, cv2.THRESH_OTSU)  # Otsu 1979
     granules, chromatin = taken & (hue <= threshold), taken & (hue > threshold)
@@ -51,6 +51,7 @@ def without_granules(density, inside, nucleus):
     if count <= LEAST_SHARE * np.count_nonzero(taken) or np.count_nonzero(chromatin) <= LEAST_SAMPLE:
         return None
     granules, chromatin = granules.view(np.uint8), chromatin.view(np.uint8)
+    red = cv2.blur(density[0][box], (3, 3))
     in_red, in_green, in_blue = (
         cv2.mean(channel, granules)[0] / cv2.mean(channel, chromatin)[0] for channel in (red, green, blue)
     )

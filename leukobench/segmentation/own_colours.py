@@ -63,8 +63,12 @@ def adapt_cell(roots, logits):
     others = (cell < -SURE_OF_CELL) & stained  # red cells, for the most part
     others[1::2] = False  # they are many, and every other row will do
     rule = fit(roots, cytoplasm, others)
+    if rule is None:
+        return cell
+    score = rule.score(roots)
     # empty glass is left to the network, and so is the nucleus, which looks like neither cytoplasm nor red cells
-    return cell if rule is None else np.where(stained & (nucleus < 0), cell + rule.score(roots), cell)
+    score *= stained & (nucleus < 0)
+    return cell + score
 
 
 def fit_nucleus(roots, logits):

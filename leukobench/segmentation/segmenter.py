@@ -117,7 +117,7 @@ def _segment_one(image, small, picture, logits):
     mask = np.zeros((height, width), np.uint8)
     box = _box_around(inside, height, width)
     cell = np.where(inside.view(bool), cv2.max(cell, EDGE), cv2.min(cell, -EDGE))
-    mask[box] = _largest_part((_enlarge(cell, height, width)[box] > 0).astype(np.uint8))
+    mask[box] = _largest_part((_enlarge(cell, height, width)[box] > 0).view(np.uint8))
     corrected = granules.without_granules(picture[:3][within], inside, logits[1])
     sharp = own_colours.roots_of(image[box])
     if corrected is None:
