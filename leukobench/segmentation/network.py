@@ -123,39 +123,25 @@ def predict(picture: np.ndarray) -> np.ndarray:
     -------
     float32 array, shape (2, SIDE, SIDE)
     """
-    (logits,) = load_network().run(None, {"pictures": in_pairs(np, picture[None])})
+    (logits,) = load_network().run(None, {"pictures": picture[None]})
     return apart(logits)[0]
 
 
-def in_pairs(xp, pictures):
-    """Pictures as the file takes them: two rows as one of twice as many channels, those of the upper row first.
-
-    At full size there are eight channels, half of what a processor with vectors of 16 numbers computes at once.
+def apart(pairs):
+    """The answer of the file, where two rows are one of twice as many channels, row by row.
 
     Parameters
     ----------
-    xp : module
-        NumPy or CuPy.
-    pictures : array, shape (n, channels, rows, columns)
+    pairs : array, shape (n, 2 * channels, rows / 2, columns)
+        The channels of the upper row of each pair first.
 
     Returns
     -------
-    array, shape (n, 2 * channels, rows / 2, columns)
+    array, shape (n, channels, rows, columns)
 
     Examples
     --------
-    >>> in_pairs(np, np.arange(4).reshape(1, 1, 4, 1)).ravel().tolist()
-    [0, 2, 1, 3]
-    """
-    return xp.concatenate([pictures[:, :, ::2], pictures[:, :, 1::2]], axis=1)
-
-
-def apart(pairs):
-    """What `in_pairs` is of, row by row.
-
-    Examples
-    --------
-    >>> apart(in_pairs(np, np.arange(4).reshape(1, 1, 4, 1))).ravel().tolist()
+    >>> apart(np.array([0, 2, 1, 3]).reshape(1, 2, 2, 1)).ravel().tolist()
     [0, 1, 2, 3]
     """
     n, channels, rows, columns = pairs.shape

@@ -8,7 +8,7 @@ from functools import cache
 
 import numpy as np
 
-from leukobench.segmentation.network import apart, file, in_pairs
+from leukobench.segmentation.network import apart, file
 
 
 def predict(arrays, pictures):
@@ -25,7 +25,7 @@ def predict(arrays, pictures):
     """
     xp = arrays.xp
     nodes, constants = _graph()
-    values = dict(_placed(xp, arrays.place()), pictures=in_pairs(xp, pictures))
+    values = dict(_placed(xp, arrays.place()), pictures=pictures)
     for operation, inputs, output, attributes in nodes:
         # what decides a shape stays with the host
         given = [constants[name] if name in constants and name not in values else values.get(name) for name in inputs]
