@@ -12,7 +12,7 @@ from leukobench.devices import array_library
 from leukobench.imaging.check import check_images
 from leukobench.segmentation import granules, network, own_colours
 
-VERSION = "7"
+VERSION = "8"
 PLAUSIBLE_CELL = (0.003, 0.97)  # share of the image that a cell may fill
 CENTRED = 0.25  # how fast the weight of a part falls with its distance from the centre, in image sides
 LEAST_QUALITY = 0.5  # a cell less certain than this is not believed
