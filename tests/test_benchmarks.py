@@ -336,3 +336,27 @@ def test_contrast_shows_two_copies_of_each_cell(detail):
         shown = given[:, 0, 0, 0].numpy()
         assert (shown[::2] == shown[1::2]).all()
         assert together.tolist() == (shown if alike == "cell" else shown // 2).tolist()
+
+
+def test_a_member_is_heard_less_where_it_is_far_from_what_it_learnt(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    trust, rng = load(BENCHMARKS / "trust.py"), np.random.default_rng(0)
+    true, far = rng.integers(0, 3, 400), rng.normal(size=(2, 400))
+    called = np.where(far < 0.3, true, rng.integers(0, 3, (2, 400)))  # beyond it they guess
+    given = 0.8 * np.eye(3)[called] + 0.2 / 3
+    cells, worlds = np.arange(400) // 20, np.arange(400) % 20
+    right = {
+        way.__name__: (trust.crossed(way, given, far, true, cells, worlds).argmax(1) == true).mean()
+        for way in trust.WAYS
+    }
+    assert right["by_distance"] > 0.05 + max(value for name, value in right.items() if name != "by_distance")
+    assert min(right.values()) > 0.6
+
+
+def test_temperatures_undo_what_makes_a_member_too_sure(monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    trust, rng = load(BENCHMARKS / "trust.py"), np.random.default_rng(0)
+    honest = rng.dirichlet(np.ones(4), 2000)
+    true = (honest.cumsum(1) > rng.random((2000, 1))).argmax(1)
+    found = trust.temperatures(np.array([honest, trust.cooled(honest, 0.5)]), true)
+    assert found == pytest.approx([1, 2], rel=0.1)
