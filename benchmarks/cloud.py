@@ -34,13 +34,18 @@ FOLDS, TREES = 5, 100
 
 def spaces(bench, train, scored):
     """Each space: copies that train, and rows of each part of what is compared."""
-    for space, name in SPACES.items():
-        told = columns_of(name)
-        # Few worlds tell their scale, so that lengths would tell worlds from the rest by being there.
-        columns = slice(None) if told is None else [each.unit == "1" for each in told]
+    for space in SPACES:
         shown = {part: pd.DataFrame({"condition": ""} | samples.to_dict("series")) for part, samples in scored.items()}
-        parts = {part: bench.rows(name, samples)[..., columns] for part, samples in shown.items()}
-        yield space, bench.rows(name, train)[:, 1:, columns], parts
+        parts = {part: rows_in(bench, space, samples) for part, samples in shown.items()}
+        yield space, rows_in(bench, space, train)[:, 1:], parts
+
+
+def rows_in(bench, space, samples):
+    """Rows of images in a space, of those that train with their copies."""
+    told = columns_of(SPACES[space])
+    # Few worlds tell their scale, so that lengths would tell worlds from the rest by being there.
+    columns = slice(None) if told is None else [each.unit == "1" for each in told]
+    return bench.rows(SPACES[space], samples)[..., columns]
 
 
 def distances(copies, classes, tables, labels):

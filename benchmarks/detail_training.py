@@ -55,15 +55,12 @@ class Detailed(Setting):
         Side in px to which the field is reduced before it is brought to `size`.
     alike : {"", "cell", "class"}
         What contrast brought together before the training; "" is none.
-    frozen : float
-        Share of the layers that stay as they are.
     """
 
     epochs: int = 16
     masks: bool = False
     detail: int = 224
     alike: str = ""
-    frozen: float = 0.17
 
 
 BASE = Detailed("112", **{each: getattr(MOBILE, each) for each in asdict(MOBILE) if each not in ("name", "draws")})
@@ -97,7 +94,6 @@ SETTINGS = (
     replace(FINE, name="224 of 112", detail=112),
     longer(told(MIDDLE)),
     replace(BASE, name="112, contrast of classes", alike="class"),
-    replace(FINE, name="224, half frozen", frozen=0.5),
 )
 """In order of worth."""
 

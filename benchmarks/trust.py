@@ -3,10 +3,10 @@
     python benchmarks/trust.py choose --data ../shared/data
     python benchmarks/trust.py score --data ../shared/data
 
-Members are fitted to four fifths of Barcelona, once. Ways to combine their probabilities learn from half of the cells
-in half of the simulated laboratories and answer for the other cells in the other laboratories, four times; for cells at
-home and in real laboratories they learn from all. `choose` looks at simulated laboratories and at home alone. Splits
-and scores are those of `benchmarks/abroad.py`; trust.csv.
+Members are fitted to four fifths of Barcelona, once. Ways to combine their probabilities learn from what members make
+of the held-out cells that simulated laboratories do not show, in training laboratories where no member has seen them.
+`choose` then asks in simulated laboratories and at home alone. Splits and scores are those of `benchmarks/abroad.py`;
+trust.csv.
 """
 
 import argparse
@@ -15,7 +15,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from abroad import Bench, figures
-from cloud import distances, spaces
+from cloud import distances, rows_in, spaces
+from joblib import Parallel, cpu_count, delayed
 from masked_tokens import CHOSEN, SOURCE, TARGETS, parts_of, take
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import softmax
@@ -23,6 +24,11 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from leukobench.datasets import find_data_root
+from leukobench.imaging.io import read_image
+from leukobench.inputs import locate
+from leukobench.models import get_model
+from leukobench.preparation.crops import seen_crops
+from leukobench.preparation.views import Seen, apply_view, get_view
 
 VOTE, FUSED, OLDER = "vote@worlds", "fused:mobilenet_v2@worlds", "vote@augmented"
 NETWORK = "finetune:mobilenet_v2[epochs=16,precision=float32]+worlds"
@@ -33,6 +39,8 @@ LEAST = 1e-4  # of a probability, so that its logarithm is told
 RIDGE = 0.01  # on weights of classes, towards equal ones
 STRENGTH = 0.1  # C of the logistic regression
 SHOWN = 8
+COPIES = get_view("worlds").copies
+LEARNT = "learnt"  # what ways to combine learn from
 
 
 def loss(given, true):
@@ -129,28 +137,30 @@ def stacked(given, far, true):
 WAYS = (mean, product, calibrated, weighted, by_class, by_distance, stacked)
 
 
-def crossed(way, given, far, true, cells, worlds):
-    """Answers in simulated laboratories, of cells and laboratories that were not learnt from."""
-    parts = [np.unique(each, return_inverse=True)[1] % 2 for each in (cells, worlds)]
-    answers = np.empty(given.shape[1:])
-    for cell in (0, 1):
-        for world in (0, 1):
-            told = (parts[0] == cell) & (parts[1] == world)
-            asked = (parts[0] != cell) & (parts[1] != world)
-            answers[asked] = way(given[:, told], far[:, told], true[told])(given[:, asked], far[:, asked])
-    return answers
-
-
 def combined(team, given, far, true, scored):
     """Names of ways to combine a team, and their answers of each part."""
-    each = {part: np.array([given[name, part] for name in team]) for part in scored}
-    away = {part: np.log(np.array([far[CLOUDS[name]][part] for name in team])) for part in scored}
-    cells, worlds = (scored["worlds"][name].to_numpy(str) for name in ("sha256", "condition"))
+    each = {part: np.array([given[name, part] for name in team]) for part in (LEARNT, *scored)}
+    away = {part: np.log([far[CLOUDS[name]][part] for name in team]) for part in each}
     for way in WAYS:
-        learnt = way(each["worlds"], away["worlds"], true)
+        learnt = way(each[LEARNT], away[LEARNT], true)
         answers = {part: learnt(each[part], away[part]) for part in scored}
-        answers["worlds"] = crossed(way, each["worlds"], away["worlds"], true, cells, worlds)
         yield f"{', '.join(SHORT[name] for name in team)}: {way.__name__}", answers
+
+
+def copied(bench, name, samples):
+    """Rows of the copies of images in training laboratories, as a member reads them."""
+    recipe = get_model(name)
+    if recipe.kind != "network":
+        rows = bench.rows(recipe.representation.replace("augmented", "worlds"), samples)[:, 1:]
+        return rows.reshape(-1, rows.shape[-1])
+    images = Parallel(cpu_count())(delayed(crops)(bench.root, sample) for sample in samples.itertuples())
+    return np.concatenate(images)
+
+
+def crops(root, sample):
+    """What a network reads of the copies of an image, whose pictures are those of other members."""
+    seen = apply_view([read_image(locate(root, sample.path), sample.sha256)], get_view("worlds"), [sample.um_per_px])
+    return seen_crops(Seen(*(each[1:] for each in seen)))
 
 
 def main():
@@ -167,11 +177,19 @@ def main():
     given = {
         (name, part): bench.probabilities(name, train, some, {}) for name in SHORT for part, some in scored.items()
     }
+    own = scored["own"]
+    unshown = own[~own["sha256"].isin(scored["worlds"]["sha256"])].reset_index(drop=True)
+    for name in SHORT:
+        model = bench.fitted(get_model(name).with_training(epochs=bench.epochs), 0, train)
+        given[name, LEARNT] = model.predict_proba(copied(bench, name, unshown), head)
     anyone, far = {part: np.zeros(len(some)) for part, some in scored.items()}, {}
     with threadpool_limits(1):
         for space, copies, tables in spaces(bench, train, scored):
+            tables[LEARNT] = rows_in(bench, space, unshown)[:, 1:].reshape(-1, copies.shape[-1])
+            anyone[LEARNT] = np.zeros(len(tables[LEARNT]))
             far[space] = distances(copies, np.zeros(len(train)), tables, anyone)
-    true, targets, models = np.searchsorted(head, scored["worlds"]["class"]), {part: {} for part in scored}, []
+    true = np.repeat(np.searchsorted(head, unshown["class"]), COPIES)
+    targets, models = {part: {} for part in scored}, []
     for team in TEAMS:
         for name, answers in combined(team, given, far, true, scored):
             models.append(name)
