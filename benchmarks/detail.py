@@ -11,6 +11,7 @@ Barcelona, then all of them from one another, by the splits of `benchmarks/abroa
 """
 
 import argparse
+import functools
 import json
 from pathlib import Path
 
@@ -33,7 +34,7 @@ UM_PER_PX = 0.1
 QUALITY = {SOURCE: 80}  # of WebP, and of other datasets
 OTHERS = 90
 EVERYWHERE = ("lodo", "pairwise")
-VOTE = "vote@worlds"
+VOTE, NETWORK = "vote@worlds", "finetune:mobilenet_v2[epochs=16,precision=float32]+worlds"
 SHOWN = 8  # cells of a class in each simulated laboratory
 JOINED = " and "
 
@@ -131,32 +132,33 @@ def write(table, options, place):
     print(table.pivot(index="model", columns="figure", values="score").loc[table["model"].unique()].to_string())
 
 
-def first(names, base):
-    """The names with the baseline first, which gains are of."""
-    return sorted(names, key=lambda name: not name.startswith(base))
+def tables(score, names, options, vote=VOTE):
+    """Of networks, with gains on the baseline or M, and of their means with a vote, with gains on the recipe."""
+    base = options.base if options.base in names else NETWORK
+    alone = sorted([*names, NETWORK], key=lambda name: name != base)
+    together = [f"{name}{JOINED}{vote}" for name in (NETWORK, *names)]
+    return pd.concat([score([*alone, vote]), score(together)])
 
 
 def choose(bench, options):
     """Score at home and in simulated laboratories."""
     train, held_out, _ = parts_of(bench.open(options, "home"))
-    names = first(bench.names("part"), options.base)
-    models = [*names, VOTE, *(f"{name}{JOINED}{VOTE}" for name in names)]
-    write(in_worlds(bench, models, train, held_out, SHOWN), options, "simulated")
+    table = tables(lambda models: in_worlds(bench, models, train, held_out, SHOWN), bench.names("part"), options)
+    write(table, options, "simulated")
 
 
 def score(bench, options):
     """Score in real laboratories."""
     train, _, _ = parts_of(bench.open(options, "real"))
-    names = first(bench.names("part"), options.base)
-    models = [*names, VOTE, *(f"{name}{JOINED}{VOTE}" for name in names)]
-    write(in_targets(bench, models, train, list(TARGETS)), options, "real")
+    table = tables(lambda models: in_targets(bench, models, train, list(TARGETS)), bench.names("part"), options)
+    write(table, options, "real")
     for protocol in EVERYWHERE:
         fits = PROTOCOLS[protocol].fits(bench.suite.datasets)
         of_each = [set(bench.names(f"{protocol}: {name}")) for name, _, _ in fits]
-        names = first(sorted(set.intersection(*of_each)), options.base)
+        names = sorted(set.intersection(*of_each) - {NETWORK})
         if names:
-            models = [*names, f"{VOTE}+experts", *(f"{name}{JOINED}{VOTE}+experts" for name in names)]
-            write(everywhere(bench, models, protocol), options, protocol)
+            call = functools.partial(everywhere, bench, protocol=protocol)
+            write(tables(call, names, options, f"{VOTE}+experts"), options, protocol)
 
 
 def main():
@@ -165,7 +167,7 @@ def main():
     parser.add_argument("parts", type=Path)
     parser.add_argument("trained", type=Path, nargs="?", help="what detail_training.py has written")
     parser.add_argument("--data", type=Path)
-    parser.add_argument("--base", default="112; 0", help="training that gains are of")
+    parser.add_argument("--base", default="112; 0", help="training that gains of networks are on")
     parser.add_argument("--out", type=Path, default=Path("results/abroad"))
     options = parser.parse_args()
     bench = Kept(find_data_root(options.data), load_suite("worlds").datasets, 8)
