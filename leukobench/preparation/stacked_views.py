@@ -20,11 +20,12 @@ from leukobench.imaging.stain.stack_augmentation import augmented
 from leukobench.imaging.stain.stacks import background_colours, white_balanced
 from leukobench.preparation import views
 from leukobench.segmentation.batched import segment_stack
-from leukobench.segmentation.canvases import canvas_room
+from leukobench.segmentation.canvases import alike, canvas_room
 from leukobench.segmentation.segmenter import centred_ellipses
 from leukobench.segmentation.stacks import count
 
 STAINS = ("none", "white_balance")
+FLOATS = 4  # times as much as bytes is what pictures take while they are brought to scale
 
 
 class SeenStack(NamedTuple):
@@ -75,8 +76,9 @@ def seen_stacks(arrays, images, view, threads=1):
     ------
     SeenStack
     """
-    for group in one_ahead(_groups(images, view, threads, *canvas_room(arrays))):
-        yield _seen(arrays, group, view)
+    room = canvas_room(arrays)
+    for group in one_ahead(_groups(images, view, threads, *room)):
+        yield from _seen(arrays, group, view, room)
 
 
 def _groups(images, view, threads, most, most_bytes):
@@ -113,22 +115,35 @@ def _ready(number, image, um_per_px, view):
     return number, image, [um_per_px, *scales], drawn
 
 
-def _seen(arrays, group, view):
+def _seen(arrays, group, view, room):
     """The images of a group, all of one size, and their copies."""
     xp, each = arrays.xp, 1 + view.copies
     numbers, images, scales, drawn = zip(*group, strict=True)
-    room = arrays.room((len(images), *images[0].shape), np.uint8)
-    for target, image in zip(room, images, strict=True):
+    stack = arrays.room((len(images), *images[0].shape), np.uint8)
+    for target, image in zip(stack, images, strict=True):
         target[...] = image
-    pictures = _with_copies(xp, arrays.upload(room), list(chain.from_iterable(drawn)), view.copies)
+    pictures = _with_copies(xp, arrays.upload(stack), list(chain.from_iterable(drawn)), view.copies)
     n, shape = len(pictures), images[0].shape[:2]
     if view.segmented:
         masks = segment_stack(arrays, pictures, np.tile(shape, (n, 1))).full_masks()
     else:
         masks = xp.repeat(xp.asarray(centred_ellipses(*shape))[None], n, axis=0)
     scales = np.array(scales).reshape(-1)
-    places = [number * each + k for number in numbers for k in range(each)]
-    return SeenStack(places, *_at_scale(arrays, pictures, masks, scales, view))
+    places = np.array([number * each + k for number in numbers for k in range(each)])
+    if view.um_per_px is None:
+        yield _stack(xp, view, places, pictures, masks, np.tile(shape, (n, 1)), scales)
+        return
+    pixels = arrays.download(count(xp, masks)).tolist()
+    factors = np.array(
+        [views.magnification(shape, *each, view.um_per_px) for each in zip(scales.tolist(), pixels, strict=True)]
+    )
+    after = np.array([views.magnified(shape, factor) for factor in factors.tolist()])
+    scales = scales * np.array([views.lengthened(shape, each) for each in after.tolist()])
+    # one that is magnified much is not to take the others' room along
+    for some, _ in alike(after.tolist(), room[0], room[1] // FLOATS):
+        at = xp.asarray(np.array(some))
+        seen = _at_scale(xp, pictures[at], masks[at], after[some], factors[some] < views.LEAST_LINEAR)
+        yield _stack(xp, view, places[some], *seen, after[some], scales[some])
 
 
 def _with_copies(xp, images, drawn, copies):
@@ -142,28 +157,23 @@ def _with_copies(xp, images, drawn, copies):
     return xp.concatenate([images[:, None], altered], axis=1).reshape(-1, *shape)
 
 
-def _at_scale(arrays, pictures, masks, scales, view):
-    """`views.rescale` of each; what `SeenStack` has beside its numbers."""
-    xp, shape = arrays.xp, pictures.shape[1:3]
-    shapes = np.tile(shape, (len(pictures), 1))
-    valid = xp.ones(masks.shape, bool)
-    if view.um_per_px is not None:
-        pixels = arrays.download(count(xp, masks)).tolist()
-        factors = [
-            views.magnification(shape, *each, view.um_per_px) for each in zip(scales.tolist(), pixels, strict=True)
-        ]
-        after = np.array([views.magnified(shape, factor) for factor in factors])
-        labels = 255 * xp.stack([masks > 0, masks > 1], axis=1).astype(xp.float32)
-        layers = xp.concatenate([pictures.transpose(0, 3, 1, 2).astype(xp.float32), labels], axis=1)
-        averaged = np.array(factors) < views.LEAST_LINEAR
-        layers = xp.rint(resized(xp, layers, shapes, after, averaged))
-        pictures = xp.clip(layers[:, :3], 0, 255).astype(xp.uint8).transpose(0, 2, 3, 1)
-        masks = (layers[:, 3] > 127).astype(xp.uint8) + (layers[:, 3:] > 127).all(axis=1)
-        valid = _corner(xp, after, masks.shape[1:])
-        scales, shapes = scales * np.array([views.lengthened(shape, each) for each in after]), after
+def _at_scale(xp, pictures, masks, after, averaged):
+    """Pictures and masks of other sizes, as `views.rescale` makes them."""
+    before = np.tile(pictures.shape[1:3], (len(pictures), 1))
+    labels = 255 * xp.stack([masks > 0, masks > 1], axis=1).astype(xp.float32)
+    layers = xp.concatenate([pictures.transpose(0, 3, 1, 2).astype(xp.float32), labels], axis=1)
+    layers = xp.rint(resized(xp, layers, before, after, averaged))
+    inside = layers[:, 3:] > 127
+    masks = inside[:, 0].astype(xp.uint8) + inside.all(axis=1)
+    return xp.clip(layers[:, :3], 0, 255).astype(xp.uint8).transpose(0, 2, 3, 1), masks
+
+
+def _stack(xp, view, places, pictures, masks, shapes, scales):
+    """What is seen, on the view's glass."""
+    valid = _corner(xp, shapes, masks.shape[1:])
     if view.stain == "white_balance":
         pictures = white_balanced(xp, pictures, background_colours(xp, pictures, valid, masks == 0))
-    return xp.ascontiguousarray(pictures), masks, valid, shapes, scales
+    return SeenStack(places.tolist(), xp.ascontiguousarray(pictures), masks, valid, shapes, scales)
 
 
 def _corner(xp, shapes, room):

@@ -76,17 +76,42 @@ def canvases(arrays, images, most_bytes=None):
     shapes : int ndarray, shape (n, 2)
     """
     most_images, room = canvas_room(arrays)
+    for numbers, largest in alike([image.shape[:2] for image in images], most_images, most_bytes or room):
+        yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
+
+
+def alike(shapes, most_images, most_bytes):
+    """Which pictures of similar size share a canvas.
+
+    Parameters
+    ----------
+    shapes : sequence of (int, int)
+        Height and width of each, in px.
+    most_images, most_bytes : int
+        Of a canvas, unless a single picture has more.
+
+    Yields
+    ------
+    numbers : list of int
+        Which of the pictures these are.
+    largest : int ndarray, shape (2,)
+        Height and width that hold each of them.
+
+    Examples
+    --------
+    >>> [numbers for numbers, _ in alike([(90, 90), (10, 10), (90, 80)], 2, 100_000)]
+    [[1, 2], [0]]
+    """
     numbers, largest = [], np.ones(2, int)
-    for number in sorted(range(len(images)), key=lambda k: images[k].shape):
-        grown = np.maximum(largest, images[number].shape[:2])
-        full = len(numbers) == most_images or (len(numbers) + 1) * 3 * int(grown.prod()) > (most_bytes or room)
-        if numbers and full:
-            yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
-            numbers, grown = [], np.maximum(images[number].shape[:2], 1)
+    for number in sorted(range(len(shapes)), key=lambda k: tuple(shapes[k])):
+        grown = np.maximum(largest, shapes[number])
+        if numbers and (len(numbers) == most_images or (len(numbers) + 1) * 3 * int(grown.prod()) > most_bytes):
+            yield numbers, largest
+            numbers, grown = [], np.maximum(shapes[number], 1)
         numbers.append(number)
         largest = grown
     if numbers:
-        yield numbers, *_packed(arrays, [images[k] for k in numbers], largest)
+        yield numbers, largest
 
 
 def _packed(arrays, images, largest):

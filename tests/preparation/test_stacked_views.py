@@ -92,6 +92,14 @@ def test_images_of_one_size_are_worked_on_together_and_many_sizes_are_not_all_he
     assert together() == [[0], [1], [2], [3]]
 
 
+def test_a_picture_that_is_magnified_much_does_not_take_the_others_along(monkeypatch):
+    same = [draw_cell(80, seed=seed)[0] for seed in range(3)]
+    monkeypatch.setattr(canvases, "CANVAS_BYTES", 4 * 3 * 3 * 90**2)
+    stacks = list(seen_stacks(STRICT, zip(same, [0.2, 0.8, 0.21], strict=True), View(0.2)))
+    assert [stack.numbers for stack in stacks] == [[0, 2], [1]]
+    assert [stack.pictures.shape[1:3] for stack in stacks] == [(84, 84), (320, 320)]
+
+
 def test_what_has_no_array_code_is_left_to_the_host():
     assert can_be_stacked(VIEWS["augmented"])
     assert not can_be_stacked(VIEWS["worlds"])
