@@ -69,6 +69,34 @@ def prepare(image, size, rng=None, *, strength=1.0, colour="stain", grey=0.0, gl
     return np.ascontiguousarray(image)
 
 
+def shrunk(images, factor):
+    """Crops at another scale.
+
+    Parameters
+    ----------
+    images : uint8 array, shape (n, side, side, 3)
+    factor : float
+        At most 1.
+
+    Returns
+    -------
+    images : uint8 array, shape (n, factor * side, factor * side, 3)
+    um_per_px : float
+        Their scale.
+
+    Examples
+    --------
+    >>> images, scale = shrunk(np.zeros((2, 160, 160, 3), np.uint8), 64 / 112)
+    >>> images.shape, round(scale, 2)
+    ((2, 91, 91, 3), 0.35)
+    """
+    if factor == 1:
+        return images, UM_PER_PX
+    side = round(factor * images.shape[1])
+    small = [cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in images]
+    return np.stack(small), UM_PER_PX * images.shape[1] / side
+
+
 def elsewhere(image, rng, strength, ranges, glass):
     """What `leukobench.imaging.stain.augment` gives from the same chance, but for rounding, in less time."""
     drawn = draw(rng, image.shape, strength, ranges)

@@ -15,9 +15,10 @@ from leukobench.models.device_crops import fields_of_rows
 from leukobench.models.embedding import TTA
 from leukobench.models.inference import import_exporters, torch_threads
 from leukobench.models.likelihood import likeliest
+from leukobench.models.network import LENET, LENET_SIDE
 from leukobench.models.network.answering import BATCH, batches_of, device_of, logits_of
-from leukobench.models.network.augmentation import prepare
-from leukobench.models.network.draws import BalancedSampler, crops_drawn, sides_of, split_source
+from leukobench.models.network.augmentation import prepare, shrunk
+from leukobench.models.network.draws import BalancedSampler, crops_drawn, split_source
 from leukobench.models.network.exported import Exported
 from leukobench.models.pipeline import threads
 from leukobench.models.soundness import MOST_CLASSES, whole
@@ -56,9 +57,6 @@ class NetworkClassifier(Probable):
         Factor on all augmentation.
     grey : float, default 0.2
         Probability that a crop loses its colour in training.
-    small : float, default 0.0
-        Share of the epochs, from the first on, that train on crops of seven tenths the side, at half of the cost. For
-        networks that are stages of maps; the last epoch is of full size.
     label_smoothing : float, default 0.05
     mixup : float, default 0.0
         Beta parameter of MixUp; 0 is none.
@@ -109,7 +107,6 @@ class NetworkClassifier(Probable):
         colour="stain",
         strength=1.2,
         grey=0.2,
-        small=0.0,
         label_smoothing=0.05,
         mixup=0.0,
         mixstyle=0.0,
@@ -129,7 +126,6 @@ class NetworkClassifier(Probable):
         self.colour = colour
         self.strength = strength
         self.grey = grey
-        self.small = small
         self.label_smoothing = label_smoothing
         self.mixup = mixup
         self.mixstyle = mixstyle
@@ -190,12 +186,14 @@ class NetworkClassifier(Probable):
         settings = {"strength": self.strength, "colour": self.colour, "grey": self.grey}
         size = self.size_ = min(SIZE, images.shape[1])
         device = device_of(self.device)
-        sides = sides_of(self.network, size, self.epochs, self.small)
         training = import_deep("leukobench.models.network.training")
-        crops, held_out = (
-            training.Crops(images[rows], labels[rows], names[rows], size, self.random_state, by, sides, **settings)
-            for rows, by, sides in ((train, None, sides), (valid, _some(weights, valid), ()))
+        side = min(LENET_SIDE, size) if self.network == LENET else size
+        small, um_per_px = shrunk(images[train], side / size)
+        crops = training.Crops(
+            small, labels[train], names[train], side, self.random_state, um_per_px=um_per_px, **settings
         )
+        by = _some(weights, valid)
+        held_out = training.Crops(images[valid], labels[valid], names[valid], size, self.random_state, by, **settings)
         self.module_ = self._build(len(self.classes_), size)
         with torch_threads(threads()):
             self.history_ = training.train(

@@ -1,17 +1,12 @@
-"""Which images of a source train a network, how often and how large, and which judge its epochs."""
+"""Which images of a source train a network, how often they are drawn, and which judge its epochs."""
 
 import warnings
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-from leukobench.models.backbones import get_backbone
-from leukobench.models.network import LENET, LENET_SIDE
-
 LEAST_DRAWS = 768  # crops per epoch that a small source is trained on at least,
 MOST_REPEATS = 8  # unless that means more draws than this of each of its images
-SMALL = 5 / 7  # of the side of a crop is its side in the first epochs: 80 of 112 px,
-LEAST_SIDE = 64  # and no crop is made smaller than this
 VALIDATION = 10  # one part in ten of the source is kept for early stopping and the temperature
 
 
@@ -19,33 +14,6 @@ def crops_drawn(images, batch_size=32):
     """How many crops of so many training images an epoch shows, in whole batches."""
     draws = max(images, min(LEAST_DRAWS, MOST_REPEATS * images))
     return draws // batch_size * batch_size or batch_size
-
-
-def sides_of(network, size, epochs, small):
-    """Side of the crops that train in each epoch: small ones first, which are cheap.
-
-    Parameters
-    ----------
-    network : str
-        LeNet sees pictures of one small side whatever it is shown; backbones that are no stages of maps take one size.
-    size, epochs : int
-        Side of the network's field, in px.
-    small : float
-        Share of the epochs; the last one is of full size.
-
-    Returns
-    -------
-    list of int
-
-    Examples
-    --------
-    >>> sides_of("mobilenet_v2", 112, 5, 0.6)
-    [80, 80, 80, 112, 112]
-    """
-    if network == LENET:
-        return [min(LENET_SIDE, size)] * epochs
-    first = min(round(small * epochs), epochs - 1) if get_backbone(network).stages else 0
-    return [max(round(SMALL * size), min(size, LEAST_SIDE))] * first + [size] * (epochs - first)
 
 
 def split_source(labels, groups, seed):

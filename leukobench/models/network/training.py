@@ -5,7 +5,6 @@ Imports torch and skorch, so it is imported when the first network is trained an
 
 import functools
 
-import cv2
 import numpy as np
 import torch
 from skorch import NeuralNetClassifier
@@ -13,7 +12,7 @@ from skorch.callbacks import EarlyStopping, LRScheduler
 from skorch.helper import predefined_split
 
 from leukobench.imaging.stain import background_colour
-from leukobench.models.network.augmentation import UM_PER_PX, prepare
+from leukobench.models.network.augmentation import prepare
 from leukobench.models.network.checkpoint import Checkpoint
 from leukobench.models.network.precision import computing_in
 
@@ -33,20 +32,17 @@ class Crops(torch.utils.data.Dataset):
     size, seed : int
     weights : float array, shape (n,), or None, default None
         Of the images to judge by, whose loss is then a weighted mean; what trains is drawn by its weight.
-    sides : sequence of int, default ()
-        What `size` becomes in each epoch, from 1 on, by pictures that are made as much smaller.
     **settings
         Of `prepare`.
     """
 
-    def __init__(self, images, labels, laboratories, size, seed, weights=None, sides=(), **settings):
+    def __init__(self, images, labels, laboratories, size, seed, weights=None, **settings):
         self.images, self.labels, self.laboratories = images, labels, laboratories
         # of mean 1, so that the mean of batches is that of all
         self.weights = None if weights is None else np.float32(weights / weights.mean())
-        self.size, self.seed, self.sides, self.settings = size, seed, sides, settings
+        self.size, self.seed, self.settings = size, seed, settings
         self.glass = [background_colour(image) for image in images]
         self._same = functools.cache(self._prepared)
-        self._shrunk = functools.lru_cache(1)(self._shrunk_to)  # epochs of one side follow each other
 
     def __len__(self):
         return len(self.images)
@@ -60,17 +56,7 @@ class Crops(torch.utils.data.Dataset):
 
     def _prepared(self, place, *draw):
         rng = np.random.default_rng((self.seed, len(draw), *(draw or [place])))
-        size = self.sides[draw[0] - 1] if draw and self.sides else self.size
-        images = self._shrunk(size)
-        scale = UM_PER_PX * self.images.shape[1] / images.shape[1]
-        return prepare(images[place], size, rng, glass=self.glass[place], um_per_px=scale, **self.settings)
-
-    def _shrunk_to(self, size):
-        """All pictures at the scale at which their field has a size."""
-        if size == self.size:
-            return self.images
-        side = round(self.images.shape[1] * size / self.size)
-        return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in self.images])
+        return prepare(self.images[place], self.size, rng, glass=self.glass[place], **self.settings)
 
 
 def mixup(alpha, n_classes, seed):

@@ -7,7 +7,7 @@ import pytest
 
 from leukobench.imaging.stain import augment, background_colour
 from leukobench.models.network.augmentation import COLOURS, elsewhere, prepare
-from leukobench.models.network.draws import sides_of
+from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.preparation.crops import SIDE
 
 
@@ -42,32 +42,18 @@ def test_nothing_is_changed_without_strength():
     assert len(moved) > 5
 
 
-@pytest.mark.parametrize(
-    ("network", "size", "epochs", "small", "expected"),
-    [
-        ("mobilenet_v2", 112, 8, 0.6, [80] * 5 + [112] * 3),
-        ("mobilenet_v2", 112, 1, 0.6, [112]),
-        ("mobilenet_v2", 112, 4, 1.0, [80] * 3 + [112]),
-        ("mobilenet_v2", 112, 4, 0.0, [112] * 4),
-        ("mobilenet_v2", 70, 2, 0.6, [64, 70]),
-        ("mobilenet_v2", 24, 2, 0.6, [24, 24]),
-        ("lenet", 112, 2, 0.6, [64, 64]),
-        ("lenet", 24, 2, 0.6, [24, 24]),
-    ],
-)
-def test_small_crops_come_first_and_the_last_epoch_is_of_full_size(network, size, epochs, small, expected):
-    assert sides_of(network, size, epochs, small) == expected
-
-
-def test_an_epoch_sees_all_of_a_field_at_its_side():
+def test_lenet_trains_on_crops_of_the_side_that_it_sees(monkeypatch):
     pytest.importorskip("torch", reason="needs the extra `deep`")
     pytest.importorskip("skorch", reason="needs the extra `deep`")
-    from leukobench.models.network.training import Crops
+    from leukobench.models.network import training
 
+    told = []
+    monkeypatch.setattr(training, "train", lambda module, *crops, **settings: told.extend(crops[:2]) or [])
+    X = np.tile(cell().reshape(1, -1), (12, 1))
     settings = {"strength": 0.0, "grey": 0.0}
-    crops = Crops(cell()[None], [0], [0], 112, 0, sides=[80, 80, 112], **settings)
-    seen = [crops[epoch, 3, 0][0] for epoch in (1, 2, 3)]
-    assert [each.shape[0] for each in seen] == [80, 80, 112]
-    assert crops[0][0].shape[0] == 112  # what judges is of full size
-    dark = [(each[..., 1] < 100).mean() for each in seen]  # the nucleus has its share of the field at either side
-    assert dark == pytest.approx([np.pi * 0.15**2 * (SIDE / 112) ** 2] * 3, rel=0.05)
+    NetworkClassifier("lenet", **settings).fit(X, np.tile(["LY", "NE"], 6))
+    small, whole = (crops[0][0] for crops in told)
+    assert (small.shape[0], whole.shape[0]) == (64, 112)
+    assert told[0].settings["um_per_px"] == pytest.approx(0.2 * SIDE / 91)
+    for crop in (small, whole):  # the nucleus has its share of the field at either side
+        assert (crop[..., 1] < 100).mean() == pytest.approx(np.pi * 0.15**2 * (SIDE / 112) ** 2, rel=0.05)
