@@ -20,6 +20,7 @@ from leukobench.models.network.answering import BATCH, batches_of, device_of, lo
 from leukobench.models.network.augmentation import prepare, shrunk
 from leukobench.models.network.draws import BalancedSampler, crops_drawn, split_source
 from leukobench.models.network.exported import Exported
+from leukobench.models.network.memory import memory_kept
 from leukobench.models.pipeline import threads
 from leukobench.models.soundness import MOST_CLASSES, whole
 from leukobench.models.transductive import check_enough
@@ -195,7 +196,7 @@ class NetworkClassifier(Probable):
         by = _some(weights, valid)
         held_out = training.Crops(images[valid], labels[valid], names[valid], size, self.random_state, by, **settings)
         self.module_ = self._build(len(self.classes_), size)
-        with torch_threads(threads()):
+        with torch_threads(threads()), memory_kept():
             self.history_ = training.train(
                 self.module_,
                 crops,
