@@ -35,7 +35,8 @@ def fits(pytestconfig):
 
 
 def test_it_is_near_to_what_fits_take(fits):
-    assert len(fits) > 15 and fits.notna().all(axis=None)
+    assert len(fits) > 15
+    assert fits.notna().all(axis=None)
     assert 0.8 < fits["told"].sum() / fits["taken"].sum() < 1.25
     ratio = (fits["told"] / fits["taken"]).drop("prior")  # a few milliseconds
     assert ratio.between(0.6, 1.6).all(), ratio.sort_values()
