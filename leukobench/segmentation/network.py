@@ -62,8 +62,9 @@ def normalise(rgb: np.ndarray) -> np.ndarray:
     bright = np.flatnonzero(darkest >= quantile(darkest, GLASS_SHARE))
     glass = np.array([quantile(channel.ravel().take(bright), 0.5) for channel in channels], np.float32)
     density = DENSITY_OF_GREY[:, None] + np.log(glass + OFFSET)  # of each grey value, in each channel
-    strong = quantile(total(cv2.LUT(rgb, density[None])), STRONG_SHARE) / 3
-    seen = cv2.LUT(rgb, np.clip(density / max(strong, LEAST_STRONG), -0.5, 2.5)[None])
+    seen = cv2.LUT(rgb, density[None])
+    seen /= max(quantile(total(seen), STRONG_SHARE) / 3, LEAST_STRONG)
+    np.clip(seen, -0.5, 2.5, out=seen)
     top, left = (SIDE - height) // 2, (SIDE - width) // 2
     if (height, width) != (SIDE, SIDE):
         seen = cv2.copyMakeBorder(seen, top, SIDE - height - top, left, SIDE - width - left, cv2.BORDER_REPLICATE)
@@ -80,7 +81,7 @@ def total(image: np.ndarray) -> np.ndarray:
 
 def quantile(values, share):
     """The value that a share of the values lies below, which is one of them."""
-    values = values.ravel().astype(np.float32)  # NumPy selects among them sooner than among bytes
+    values = values.ravel().astype(np.float32, copy=False)  # NumPy selects among them sooner than among bytes
     at = int(share * len(values))
     return np.partition(values, at)[at]
 
