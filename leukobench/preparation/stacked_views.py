@@ -90,16 +90,22 @@ def _groups(images, view, threads, most, most_bytes):
             for ready in pool.map(lambda each: _ready(each[0], *each[1], view), some):
                 image = ready[1]
                 waiting[image.shape].append(ready)
-                held += image.nbytes
+                held += _held(ready)
                 room = min(most, most_bytes // image.nbytes) // (1 + view.copies)
                 if len(waiting[image.shape]) >= room:
-                    held -= image.nbytes * len(waiting[image.shape])
+                    held -= sum(map(_held, waiting[image.shape]))
                     yield waiting.pop(image.shape)
                 elif held > most_bytes:
                     # of many sizes: better small groups than all images in memory
                     yield from waiting.values()
                     waiting, held = defaultdict(list), 0
     yield from waiting.values()
+
+
+def _held(ready):
+    """Bytes of an image and of the noise that its copies are to have."""
+    _, image, _, drawn = ready
+    return image.nbytes + sum(each.grain.nbytes for each in drawn if each.grain is not None)
 
 
 def _ready(number, image, um_per_px, view):

@@ -3,6 +3,7 @@
 import functools
 import hashlib
 import warnings
+from itertools import chain
 
 import numpy as np
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
@@ -67,17 +68,27 @@ def make_folds(labels, groups, n_folds, seed):
     list of (train, test)
         Index arrays.
     """
-    return list(_cut(*(tuple(np.asarray(each).tolist()) for each in (labels, groups)), n_folds, seed))
+    return list(_cut(*map(_numbered, (labels, groups)), n_folds, seed))
+
+
+def _numbered(values):
+    """Which of the values each is, as bytes: what is kept of a source is then small, whatever its names are."""
+    return np.unique(values, return_inverse=True)[1].astype(np.int32).tobytes()
 
 
 # A process cuts one source for every model; where groups are known that takes longer than a light model's fit.
 @functools.lru_cache(maxsize=256)
 def _cut(labels, groups, n_folds, seed):
-    alone = len(set(groups)) == len(groups)
+    labels, groups = (np.frombuffer(each, np.int32) for each in (labels, groups))
+    alone = len(np.unique(groups)) == len(groups)
     splitter, given = (StratifiedKFold, None) if alone else (StratifiedGroupKFold, groups)
     with warnings.catch_warnings():  # a class rarer than the folds is known here: it is left out of the head
         warnings.filterwarnings("ignore", message="The least populated class")
-        return list(splitter(n_folds, shuffle=True, random_state=seed).split(labels, labels, given))
+        folds = list(splitter(n_folds, shuffle=True, random_state=seed).split(labels, labels, given))
+    for rows in chain.from_iterable(folds):
+        # all who ask get the same
+        rows.setflags(write=False)
+    return folds
 
 
 def fitting_folds(strata, classes, groups, n_folds, seed):

@@ -1,8 +1,11 @@
 """Stacks brought to other sizes: as OpenCV brings each picture."""
 
+import tracemalloc
+
 import cv2
 import numpy as np
 
+from leukobench.imaging import resampling
 from leukobench.imaging.resampling import resized
 from tests.segmentation.strict_arrays import STRICT, bare, dressed
 
@@ -25,3 +28,18 @@ def test_pictures_become_what_opencv_makes_of_them():
         np.testing.assert_allclose(one[:, :height, :width], planes_of, atol=0.01)
         assert not one[:, height:].any()
         assert not one[:, :, width:].any()
+
+
+def test_long_strips_take_no_more_than_some_weights_at_a_time(monkeypatch):
+    planes = np.random.default_rng(0).random((2, 1, 1, 1500), np.float32)
+    before, after = np.array([(1, 1500), (1, 900)]), np.array([(1, 1000), (1, 1200)])
+    averaged = np.array([True, False])
+    whole = resized(np, planes, before, after, averaged)
+    monkeypatch.setattr(resampling, "WEIGHTS", 100_000)
+    tracemalloc.start()
+    pieces = resized(np, planes, before, after, averaged)
+    held = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    np.testing.assert_allclose(pieces, whole, atol=1e-6)
+    # the weights of all columns have 14 MB, and several of that size are held
+    assert held < 4e6

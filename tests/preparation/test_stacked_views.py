@@ -92,6 +92,14 @@ def test_images_of_one_size_are_worked_on_together_and_many_sizes_are_not_all_he
     assert together() == [[0], [1], [2], [3]]
 
 
+def test_noise_that_copies_are_to_have_is_counted_with_what_is_held(images, monkeypatch):
+    sizes = [images[1][:rows] for rows in (90, 89, 88, 87, 86, 90)]
+    monkeypatch.setattr(canvases, "CANVAS_BYTES", 18 * images[1].nbytes)
+    stacks = list(seen_stacks(STRICT, zip(sizes, [np.nan] * 6, strict=True), View(copies=8, segmented=False)))
+    # the first waits for the last no longer
+    assert [stack.numbers[0] // 9 for stack in stacks] == [0, 1, 2, 3, 4, 5]
+
+
 def test_a_picture_that_is_magnified_much_does_not_take_the_others_along(monkeypatch):
     same = [draw_cell(80, seed=seed)[0] for seed in range(3)]
     monkeypatch.setattr(canvases, "CANVAS_BYTES", 4 * 3 * 3 * 90**2)

@@ -62,6 +62,8 @@ def test_a_process_cuts_a_source_once_for_all_models():
     assert cuts.call_count == 2
     np.testing.assert_equal(again, first)
     assert not all(np.array_equal(mine, its) for (_, mine), (_, its) in zip(first, other, strict=True))
+    with pytest.raises(ValueError, match="read-only"):
+        first[0][0].sort()
 
 
 def test_first_trial_takes_the_defaults_and_all_trials_are_spent(problem):
