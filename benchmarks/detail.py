@@ -150,8 +150,6 @@ def choose(bench, options):
 def score(bench, options):
     """Score in real laboratories."""
     train, _, _ = parts_of(bench.open(options, "real"))
-    table = tables(lambda models: in_targets(bench, models, train, list(TARGETS)), bench.names("part"), options)
-    write(table, options, "real")
     for protocol in EVERYWHERE:
         fits = PROTOCOLS[protocol].fits(bench.suite.datasets)
         of_each = [set(bench.names(f"{protocol}: {name}")) for name, _, _ in fits]
@@ -159,6 +157,8 @@ def score(bench, options):
         if names:
             call = functools.partial(everywhere, bench, protocol=protocol)
             write(tables(call, names, options, f"{VOTE}+experts"), options, protocol)
+    table = tables(lambda models: in_targets(bench, models, train, list(TARGETS)), bench.names("part"), options)
+    write(table, options, "real")
 
 
 def main():
