@@ -35,6 +35,7 @@ QUALITY = {SOURCE: 80}  # of WebP, and of other datasets
 OTHERS = 90
 EVERYWHERE = ("lodo", "pairwise")
 VOTE, NETWORK = "vote@worlds", "finetune:mobilenet_v2[epochs=16,precision=float32]+worlds"
+OLDER = "vote@augmented+experts"
 SHOWN = 8  # cells of a class in each simulated laboratory
 JOINED = " and "
 
@@ -132,11 +133,12 @@ def write(table, options, place):
     print(table.pivot(index="model", columns="figure", values="score").loc[table["model"].unique()].to_string())
 
 
-def tables(score, names, options, vote=VOTE):
-    """Of networks, with gains on the baseline or M, and of their means with a vote, with gains on the recipe."""
+def tables(score, names, options, vote=VOTE, third=()):
+    """Of networks, with gains on the baseline or M, and of their means with votes, with gains on the recipe."""
     base = options.base if options.base in names else NETWORK
     alone = sorted([*names, NETWORK], key=lambda name: name != base)
     together = [f"{name}{JOINED}{vote}" for name in (NETWORK, *names)]
+    together += [JOINED.join([name, vote, other]) for name in names for other in third]
     return pd.concat([score([*alone, vote]), score(together)])
 
 
@@ -156,7 +158,7 @@ def score(bench, options):
         names = sorted(set.intersection(*of_each) - {NETWORK})
         if names:
             call = functools.partial(everywhere, bench, protocol=protocol)
-            write(tables(call, names, options, f"{VOTE}+experts"), options, protocol)
+            write(tables(call, names, options, f"{VOTE}+experts", [OLDER]), options, protocol)
     table = tables(lambda models: in_targets(bench, models, train, list(TARGETS)), bench.names("part"), options)
     write(table, options, "real")
 
