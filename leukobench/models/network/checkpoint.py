@@ -40,18 +40,22 @@ class Checkpoint(Callback):
         data = self.path.read_bytes()  # what cannot be read is no damage, and raises
         try:
             kept = torch.load(io.BytesIO(data), map_location=net.device, weights_only=True)
-            self.known, history, precision = kept["stopping"], History(kept["history"]), kept["precision"]
+            known, history, precision = kept["stopping"], History(kept["history"]), kept["precision"]
+            same = _shapes(kept["module"]) == _shapes(net.module_.state_dict())
         except (MemoryError, torch.OutOfMemoryError):
             raise
         except Exception as error:  # damaged bytes lead the reader of a pickle to errors of any kind
             log.warning("%s is damaged (%r): its training starts again", self.path.name, error)
             return 0
+        if not same:
+            log.warning("%s was kept of another network: its training starts again", self.path.name)
+            return 0
         if precision != net.precision:  # one training in two precisions is neither
             log.warning(
                 "%s was kept of a training in %s: it starts again in %s", self.path.name, precision, net.precision
             )
-            self.known = {}
             return 0
+        self.known = known
         net.module_.load_state_dict(kept["module"])
         net.optimizer_.load_state_dict(kept["optimizer"])
         net.history_ = history
@@ -76,6 +80,10 @@ class Checkpoint(Callback):
             buffer = io.BytesIO()
             torch.save(state | {"history": _plain(net.history.to_list()), "stopping": _plain(stopping)}, buffer)
             atomic_write(self.path, buffer.getvalue())
+
+
+def _shapes(weights):
+    return {name: each.shape for name, each in weights.items()}
 
 
 def _plain(values):

@@ -219,6 +219,15 @@ def test_a_training_of_another_precision_is_not_gone_on_with(problem, tmp_path, 
     assert resumed.history_ == lenet(precision="float32").fit(X, y).history_
 
 
+def test_a_training_of_another_network_is_not_gone_on_with(problem, tmp_path, caplog):
+    X, y = problem
+    path = tmp_path / "fit"
+    lenet(epochs=1).fit(X, y, checkpoint=path, keep=True)
+    started = lenet(epochs=1, norm="group").fit(X, y, checkpoint=path)
+    assert "fit was kept of another network: its training starts again" in caplog.text
+    assert started.history_ == lenet(epochs=1, norm="group").fit(X, y).history_
+
+
 def test_a_checkpoint_that_the_machine_cannot_read_is_kept(problem, tmp_path):
     path = tmp_path / "fit.checkpoint"
     path.mkdir()  # root may read everything but a folder
