@@ -189,7 +189,7 @@ RECIPES = (
     _classical(
         name="hist_gradient_boosting",
         build=build_hist_gradient_boosting,
-        version="2",
+        version="3",
         space={
             "learning_rate": FloatDistribution(0.03, 0.4, log=True),
             "max_leaf_nodes": IntDistribution(4, 12),

@@ -9,6 +9,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
+from sklearn.utils.class_weight import compute_sample_weight
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 
@@ -69,11 +70,12 @@ class Clip(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 class Quantised(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
-    """Name every value by the quantile of the training rows that it lies in, 0 .. bins - 1.
+    """Name every value by the quantile of the training rows that it lies in, 0 .. bins - 1; classes count alike.
 
     Boosting by histograms does so itself, but looks up each weighted quantile of each column by itself: three quarters
-    of its time. `KBinsDiscretizer` takes an absolute width for an empty bin, and a list of arrays for its edges, which
-    no stored model may hold.
+    of its time. As there, classes count alike: a rare one would else find nearly all edges among the others.
+    `KBinsDiscretizer` takes an absolute width for an empty bin, and a list of arrays for its edges, which no stored
+    model may hold.
 
     Parameters
     ----------
@@ -93,9 +95,11 @@ class Quantised(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         self.bins = bins
 
     def fit(self, X, y=None):
-        """Find the quantiles of a table."""
+        """Find the quantiles of a table; of rows that count alike where there are no classes."""
         X = validate_data(self, X)
-        self.edges_ = np.quantile(X, np.linspace(0, 1, self.bins + 1)[1:-1], axis=0)
+        weights = None if y is None else compute_sample_weight("balanced", np.asarray(y))
+        shares = np.linspace(0, 1, self.bins + 1)[1:-1]
+        self.edges_ = np.quantile(X, shares, axis=0, weights=weights, method="inverted_cdf")
         return self
 
     def transform(self, X):

@@ -4,6 +4,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.datasets import make_blobs, make_classification
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
@@ -103,6 +104,15 @@ def test_boosting_looks_up_no_weighted_quantile(monkeypatch):
     model = recipe.build(recipe.defaults, 0).fit(X, (X[:, 0] > 1).astype(int))
     assert (model.predict(X) == (X[:, 0] > 1)).mean() > 0.95
     assert not looked_up.called
+
+
+def test_boosting_sees_rare_classes_as_well_as_without_quantiles_of_our_own():
+    X, y = make_classification(400, 5, n_informative=4, n_redundant=0, weights=[0.95], class_sep=0.5, random_state=0)
+    X[::7, 1], X[:, 2] = np.nan, 1.0
+    recipe = get_model("hist_gradient_boosting")
+    model = recipe.build(recipe.defaults, 0).fit(X, y)
+    alone = imputed(clone(model[-1])).fit(X, y)
+    np.testing.assert_allclose(model.predict_proba(X), alone.predict_proba(X), rtol=1e-9)
 
 
 def test_principal_components_of_few_vectors_need_no_covariance():
