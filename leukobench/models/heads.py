@@ -4,18 +4,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from sklearn.decomposition import PCA
 
 from leukobench.models.classical import XGBOOST, boosted_trees, build_logistic_regression
 from leukobench.models.estimators import CappedNeighbors
-from leukobench.models.pipeline import imputed, scaled, threads
+from leukobench.models.pipeline import Components, imputed, scaled, threads
 from leukobench.models.svm import PairwiseSVC
 from leukobench.models.words import Step
 
 
 def reduced(variance, classifier):
     """A share of the variance instead of a number of components: it holds for a source of any size."""
-    return scaled(PCA(variance), classifier)
+    return scaled(Components(variance), classifier)
 
 
 def build_linear_svm(params, seed):
@@ -78,7 +77,7 @@ _HEADS = (
     Head(
         name="svm_linear",
         build=build_linear_svm,
-        version="3",
+        version="4",
         space={"variance": FloatDistribution(0.6, 0.98), "C": FloatDistribution(1e-4, 1, log=True)},
         defaults={"variance": 0.9, "C": 1e-2},
         cost="medium",
@@ -87,7 +86,7 @@ _HEADS = (
     Head(
         name="svm_rbf",
         build=build_rbf_svm,
-        version="3",
+        version="4",
         space={
             "variance": FloatDistribution(0.6, 0.98),
             "C": FloatDistribution(0.1, 300, log=True),
@@ -110,7 +109,7 @@ _HEADS = (
     Head(
         name="xgboost",
         build=build_boosting,
-        version="2",
+        version="3",
         space={"variance": FloatDistribution(0.4, 0.85), **XGBOOST["space"]},
         defaults={"variance": 0.7, **XGBOOST["defaults"]},
         cost="medium",

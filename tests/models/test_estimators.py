@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import make_blobs, make_classification
+from sklearn.decomposition import PCA
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.metrics import log_loss
 from sklearn.naive_bayes import GaussianNB
@@ -15,7 +16,7 @@ from sklearn.utils.stats import _weighted_percentile
 
 from leukobench.models import get_model
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
-from leukobench.models.pipeline import Clip, Quantised, imputed, threads
+from leukobench.models.pipeline import Clip, Components, Quantised, imputed, threads
 from leukobench.models.svm import PairwiseSVC
 
 ESTIMATORS = [
@@ -26,6 +27,7 @@ ESTIMATORS = [
     ShuffledLabels(GaussianNB(), random_state=0),
     Clip(),
     Quantised(bins=5),
+    Components(),
 ]
 
 
@@ -120,3 +122,10 @@ def test_principal_components_of_few_vectors_need_no_covariance():
     X = np.random.default_rng(0).normal(size=(30, 1280))
     with mock.patch("numpy.linalg.eigh", side_effect=AssertionError("1,280 x 1,280 numbers")):
         recipe.build(recipe.defaults, 0).fit(X, np.arange(30) % 2)
+
+
+def test_principal_components_of_many_vectors_are_those_of_their_covariance():
+    X = np.random.default_rng(0).normal(size=(60, 20))
+    with mock.patch("scipy.linalg.svd", side_effect=AssertionError("five times as long")):
+        found = Components(0.8).fit_transform(X)
+    np.testing.assert_allclose(found, PCA(0.8, svd_solver="full").fit_transform(X), atol=1e-9)

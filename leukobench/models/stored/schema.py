@@ -33,14 +33,14 @@ from leukobench.models.ensemble import Ensemble
 from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
-from leukobench.models.pipeline import Clip, Quantised
+from leukobench.models.pipeline import Clip, Components, Quantised
 from leukobench.models.soundness import MOST_CLASSES, MOST_COLUMNS, ensure, whole
 from leukobench.models.sources import SourceExperts, StableFeatures
 from leukobench.models.svm import PairwiseSVC
 from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerLaboratory
 
 CLASSES = (
-    *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Coral, Ensemble),
+    *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Components, Coral, Ensemble),
     *(NetworkClassifier, NetworkEnsemble),
     *(PairwiseSVC, Quantised, SelfTraining, ShuffledLabels, SourceExperts, StableFeatures, StandardisedPerLaboratory),
     *(ColumnTransformer, DecisionTreeClassifier, DummyClassifier, ExtraTreeClassifier, ExtraTreesClassifier),
