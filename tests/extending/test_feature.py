@@ -1,11 +1,13 @@
 """A part of features from outside the package, the file of docs/extending.md: commands, workers and backends see it."""
 
+import functools
 import importlib.metadata
 import os
 import re
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -91,6 +93,35 @@ def test_it_joins_a_set_that_is_there(file, device):
     assert row["nucleus_area"] == 9 * 0.25
     empty = extract_features([IMAGE], [0 * MASK], device=device).iloc[0]
     assert empty[COLUMNS].isna().all()
+
+
+class MeasuresFirst:
+    """A pool in which parts without a kernel are done before kernels begin."""
+
+    def __init__(self, threads):
+        self.threads = threads
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *raised):
+        return False
+
+    def submit(self, function, *given):
+        call = functools.cache(lambda: function(*given))
+        if function is cpu._measure:
+            call()
+        return SimpleNamespace(result=call)
+
+
+def test_what_it_has_measured_stays_when_kernels_are_late(file, monkeypatch):
+    file.write_text(SOURCE.replace('sets=("ours",)', 'sets=("core",)'))
+    plugins.use(str(file))
+    monkeypatch.setattr(cpu, "ThreadPoolExecutor", MeasuresFirst)
+    table = extract_features([IMAGE, IMAGE], [MASK, 0 * MASK], device="cpu")
+    assert table["nucleus_reach"][0] == pytest.approx(np.sqrt(2))
+    assert table["nucleus_area"].tolist() == [9, 0]
+    assert table.loc[1, COLUMNS].isna().all()
 
 
 def test_a_process_that_is_started_later_sees_it(file):

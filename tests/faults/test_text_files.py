@@ -198,8 +198,8 @@ def test_text_is_bounded_and_regular_too(tmp_path):
     assert read_bytes(written(tmp_path / "x", "ab"), 2) == b"ab"
 
 
-OF_BYTES = {"os.open", "archive.open", "self.file.open", "tarfile.open", "self.part.open"}
-"""A descriptor, archives and members of them, and the part of a download."""
+OF_BYTES = {"Image.open", "os.open", "archive.open", "self.file.open", "tarfile.open", "self.part.open"}
+"""A picture, a descriptor, archives and members of them, and the part of a download."""
 
 
 def test_whoever_opens_text_names_its_encoding():

@@ -60,7 +60,7 @@ def compute(images, masks, parts, batch_bytes=None):
     with ThreadPoolExecutor(threads) as pool:
         running, first = None, 0
         for cells in groups(images, masks, batch_bytes or threads * BATCH_BYTES, _readable):
-            out = np.empty((len(cells), ends[-1]))
+            out = np.full((len(cells), ends[-1]), np.nan)
             chunks = _start(pool, threads, entry, cells, at, out)
             tasks = [pool.submit(_measure, cells, part, out[:, columns[part.name]]) for part in others]
             # The cells are kept until the kernels, which know their addresses alone, are done.

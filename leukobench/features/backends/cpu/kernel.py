@@ -82,8 +82,9 @@ def make_entry(plan, stamp, cached):
     def compute_range(images, masks, shapes, start, stop, at, out):
         """Fill rows start..stop of `out`; at[slot] is the first column of a part, or -1 where it is not wanted.
 
-        `images` and `masks` are addresses, those of masks multiples of eight. Returns the first whose mask has a
-        label above 2, where it stops, or `stop`.
+        `images` and `masks` are addresses, those of masks multiples of eight. What cannot be measured keeps the value
+        that it has, and so do columns of other parts, which another thread may have filled. Returns the first whose
+        mask has a label above 2, where it stops, or `stop`.
         """
         _ = stamp
         largest, tallest, framed = 0, 0, 0
@@ -117,7 +118,6 @@ def make_entry(plan, stamp, cached):
             for region in (CELL, CYTOPLASM, NUCLEUS):
                 pair_counts[region] = adjacent_pairs(runs[region], counts[region], pairs[region])
             known[0] = -1
-            out[i] = np.nan
             cell = Cell(
                 pixels, labels, y * stride + x, stride, height, width, box, runs, counts, pairs, pair_counts, known,
                 corners, hull, room, colour, grey, codes, bins,
