@@ -2,6 +2,7 @@
 
 import ctypes
 import resource
+from types import SimpleNamespace
 
 import pytest
 
@@ -26,7 +27,11 @@ def test_freed_memory_is_kept_for_as_long_as_it_is_asked_for():
     assert kept < touched() / 4
 
 
-def test_another_library_is_left_alone(monkeypatch):
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+@pytest.mark.parametrize("asked", [("mallopt", "malloc_trim"), ()])
+def test_another_library_is_left_alone(monkeypatch, asked):
+    calls = []
+    library = SimpleNamespace(**{name: lambda *given, name=name: calls.append(name) for name in asked})
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: library)
     with memory_kept():
-        assert True
+        inside = len(calls)
+    assert (inside, len(calls)) == ((2, 5) if asked else (0, 0))
