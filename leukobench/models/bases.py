@@ -50,7 +50,7 @@ def _on_backbone(name, make, **facts):
 BASES = {
     base.name: base
     for base in (
-        *map(Base.of, TABLES.values()),
+        *map(Base.of, (*TABLES.values(), *classical.ASKED)),
         *(Base(name, lambda argument, name=name: frozen(name)) for name in BACKBONES),
         *map(_source, SOURCES, SOURCES.values()),
         _on_backbone("finetune", fine_tuned, view=VIEW, description="any of these networks, fine-tuned"),

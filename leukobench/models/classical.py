@@ -6,6 +6,7 @@ medians and runs on one thread. Ranges were set by what fits within seconds, nev
 
 from functools import partial
 
+import numpy as np
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from sklearn.ensemble import (
     ExtraTreesClassifier,
@@ -16,7 +17,7 @@ from sklearn.ensemble import (
 from sklearn.linear_model import LogisticRegression
 
 from leukobench.models.boosting import BoostedTrees
-from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors
+from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, Perceptron
 from leukobench.models.pipeline import Quantised, imputed, scaled, threads
 from leukobench.models.recipe import Recipe
 from leukobench.models.svm import PairwiseSVC
@@ -79,6 +80,14 @@ def build_vote(params, seed):
     return VotingClassifier([("extra_trees", build_voting_trees(seed)), ("lda", lda)], voting="soft")
 
 
+def build_mlp(params, seed):
+    """Mean of the probabilities of three perceptrons of two layers of 64, each trained until its loss stands still."""
+    settings = {"max_iter": 200, "tol": 1e-3, "n_iter_no_change": 3}
+    seeds = np.random.SeedSequence(seed).generate_state(3).tolist()
+    members = [Perceptron((64, 64), **params, **settings, random_state=own) for own in seeds]
+    return scaled(Balanced(VotingClassifier([(str(k), each) for k, each in enumerate(members)], voting="soft")))
+
+
 def build_hist_gradient_boosting(params, seed):
     """Histogram gradient boosting of scikit-learn, 50 rounds."""
     # no early stopping: its validation split fails for classes with a single image
@@ -102,6 +111,7 @@ def build_xgboost(params, seed):
     return imputed(boosted_trees(params, seed))
 
 
+MLP = {"space": {"alpha": FloatDistribution(0.1, 10, log=True)}, "defaults": {"alpha": 1.0}}
 LDA = {"space": {"shrinkage": FloatDistribution(1e-3, 0.9, log=True)}, "defaults": {"shrinkage": 0.05}}
 EXTRA_TREES = {
     "space": {
@@ -239,3 +249,18 @@ RECIPES = (
         source="Tavakoli 2021, doi 10.1038/s41598-021-98599-0",
     ),
 )
+
+ASKED = (
+    _classical(
+        name="mlp",
+        cost="heavy",
+        representation="features:untextured",
+        build=build_mlp,
+        **MLP,
+        developed_on=IN_VIEW,
+        ensemble=True,
+        description="Mean of three multilayer perceptrons, on all features but texture.",
+        source="Lakshminarayanan 2017, arXiv 1612.01474",
+    ),
+)
+"""Models that run where a name asks for them, and in no suite of all."""

@@ -91,6 +91,11 @@ VIEWS = {
         description="0.2 um per px on white glass, with copies of 8 simulated laboratories in training",
         developed_on=in_view.IN_VIEW,
     ),
+    "many_worlds": View(
+        *(0.2, "white_balance", 32, True),
+        description="as worlds, with copies of 32",
+        developed_on=in_view.IN_VIEW,
+    ),
     "unsegmented": View(
         *(0.2, "white_balance", 8),
         segmented=False,

@@ -15,7 +15,7 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 from sklearn.utils.stats import _weighted_percentile
 
 from leukobench.models import get_model
-from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
+from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, Perceptron, ShuffledLabels
 from leukobench.models.pipeline import Clip, Components, Quantised, imputed, threads
 from leukobench.models.svm import PairwiseSVC
 
@@ -27,6 +27,7 @@ ESTIMATORS = [
     ShuffledLabels(GaussianNB(), random_state=0),
     Clip(),
     Quantised(bins=5),
+    Perceptron((8,), random_state=0),
     Components(),
 ]
 

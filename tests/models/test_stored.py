@@ -21,8 +21,8 @@ from leukobench.models.stored import dump_estimator, load_estimator
 from leukobench.models.stored.schema import KINDS
 from leukobench.models.tables import Tables
 
-NAMES = ("prior", "shuffled_labels", "knn", "svm_rbf", "random_forest", "hist_gradient_boosting", "xgboost")
-NAMES += ("fused:mobilenet_v2", "mobilenet_v2+svm_linear", "mobilenet_v2+logistic_regression")
+NAMES = ("prior", "shuffled_labels", "knn", "svm_rbf", "random_forest", "hist_gradient_boosting", "mlp")
+NAMES += ("xgboost", "fused:mobilenet_v2", "mobilenet_v2+svm_linear", "mobilenet_v2+logistic_regression")
 
 
 def kinds_in(node):

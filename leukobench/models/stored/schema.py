@@ -24,13 +24,13 @@ from sklearn.ensemble._hist_gradient_boosting.predictor import TreePredictor
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import FunctionTransformer, LabelEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, LabelBinarizer, LabelEncoder, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from leukobench.models.boosting import BoostedTrees
 from leukobench.models.ensemble import Ensemble
-from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, ShuffledLabels
+from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, Perceptron, ShuffledLabels
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.pipeline import Clip, Components, Quantised
@@ -41,12 +41,12 @@ from leukobench.models.transductive import Coral, SelfTraining, StandardisedPerL
 
 CLASSES = (
     *(Balanced, BalancedLDA, BoostedTrees, CappedNeighbors, Clip, Components, Coral, Ensemble),
-    *(NetworkClassifier, NetworkEnsemble),
+    *(NetworkClassifier, NetworkEnsemble, Perceptron),
     *(PairwiseSVC, Quantised, SelfTraining, ShuffledLabels, SourceExperts, StableFeatures, StandardisedPerLaboratory),
     *(ColumnTransformer, DecisionTreeClassifier, DummyClassifier, ExtraTreeClassifier, ExtraTreesClassifier),
     *(FunctionTransformer, HalfBinomialLoss, HalfMultinomialLoss, HistGradientBoostingClassifier, Interval),
-    *(LabelEncoder, LogisticRegression, LogitLink, MultinomialLogit, PCA, Pipeline, RandomForestClassifier, SVC),
-    *(SimpleImputer, StandardScaler, TreePredictor, VotingClassifier, _BinMapper),
+    *(LabelBinarizer, LabelEncoder, LogisticRegression, LogitLink, MultinomialLogit, PCA, Pipeline),
+    *(RandomForestClassifier, SVC, SimpleImputer, StandardScaler, TreePredictor, VotingClassifier, _BinMapper),
 )
 """The classes that fitted models are made of, all of them; tests compare them with what the models are made of."""
 
