@@ -61,7 +61,7 @@ def test_what_cannot_run_is_listed_with_the_reason(run):
 
 def test_what_is_trained_without_a_name_is_the_member_that_can_be(run):
     text = run("from leukobench.models.catalogue import default_model; print(*default_model(), sep='|')")
-    assert text.startswith("vote@worlds+experts|vote@worlds+experts is trained, which is one half of the better ens")
+    assert text.startswith("mlp@many_worlds|mlp@many_worlds is trained, which is one half of the better ens")
     assert text.endswith(": for that skorch, torch not installed: pip install 'leukobench[deep]'\n")
 
 

@@ -17,10 +17,10 @@ from leukobench.preparation.crops import crop_view
 from leukobench.preparation.views import get_view
 from leukobench.segmentation import DEVELOPED_ON
 
-DEFAULT = 'ensemble:"vote@worlds+experts,finetune:mobilenet_v2[epochs=16]+worlds"'
-"""What `predict` asks where no model is named: chosen in simulated laboratories (results/abroad)."""
+DEFAULT = 'ensemble:"mlp@many_worlds,finetune:mobilenet_v2[epochs=32]+worlds"'
+"""What `predict` asks where no model is named: chosen by unusual cells in simulated laboratories (results/abroad)."""
 
-DEFAULT_WITHOUT_DEEP = "vote@worlds+experts"
+DEFAULT_WITHOUT_DEEP = "mlp@many_worlds"
 """Its member that trains on any machine."""
 
 PIXELS = "pixels"  # the representation whose argument is its view

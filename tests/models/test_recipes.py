@@ -10,6 +10,7 @@ from sklearn.base import clone, is_classifier
 
 from leukobench.errors import UsageError
 from leukobench.models import MODELS, get_model
+from leukobench.models.classical import ASKED
 from leukobench.models.recipe import COSTS, FAMILIES
 from leukobench.models.stored import dump_estimator, load_estimator
 
@@ -50,7 +51,7 @@ def _quiet():
     optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
-@pytest.fixture(scope="module", params=MODELS, ids=str)
+@pytest.fixture(scope="module", params=[*MODELS, *(each.name for each in ASKED)], ids=str)
 def recipe(request):
     return MODELS[request.param].with_training(epochs=1)
 
