@@ -210,6 +210,7 @@ def main():
     parser.add_argument("--models", required=True, help="names with commas between them")
     parser.add_argument("--targets", default="", help="datasets")
     parser.add_argument("--unusual", action="store_true", help="hold out the least usual cells of the source")
+    parser.add_argument("--per-class", type=int, help="cells of a class to train on where a part of the source trains")
     parser.add_argument("--protocols", default="", help="lodo or pairwise or both; over five datasets")
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--shown", type=int, default=8, help="cells of a class in each simulated laboratory")
@@ -224,6 +225,7 @@ def main():
     else:
         own = bench.learnt([options.source])
         train, held_out = unusual(bench, own) if options.unusual else fifths(own)
+        train = train.groupby("class").head(options.per_class or len(train)).reset_index(drop=True)
         if targets:
             name, table = "targets", in_targets(bench, models, train, targets)
         else:

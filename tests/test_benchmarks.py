@@ -4,6 +4,7 @@ import argparse
 import ast
 import importlib.util
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -190,6 +191,26 @@ def test_members_of_one_name_are_fits_of_several_seeds_and_each_is_made_once(ben
     assert found[0].round(6).tolist() == [0.7, 0.15, 0.15]
     bench.probabilities('ensemble:"lda,lda"', TRAIN, rows, known)
     assert bench.fits == [("lda", 0), ("lda", 1), ("lda", 2)]
+
+
+def test_unusual_cells_are_the_ends_of_their_own_class(abroad):
+    rng = np.random.default_rng(0)
+    size = np.concatenate([rng.permutation(50), 100 + rng.permutation(50)])
+    own = pd.DataFrame({"class": np.repeat(["LY", "MO"], 50), "dataset": "x", "group": None, "size": size})
+    own["sha256"] = [f"{place:03}" for place in range(100)]
+    own.loc[own["size"].isin((25, 49)), "group"] = "one smear"
+    names = abroad.feature_names("untextured")
+    rows = rng.normal(size=(100, len(names)))
+    for name, sign in zip(abroad.SHAPE, (1, -1, 1, 1), strict=True):
+        rows[:, names.index(name)] = sign * size
+    # a cell that could not be measured is not unusual
+    lost = int(np.flatnonzero(size == 140)[0])
+    rows[lost] = np.nan
+    bench = SimpleNamespace(rows=lambda name, samples: rows)
+    train, held_out = abroad.unusual(bench, own)
+    assert set(held_out["size"]) - {145, 104} == {*range(5), 25, *range(45, 50), *range(100, 104), *range(146, 150)}
+    assert len(train) + len(held_out) == 100
+    assert 140 in set(train["size"])
 
 
 def test_cells_of_a_class_that_the_source_lacks_are_not_asked_about(abroad, bench):

@@ -253,7 +253,7 @@ RECIPES = (
 ASKED = (
     _classical(
         name="mlp",
-        cost="heavy",
+        cost="medium",
         representation="features:untextured",
         build=build_mlp,
         **MLP,
