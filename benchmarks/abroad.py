@@ -9,8 +9,8 @@ Each model, and each member of an ensemble, is fitted once to four fifths of the
 simulated laboratories that no model trained in give worlds.csv, other datasets give targets.csv. With `--unusual` the
 fifth is no draw but the least usual cells of each class, by size and shape (unusual.csv). With protocols, the fits are
 those of the suite cross-dataset, to whole datasets, and give everywhere.csv. The first member of a name in an ensemble
-has seed 0, the second seed 1, wherever they stand, so that what an average gives is told by the same fits; a fit that
-is done is not done again.
+has the seed (0), the second the next one, wherever they stand, so that what an average gives is told by the same fits;
+a fit that is done is not done again.
 """
 
 import argparse
@@ -54,8 +54,8 @@ SHAPE = ("cell_area", "nc_area_ratio", "nucleus_solidity", "nucleus_circularity"
 class Bench:
     """Rows, fits and probabilities of models, each made once."""
 
-    def __init__(self, root, datasets, epochs):
-        self.root, self.epochs, self.tables = root, epochs, TableCache()
+    def __init__(self, root, datasets, epochs, seed=0):
+        self.root, self.epochs, self.seed, self.tables = root, epochs, seed, TableCache()
         self.suite = load_suite("cross-dataset", datasets=datasets, models=["vote"], level="L5")
         self.samples = select_samples(build_index(root, names=list(datasets)), self.suite)
 
@@ -98,7 +98,7 @@ class Bench:
         recipe = get_model(name).with_training(epochs=self.epochs)
         if (name, seed) not in known and isinstance(recipe.build, Build):
             names = [each.name for each in recipe.build.members]
-            seeds = [names[:place].count(each) for place, each in enumerate(names)]
+            seeds = [seed + names[:place].count(each) for place, each in enumerate(names)]
             members = zip(names, seeds, strict=True)
             of_each = [self.probabilities(each, train, samples, known, number) for each, number in members]
             known[name, seed] = np.mean(of_each, axis=0)
@@ -111,7 +111,7 @@ class Bench:
         """Add to the targets what models make of their images, where both know the class; `samples` tells the test."""
         head, known = sorted(set(train["class"])), {}
         for model in models:
-            probabilities = self.probabilities(model, train, samples, known)
+            probabilities = self.probabilities(model, train, samples, known, self.seed)
             for test, at in samples.groupby("test", sort=False).indices.items():
                 true = samples["class"].to_numpy(str)[at]
                 shared = [label for label in head if label in true]
@@ -213,13 +213,14 @@ def main():
     parser.add_argument("--per-class", type=int, help="cells of a class to train on where a part of the source trains")
     parser.add_argument("--protocols", default="", help="lodo or pairwise or both; over five datasets")
     parser.add_argument("--epochs", type=int, default=8)
+    parser.add_argument("--seed", type=int, default=0, help="of the first member of each name")
     parser.add_argument("--shown", type=int, default=8, help="cells of a class in each simulated laboratory")
     parser.add_argument("--out", type=Path, default=Path("results/abroad"))
     options = parser.parse_args()
     models = [get_model(name).name for name in split_outside(options.models, ",")]
     targets, protocols = (list(filter(None, given.split(","))) for given in (options.targets, options.protocols))
     datasets = load_suite("worlds").datasets if protocols else [options.source, *targets]
-    bench = Bench(find_data_root(options.data), datasets, options.epochs)
+    bench = Bench(find_data_root(options.data), datasets, options.epochs, options.seed)
     if protocols:
         name, table = "everywhere", pd.concat([everywhere(bench, models, protocol) for protocol in protocols])
     else:

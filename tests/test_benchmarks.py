@@ -176,7 +176,7 @@ class Known:
 @pytest.fixture
 def bench(abroad):
     bench = object.__new__(abroad.Bench)
-    bench.epochs, bench.fits = 1, []
+    bench.epochs, bench.seed, bench.fits = 1, 0, []
     bench.rows = lambda name, samples: np.zeros((len(samples), 2))
     bench.fitted = lambda recipe, seed, train: bench.fits.append((recipe.name, seed)) or Known(seed)
     return bench
