@@ -14,6 +14,8 @@ from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 from sklearn.tree._tree import Tree
 
 from leukobench.models.estimators import CappedNeighbors
+from leukobench.models.pipeline import Quantised
+from leukobench.models.transductive import SelfTraining
 
 MOST_CLASSES, MOST_COLUMNS = 64, 1_000_000
 KERNELS = ("linear", "poly", "rbf", "sigmoid")
@@ -128,6 +130,26 @@ def check_neighbours(model):
     ensure(((labels >= 0) & (labels < len(model.classes_))).all(), "neighbours of no class")
 
 
+def check_numbers(model):
+    """All arrays of an estimator: what is no number would be found out late, in one image's answer or in none."""
+    for name, values in vars(model).items():
+        for array in values if isinstance(values, list) else [values]:
+            if not isinstance(array, np.ndarray) or array.dtype.kind in "biuV":
+                continue
+            ensure(array.dtype.kind == "f", f"{name} of {array.dtype}")
+            strange = np.isinf(array) if (type(model), name) in GAPS else ~np.isfinite(array)
+            ensure(not strange.any(), f"{name} of no numbers")
+
+
+def check_quantiles(model):
+    """Edges between the quantiles of each column."""
+    ensure(model.edges_.shape == (model.bins - 1, model.n_features_in_), "quantiles of another form")
+    ensure((np.diff(model.edges_, axis=0) >= 0).all(), "quantiles in disorder")
+
+
+GAPS = ((SelfTraining, "X_"),)
+"""Arrays that keep the NaN of the images that were trained on."""
+
 CHECKS = {
     DecisionTreeClassifier: ("tree_", check_tree),
     ExtraTreeClassifier: ("tree_", check_tree),
@@ -136,8 +158,10 @@ CHECKS = {
     HistGradientBoostingClassifier: ("_predictors", check_boosting),
     SVC: ("support_vectors_", check_machine),
     CappedNeighbors: ("_fit_X", check_neighbours),
+    Quantised: ("edges_", check_quantiles),
 }
-"""What is asked of each class whose fitted arrays compiled code reads, where it has the attribute that holds them."""
+"""What is asked of each class whose fitted arrays are read without a look, where it has the attribute that holds
+them."""
 
 
 def check_sound(estimator):
@@ -158,6 +182,7 @@ def check_sound(estimator):
     >>> check_sound(ExtraTreesClassifier(2).fit([[0.0], [1.0]], [0, 1]))
     """
     for part in parts_of(estimator):
+        check_numbers(part)
         attribute, check = CHECKS.get(type(part), ("", None))
         if attribute in vars(part):
             check(part)

@@ -109,12 +109,14 @@ def nodes_at(node, name):
 
 
 def altered(estimator, name, change):
-    """Bytes of a fitted estimator whose attributes of a name are changed, wherever they are.
+    """Bytes of a fitted estimator whose attributes of a name are changed, wherever they are; of a list, each.
 
     `change` is given an array, or what JSON says, and gives what takes its place.
     """
     members, schema = members_of(dump_estimator(estimator))
-    there = [node for node in nodes_at(schema, name) if node.get("file") or node["__loader__"] == "JsonNode"]
+    found = nodes_at(schema, name)
+    found += [each for node in found if node["__loader__"] == "ListNode" for each in node["content"]]
+    there = [node for node in found if node.get("file") or node["__loader__"] == "JsonNode"]
     assert there, name
     for node in there:
         if "file" in node:

@@ -12,8 +12,9 @@ from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifie
 from sklearn.tree import DecisionTreeClassifier
 
 from leukobench.models.boosting import BoostedTrees
-from leukobench.models.estimators import Balanced, CappedNeighbors
+from leukobench.models.estimators import Balanced, BalancedLDA, CappedNeighbors, Perceptron
 from leukobench.models.network.classifier import NetworkClassifier
+from leukobench.models.pipeline import Quantised, imputed, scaled
 from leukobench.models.stored import dump_estimator, load_estimator
 from leukobench.models.svm import PairwiseSVC
 from tests.faults.hostile import altered, rows
@@ -25,6 +26,8 @@ LIKE = {
     "xgboost": Balanced(BoostedTrees(n_estimators=2, max_depth=2, tree_method="hist", n_jobs=1)),
     "machine": PairwiseSVC(random_state=0),
     "neighbours": CappedNeighbors(3, algorithm="brute"),
+    "perceptron": scaled(Perceptron((4,), max_iter=2, random_state=0)),
+    "quantiles": imputed(Quantised(5), BalancedLDA(solver="lsqr", shrinkage=0.1)),
 }
 
 
@@ -139,6 +142,20 @@ ALTERED = [
     ("neighbours", "n_samples_fit_", lambda count: 10**9),
     ("neighbours", "_fit_method", lambda method: "kd_tree"),
     ("neighbours", "effective_metric_", lambda metric: "precomputed"),
+    # what images with gaps alone would show, or one of many answers
+    *(("perceptron", "statistics_", at(0, value)) for value in (np.nan, np.inf)),
+    *(("perceptron", "mean_", at(0, value)) for value in (np.nan, np.inf)),
+    *(("perceptron", name, at(0, np.inf)) for name in ("coefs_", "intercepts_")),
+    *(("perceptron", name, lambda weights: weights + 1j) for name in ("coefs_", "intercepts_", "scale_")),
+    ("perceptron", "coefs_", lambda weights: weights[:-1]),
+    ("perceptron", "intercepts_", lambda weights: weights[:0]),
+    ("perceptron", "n_layers_", lambda count: 9),
+    ("quantiles", "edges_", lambda edges: np.concatenate([edges, edges])),
+    ("quantiles", "edges_", lambda edges: edges[::-1]),
+    ("quantiles", "edges_", lambda edges: edges[:, :2]),
+    ("quantiles", "edges_", lambda edges: edges.astype(str)),
+    ("quantiles", "edges_", at(0, np.nan)),
+    ("quantiles", "coef_", lambda weights: weights.astype(complex)),
 ]
 
 

@@ -71,6 +71,18 @@ def test_a_model_is_read_whatever_the_threads(monkeypatch, threads):
     np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
 
 
+def test_rows_that_a_model_keeps_may_have_gaps_and_no_infinity():
+    X = np.random.default_rng(0).normal(size=(20, 2))
+    X[3, 0] = np.nan
+    like = get_model("lda+self_training").build({"shrinkage": 0.1}, 0)
+    fitted = clone(like).fit(X, np.arange(20) % 2)
+    again = load_estimator(dump_estimator(fitted), like)
+    np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
+    fitted.X_[3, 0] = np.inf
+    with pytest.raises(ValueError, match="X_ of no numbers"):
+        load_estimator(dump_estimator(fitted), like)
+
+
 def forests():
     """Forests that answer otherwise for a threshold that is rounded up or a gap that goes the other way."""
     rng = np.random.default_rng(0)
