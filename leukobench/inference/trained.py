@@ -1,5 +1,6 @@
 """A model trained on datasets of the data root for other images than theirs."""
 
+import contextlib
 import dataclasses
 
 import numpy as np
@@ -9,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index
 from leukobench.devices import training_precision
-from leukobench.errors import UsageError
+from leukobench.errors import UsageError, in_one_line
 from leukobench.files import content_hash
 from leukobench.inference.trust import Trust, fit_trust
 from leukobench.models import get_model
@@ -121,7 +122,8 @@ def train_model(
     Raises
     ------
     UsageError
-        Where model, dataset or level are unknown, or the sources have fewer than two classes with enough images.
+        Where model, dataset or level are unknown, the sources have fewer than two classes with enough images, or the
+        model refuses its parameters or its rows.
     """
     recipe = get_model(model).with_training(epochs=epochs, precision=training_precision())
     suite = load_suite(SUITE, datasets=sources, models=[model], level=level)
@@ -151,7 +153,7 @@ def train_model(
     folds = [(train, test[np.isin(classes[test], classes[train])]) for train, test in folds]
     folds = [(train, test) for train, test in folds if len(test)]
     progress.stage(f"fit of {model}", 1 + len(folds))
-    with threadpool_limits(1):  # as in a run's workers, so that the numbers are the same
+    with threadpool_limits(1), _trains(model):  # one thread as in a run's workers, so that the numbers are the same
         params = tune(
             recipe,
             rows,
@@ -197,6 +199,16 @@ def train_model(
         fitted=fitted,
         trust=trust,
     )
+
+
+@contextlib.contextmanager
+def _trains(model):
+    """Say in one sentence that a model refuses what its name fixes, or what it is trained on."""
+    try:
+        yield
+    except ValueError as error:
+        hint = "look at the numbers in its name, and at its own file where it has one"
+        raise UsageError(f"{model} cannot be trained: {in_one_line(error)}", hint) from error
 
 
 def own_seed(sources, model, seed):

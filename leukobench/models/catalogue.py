@@ -5,6 +5,7 @@ Nothing is imported or loaded for it, so it holds on a machine without any deep-
 
 from leukobench.models.backbones import get_backbone, not_installed
 from leukobench.models.bases import BASES, STEPS
+from leukobench.models.classical import ASKED
 from leukobench.models.registry import DEFAULT, DEFAULT_WITHOUT_DEEP, get_model
 from leukobench.preparation.views import VIEWS
 
@@ -106,6 +107,7 @@ def on_demand():
         for base in BASES.values()
         if base.form
     ]
+    asked = [{"name": recipe.name, "what it is": recipe.description, "missing": ""} for recipe in ASKED]
     views = [(f"<model>@{name}", f"images {view.description}") for name, view in VIEWS.items()]
     steps = [(f"<{step.takes[0]}>+{step.name}", step.description.format("them")) for step in STEPS.values()]
-    return bases + [{"name": name, "what it is": what, "missing": ""} for name, what in (*views, *steps)]
+    return asked + bases + [{"name": name, "what it is": what, "missing": ""} for name, what in (*views, *steps)]

@@ -93,7 +93,7 @@ VIEWS = {
     ),
     "many_worlds": View(
         *(0.2, "white_balance", 32, True),
-        description="as worlds, with copies of 32",
+        description="0.2 um per px on white glass, with copies of 32 simulated laboratories in training",
         developed_on=in_view.IN_VIEW,
     ),
     "unsegmented": View(

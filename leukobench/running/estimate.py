@@ -64,10 +64,9 @@ def _seconds_of_fit(spec, otherwise, precision, images):
         return rates["crops"][spec.base][precision] * EPOCHS * crops_drawn(int(images * (1 - 1 / VALIDATION)))
     words = [spec.base, *(f"+{step.name}" for step in spec.steps)]
     known = [rates["fit"][word] for word in words if word in rates["fit"]]
-    seconds = known[0] if known else otherwise
-    if known and spec.view:  # a cost has the copies in it
-        seconds *= 1 + get_view(spec.view).copies
-    return seconds * images / 1000
+    copies = get_view(spec.view).copies if known and spec.view else 0  # a cost has the copies in it
+    rows = images / 1000 * (1 + copies)
+    return (known[0] if known else otherwise) * rows ** rates["growth"].get(spec.base, 1)
 
 
 def preparation_seconds(cells, samples):

@@ -180,6 +180,12 @@ def test_too_few_classes_are_refused(root, tmp_path, progress):
         train_model("lda", ["barcelona"], few, progress=progress)
 
 
+@pytest.mark.parametrize("trials", [0, 1])
+def test_a_number_that_a_model_cannot_have_is_a_sentence(root, progress, trials):
+    with pytest.raises(UsageError, match=r"svm_rbf\[C=-1\] cannot be trained: .*The 'C' parameter.*Got -1"):
+        train_model("svm_rbf[C=-1]", ["barcelona"], root, trials=trials, progress=progress)
+
+
 def test_a_saved_model_predicts_the_same(lda, folder, tmp_path, progress):
     save_model(lda, tmp_path / "lda.zip")
     images, _ = read_images([folder])
