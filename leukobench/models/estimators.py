@@ -14,6 +14,8 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from leukobench.models.wrapper import Wrapper
 
+INTERRUPTED = "Training interrupted"  # what scikit-learn says of Ctrl-C
+
 
 class Balanced(Wrapper):
     """Give each class the same total weight, and the inner estimator labels 0..k-1.
@@ -114,10 +116,11 @@ class CappedNeighbors(KNeighborsClassifier):
 
 
 class Perceptron(MLPClassifier):
-    """A multilayer perceptron that is content with `max_iter`, and keeps nothing of its training when it is stored.
+    """A multilayer perceptron that is content with `max_iter`, ends with Ctrl-C, and keeps nothing of its training.
 
-    `MLPClassifier` warns where the loss of a small source still falls, and keeps its optimizer, which holds twice what
-    the weights do. Parameters and attributes are those of the parent.
+    `MLPClassifier` warns where the loss of a small source still falls, takes Ctrl-C for an early end and gives half a
+    training, and is stored with its optimizer, which holds twice what the weights do. Parameters and attributes are
+    those of the parent.
 
     Examples
     --------
@@ -130,7 +133,13 @@ class Perceptron(MLPClassifier):
         """Fit to a table and its labels, each row by its weight."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)
-            return super().fit(X, y, sample_weight)
+            warnings.filterwarnings("error", INTERRUPTED, UserWarning)
+            try:
+                return super().fit(X, y, sample_weight)
+            except UserWarning as warning:
+                if str(warning).startswith(INTERRUPTED):
+                    raise KeyboardInterrupt from None
+                raise
 
     def __getstate__(self):
         unused = ("_optimizer", "_random_state", "loss_curve_", "validation_scores_")

@@ -77,6 +77,15 @@ def test_pairwise_svc_works_without_enough_images_for_the_slope():
     assert model.predict([[0.0], [1.0]]).tolist() == [0, 1]
 
 
+def test_a_perceptron_that_is_interrupted_is_no_model():
+    recipe = get_model("mlp")
+    with (
+        mock.patch("sklearn.neural_network._multilayer_perceptron.shuffle", side_effect=KeyboardInterrupt),
+        pytest.raises(KeyboardInterrupt),
+    ):
+        recipe.build(recipe.defaults, 0).fit([[0.0], [1.0]], [0, 1])
+
+
 def test_shuffled_labels_are_a_permutation():
     X, y = make_blobs(60, centers=2, cluster_std=0.1, random_state=0)
     model = ShuffledLabels(GaussianNB(), random_state=0).fit(X, y)
