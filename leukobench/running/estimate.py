@@ -42,8 +42,14 @@ def seconds_of(cell, sizes):
     float
         Seconds, with the answers to all of its targets.
     """
-    spec, rates = ModelSpec.parse(cell.model), _rates()
-    factor = cell.inputs.get("epochs", EPOCHS) / EPOCHS
+    members = cell.recipe.build.members if cell.recipe.kind == "several" else [cell.recipe]
+    return sum(_seconds_of_model(recipe, cell, sizes) for recipe in members)
+
+
+def _seconds_of_model(recipe, cell, sizes):
+    """Seconds of a run cell's model, or of one of those that answer together."""
+    spec, rates = ModelSpec.parse(recipe.name), _rates()
+    factor = dict(spec.params).get("epochs", cell.inputs.get("epochs", EPOCHS)) / EPOCHS
     for step in spec.steps:
         each = len(cell.sources) * rates["laboratories"].get(step.name, 0)
         factor *= max(each, rates["steps"].get(step.name, 1))
@@ -52,7 +58,7 @@ def seconds_of(cell, sizes):
     if cell.held_out:
         images, fits = images * (outer - 1) / outer, outer
     precision = cell.inputs.get("precision", PRECISIONS[0])
-    one = functools.partial(_seconds_of_fit, spec, COSTS[cell.recipe.cost].seconds, precision)
+    one = functools.partial(_seconds_of_fit, spec, COSTS[recipe.cost].seconds, precision)
     fitting = factor * fits * (one(images) + cell.inputs["trials"] * inner * one(images * (inner - 1) / inner))
     return fitting + rates["answers"].get(spec.base, rates["run"]["answer"]) * sum(int(sizes[n]) for n in cell.targets)
 

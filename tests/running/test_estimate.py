@@ -49,6 +49,9 @@ def test_members_copies_and_epochs_count():
         return seconds_of(SimpleNamespace(**cell, inputs={"folds": [3, 2], "trials": 0, **inputs}), {"x": 1000})
 
     assert seconds("lenet+ensemble", epochs=8) == 3 * seconds("lenet", epochs=8) == 6 * seconds("lenet", epochs=4)
+    assert seconds("lenet[epochs=32]", epochs=8) == 4 * seconds("lenet", epochs=8)
+    both = 'ensemble:"mlp@many_worlds,lenet[epochs=32]"'
+    assert seconds(both, epochs=8) == seconds("mlp@many_worlds") + seconds("lenet[epochs=32]")
     assert 0 < seconds("lenet", precision="bfloat16") < seconds("lenet", precision="float32") == seconds("lenet")
     assert seconds("vote@augmented+experts") == seconds("vote@augmented")  # of one laboratory
     assert seconds("vote@augmented") == pytest.approx(9 * seconds("vote"))
