@@ -119,8 +119,8 @@ class Perceptron(MLPClassifier):
     """A multilayer perceptron that is content with `max_iter`, ends with Ctrl-C, and keeps nothing of its training.
 
     `MLPClassifier` warns where the loss of a small source still falls, takes Ctrl-C for an early end and gives half a
-    training, and is stored with its optimizer, which holds twice what the weights do. Parameters and attributes are
-    those of the parent.
+    training, and is stored with its optimizer and its first weights, which hold thrice what its weights do. Parameters
+    and attributes are those of the parent.
 
     Examples
     --------
@@ -142,7 +142,7 @@ class Perceptron(MLPClassifier):
                 raise
 
     def __getstate__(self):
-        unused = ("_optimizer", "_random_state", "loss_curve_", "validation_scores_")
+        unused = ("_optimizer", "_random_state", "_best_coefs", "_best_intercepts", "loss_curve_", "validation_scores_")
         return {name: value for name, value in super().__getstate__().items() if name not in unused}
 
 

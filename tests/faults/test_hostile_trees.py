@@ -17,6 +17,7 @@ from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.pipeline import Quantised, imputed, scaled
 from leukobench.models.stored import dump_estimator, load_estimator
 from leukobench.models.svm import PairwiseSVC
+from leukobench.models.transductive import Coral
 from tests.faults.hostile import altered, rows
 
 LIKE = {
@@ -27,6 +28,7 @@ LIKE = {
     "machine": PairwiseSVC(random_state=0),
     "neighbours": CappedNeighbors(3, algorithm="brute"),
     "perceptron": scaled(Perceptron((4,), max_iter=2, random_state=0)),
+    "aligned": Coral(BalancedLDA(solver="lsqr", shrinkage=0.1)),
     "quantiles": imputed(Quantised(5), BalancedLDA(solver="lsqr", shrinkage=0.1)),
 }
 
@@ -150,6 +152,7 @@ ALTERED = [
     ("perceptron", "coefs_", lambda weights: weights[:-1]),
     ("perceptron", "intercepts_", lambda weights: weights[:0]),
     ("perceptron", "n_layers_", lambda count: 9),
+    ("aligned", "missing_values", lambda value: 0),
     ("quantiles", "edges_", lambda edges: np.concatenate([edges, edges])),
     ("quantiles", "edges_", lambda edges: edges[::-1]),
     ("quantiles", "edges_", lambda edges: edges[:, :2]),

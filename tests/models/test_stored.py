@@ -13,7 +13,7 @@ from sklearn.tree import DecisionTreeClassifier, ExtraTreeClassifier
 
 from leukobench.models import get_model
 from leukobench.models.ensemble import Ensemble
-from leukobench.models.estimators import BalancedLDA
+from leukobench.models.estimators import BalancedLDA, Perceptron
 from leukobench.models.network.classifier import NetworkClassifier
 from leukobench.models.network.ensemble import NetworkEnsemble
 from leukobench.models.options import OPTIONS
@@ -165,3 +165,9 @@ def with_arrays(kept, arrays):
         for name, content in members.items():
             file.writestr(name, content)
     return packed.getvalue()
+
+
+def test_a_perceptron_takes_little_more_than_its_weights():
+    rng = np.random.default_rng(0)
+    fitted = Perceptron((64, 64), max_iter=2, random_state=0).fit(rng.normal(size=(20, 200)), np.arange(20) % 2)
+    assert len(dump_estimator(fitted)) < 1.1 * sum(array.nbytes for array in fitted.coefs_)

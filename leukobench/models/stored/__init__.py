@@ -15,6 +15,7 @@ from sklearn.base import BaseEstimator
 
 from leukobench.models.ensemble import Ensemble
 from leukobench.models.network.classifier import NetworkClassifier
+from leukobench.models.pipeline import takes_gaps
 from leukobench.models.soundness import MOST_COLUMNS, check_sound, ensure, parts_of, whole
 from leukobench.models.stored.archive import MIB, MOST_BYTES, most_unpacked, open_archive, read_member
 from leukobench.models.stored.forests import packed_forests, unpack_forests
@@ -100,7 +101,7 @@ def load_estimator(content, like):
     Returns
     -------
     estimator
-        It has predicted some rows of zeros.
+        It has predicted some rows of zeros, and one of gaps where it takes them.
 
     Raises
     ------
@@ -119,7 +120,7 @@ def load_estimator(content, like):
 
 
 def _try(estimator, classes):
-    """Let a model predict some rows of zeros; of an ensemble, each member those of its own table."""
+    """Let a model predict some rows of zeros and of gaps; of an ensemble, each member those of its own table."""
     ensure(np.array_equal(estimator.classes_, np.arange(classes)) and classes > 1, "strange classes")
     if isinstance(estimator, Ensemble):
         ensure(len(estimator.estimators_) == len(estimator.estimators), "another number of members")
@@ -127,6 +128,8 @@ def _try(estimator, classes):
             _try(member, classes)
         return
     rows = np.zeros((LEAST_IMAGES, whole(estimator.n_features_in_, 1, MOST_COLUMNS)))
+    if takes_gaps(estimator):
+        rows[0] = np.nan
     given = estimator.predict_proba(rows)
     fits = given.shape == (len(rows), classes) and np.allclose(given.sum(axis=1), 1)
     ensure(fits, "a model that gives no probabilities")
