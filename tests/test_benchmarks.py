@@ -381,3 +381,31 @@ def test_temperatures_undo_what_makes_a_member_too_sure(monkeypatch):
     true = (honest.cumsum(1) > rng.random((2000, 1))).argmax(1)
     found = trust.temperatures(np.array([honest, trust.cooled(honest, 0.5)]), true)
     assert found == pytest.approx([1, 2], rel=0.1)
+
+
+@pytest.fixture(scope="module")
+def unsure():
+    return load(BENCHMARKS / "unsure.py")
+
+
+def test_a_part_of_a_data_root_lacks_what_is_held_out_under_any_name(unsure, tmp_path):
+    root, part = tmp_path / "root", tmp_path / "part"
+    for name in ("a/LY/1.png", "a/LY/2.png", "a/labels.csv", "b/3.png"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(name)
+    unsure.link(root, part, ["a"], pd.DataFrame({"path": ["a/LY/2.png"]}))
+    assert sorted(path.relative_to(part).as_posix() for path in part.rglob("*.*")) == ["a/LY/1.png", "a/labels.csv"]
+    assert (part / "a/LY/1.png").read_text() == "a/LY/1.png"
+
+
+def test_a_quarter_is_held_out_with_all_of_its_slide_and_its_answers_are_counted(unsure):
+    asked = pd.DataFrame({"dataset": "a", "class": ["LY", "NE"] * 20, "group": [None] * 32 + ["slide"] * 8})
+    asked["sha256"] = [f"{row:02}" for row in range(40)]
+    held_out = unsure.held_out(asked)
+    assert 8 <= len(held_out) <= 16
+    assert (held_out["group"] == "slide").sum() in (0, 8)
+    answers = pd.DataFrame({"likeliest": ["LY"] * 40, "class": ["LY"] * 30 + ["unsure"] * 10})
+    table = unsure.told(asked, answers)
+    assert table["source"].tolist() == ["a", "all"]
+    assert table[["cells", "unsure", "right_if_sure", "right_if_unsure"]].iloc[1].tolist() == [40, 0.25, 0.5, 0.5]
+    assert table["low"].iloc[0] < 0.25 < table["high"].iloc[0]
