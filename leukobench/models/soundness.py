@@ -134,7 +134,7 @@ def check_numbers(model):
     """All arrays of an estimator: what is no number would be found out late, in one image's answer or in none."""
     for name, values in vars(model).items():
         for array in values if isinstance(values, list) else [values]:
-            if not isinstance(array, np.ndarray) or array.dtype.kind in "biuV":
+            if not isinstance(array, np.ndarray) or array.dtype.kind in "biuV" or name in WORDS:
                 continue
             ensure(array.dtype.kind == "f", f"{name} of {array.dtype}")
             strange = np.isinf(array) if (type(model), name) in GAPS else ~np.isfinite(array)
@@ -146,6 +146,9 @@ def check_quantiles(model):
     ensure(model.edges_.shape == (model.bins - 1, model.n_features_in_), "quantiles of another form")
     ensure((np.diff(model.edges_, axis=0) >= 0).all(), "quantiles in disorder")
 
+
+WORDS = ("feature_names_in_",)
+"""Arrays that may be of text."""
 
 GAPS = ((SelfTraining, "X_"),)
 """Arrays that keep the NaN of the images that were trained on."""
