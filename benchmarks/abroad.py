@@ -29,7 +29,7 @@ from leukobench.cache import TableCache, cache_folder
 from leukobench.datasets import build_index, find_data_root
 from leukobench.features import feature_names
 from leukobench.files import content_hash
-from leukobench.metrics.scoring import answers_of
+from leukobench.metrics.scoring import MIN_TEST_IMAGES, answers_of
 from leukobench.metrics.statistics import bootstrap
 from leukobench.metrics.target import Target
 from leukobench.models import get_model
@@ -204,18 +204,20 @@ def everywhere(bench, models, protocol):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--source", default="barcelona")
+    how = argparse.ArgumentDefaultsHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], formatter_class=how)
+    parser.add_argument("--data", type=Path, help="data root")
+    parser.add_argument("--source", default="barcelona", help="dataset to train on, where no protocol says it")
     parser.add_argument("--models", required=True, help="names with commas between them")
     parser.add_argument("--targets", default="", help="datasets")
-    parser.add_argument("--unusual", action="store_true", help="hold out the least usual cells of the source")
+    parser.add_argument("--unusual", action="store_true", help="hold out the fifth that is least usual")
     parser.add_argument("--per-class", type=int, help="cells of a class to train on where a part of the source trains")
     parser.add_argument("--protocols", default="", help="lodo or pairwise or both; over five datasets")
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--seed", type=int, default=0, help="of the first member of each name")
+    parser.add_argument("--epochs", type=int, default=8, help="of networks whose name tells none")
+    parser.add_argument("--seed", type=int, default=0, help="of all fits, and the next ones of members of one name")
     parser.add_argument("--shown", type=int, default=8, help="cells of a class in each simulated laboratory")
-    parser.add_argument("--out", type=Path, default=Path("results/abroad"))
+    parser.add_argument("--out", type=Path, default=Path("results/abroad"), help="folder of the table")
+    parser.add_argument("--name", help="of the table, in place of worlds, unusual, targets or everywhere")
     options = parser.parse_args()
     models = [get_model(name).name for name in split_outside(options.models, ",")]
     targets, protocols = (list(filter(None, given.split(","))) for given in (options.targets, options.protocols))
@@ -232,8 +234,11 @@ def main():
         else:
             name = "unusual" if options.unusual else "worlds"
             table = in_worlds(bench, models, train, held_out, options.shown)
+            counts = held_out["class"].value_counts()
+            few = counts < MIN_TEST_IMAGES
+            print(f"asked about {counts[~few].to_dict()}; of too few to be scored: {counts[few].to_dict()}")
     options.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(options.out / f"{name}.csv", index=False)
+    table.to_csv(options.out / f"{options.name or name}.csv", index=False)
     print(table.to_string(index=False))
 
 

@@ -70,6 +70,8 @@ def test_a_folder_is_predicted_and_the_model_kept(predict, root, tmp_path):
     assert (tmp_path / "new" / "again.csv").read_bytes() == (tmp_path / "predictions.csv").read_bytes()
     code, text = predict("cells", "--load", "lda.zip", "--um-per-px", "0.5", "--no-page")
     assert "unsure (4): it is of another size than the cells that the model was trained on" in text
+    assert "no answer is sure: there is no differential count" in text
+    assert "nan" not in text
 
 
 def test_a_release_file_is_taken_where_no_model_is_named(predict, root, tmp_path):

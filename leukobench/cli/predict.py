@@ -27,7 +27,10 @@ def predict(
     paths: Annotated[
         list[Path] | None, typer.Argument(help="Images, folders of images, tables (.csv) with a column path.")
     ] = None,
-    model: Annotated[str | None, typer.Option(help="A model, as `models ls` names it; default: the best one.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option(help="A model, as `models ls` names it; default: an ensemble that docs/predict.md names."),
+    ] = None,
     model_file: ModelFiles = None,
     train: Annotated[str | None, typer.Option(help="Comma-separated datasets to train on.")] = None,
     data: Data = None,
@@ -192,7 +195,10 @@ def summarise(trained, images, table):
 
     wrong, unsure = table[table["error"] != ""], table[table["class"] == UNSURE]
     counts = differential_count(table, trained.head).round(1)
-    show(counts.set_axis(["sure", "percent", "95% from", "to"], axis=1), "differential count")
+    if counts["images"].any():
+        show(counts.set_axis(["sure", "percent", "95% from", "to"], axis=1), "differential count")
+    else:
+        console.say("no answer is sure: there is no differential count")
     for row in wrong.itertuples():
         console.say(f"{row.file}: {row.error}")
     why = (
