@@ -9,9 +9,9 @@ of the same class and another laboratory rather than of another class and the sa
 are so many, and keeps images of one slide or cell out of each other's neighbours; the spread is that of the draws. The
 labels of all laboratories are looked at, so this describes representations, and chooses and ranks no model.
 
-The network of predict's default, tuned to four fifths of one laboratory (the fit of benchmarks/abroad.py), is looked at
-in the others alone, and all that it stands beside once more there. What the default's vote reads of an image is the row
-of `features:untextured@canonical`: only its training has copies.
+A network as predict's default has one, of half as many epochs, is tuned to four fifths of one laboratory (the fit of
+benchmarks/abroad.py) and looked at in the others alone, and all that it stands beside once more there. What the
+default's perceptrons read of an image is the row of `features:untextured@canonical`: only their training has copies.
 """
 
 import argparse

@@ -1,12 +1,13 @@
-"""Whether the default's network notices cells of a class that it was not trained on, and what its own cells pay for it.
+"""Whether a network notices cells of a class that it was not trained on, and what its own cells pay for it.
 
     python benchmarks/strangers.py --data ../shared/data --out results/strangers
 
-The network of the default is fitted to four fifths of the source (the fit of benchmarks/abroad.py); each measure says
-how strange a cell is to it. The limit is the 95 % quantile over one half of the held-out fifth, or over copies of that
-half in simulated laboratories that the network was not trained in, so that no other class and no other dataset has a
-say. The other half, other classes, and the known classes of other datasets are held against it; what is told is the
-mean over random halves. The distance to five neighbours was chosen before any was tried; the others stand beside it.
+A network as predict's default has one, of half as many epochs, is fitted to four fifths of the source (the fit of
+benchmarks/abroad.py); each measure says how strange a cell is to it. The limit is the 95 % quantile over one half of
+the held-out fifth, or over copies of that half in simulated laboratories that the network was not trained in, so that
+no other class and no other dataset has a say. The other half, other classes, and the known classes of other datasets
+are held against it; what is told is the mean over random halves. The distance to five neighbours was chosen before any
+was tried; the others stand beside it.
 """
 
 import argparse

@@ -7,7 +7,6 @@ is known, with whatever it holds out itself for its limits and its temperature. 
 """
 
 import argparse
-import os
 import tempfile
 from pathlib import Path
 
@@ -61,12 +60,11 @@ def held_out(samples):
 def link(root, folder, sources, left_out):
     """The data root again, of links, without some images."""
     missing = {locate(root, path).resolve() for path in left_out["path"]}
-    for source in sources:
-        for place, _, names in os.walk(root / source):
-            (folder / source / Path(place).relative_to(root / source)).mkdir(parents=True, exist_ok=True)
-            for file in (Path(place).resolve() / name for name in names):
-                if file not in missing:
-                    (folder / source / Path(place).relative_to(root / source) / file.name).symlink_to(file)
+    for file in (file for source in sources for file in (root / source).rglob("*") if file.is_file()):
+        if file.resolve() not in missing:
+            again = folder / file.relative_to(root)
+            again.parent.mkdir(parents=True, exist_ok=True)
+            again.symlink_to(file.resolve())
 
 
 def told(asked, answers):

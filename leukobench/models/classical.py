@@ -111,7 +111,6 @@ def build_xgboost(params, seed):
     return imputed(boosted_trees(params, seed))
 
 
-MLP = {"space": {"alpha": FloatDistribution(0.1, 10, log=True)}, "defaults": {"alpha": 1.0}}
 LDA = {"space": {"shrinkage": FloatDistribution(1e-3, 0.9, log=True)}, "defaults": {"shrinkage": 0.05}}
 EXTRA_TREES = {
     "space": {
@@ -256,7 +255,8 @@ ASKED = (
         cost="medium",
         representation="features:untextured",
         build=build_mlp,
-        **MLP,
+        space={"alpha": FloatDistribution(0.1, 10, log=True)},
+        defaults={"alpha": 1.0},
         developed_on=IN_VIEW,
         ensemble=True,
         description="Mean of three multilayer perceptrons, on all features but texture.",
